@@ -1,0 +1,228 @@
+/**
+ * A row of the journal, parsed. The journal is our own part of the outbox: rows of kind `metric.*` that carry our
+ * marker (`schema_version`, `key` and, for metric rows, `seq`). Rows without it are somebody else's and are ignored;
+ * rows with it that do not hold together are a contradiction, and nothing is written until a person has looked.
+ */
+import { DEFAULT_VERDICTS } from "./catalogue.ts";
+import type { GateState } from "./gate.ts";
+import type { Merge } from "./merge.ts";
+import { CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
+import { METRIC_NAMES, type MetricName } from "./metric.ts";
+import type { ScopeKind } from "./scope.ts";
+
+/** A row as selected: `payload` is the JSON text, or null where it is too large to be a row of ours. */
+export type RawJournalRow = { readonly id: string; readonly kind: string; readonly payload: string | null };
+
+export type MetricRow = {
+  readonly type: "metric";
+  readonly id: string;
+  readonly key: string;
+  readonly metric: MetricName;
+  readonly scope: ScopeKind;
+  readonly seq: number;
+  readonly value: number | null;
+  readonly numerator: number | null;
+  readonly n: number;
+  readonly window: number;
+  readonly state: GateState | null;
+  readonly verdicts: readonly string[];
+  readonly merge: Merge;
+  readonly setSize: number;
+  readonly crossing: RecordedCrossing | null;
+};
+
+export type RecordedCrossing = {
+  readonly from: GateState;
+  readonly to: GateState;
+  readonly upper: number;
+  readonly lower: number;
+  readonly previous: { readonly eventId: string; readonly since: string | null } | null;
+};
+
+export type SkippedRow = {
+  readonly type: "skipped";
+  readonly id: string;
+  readonly key: string;
+  readonly eventId: string;
+  readonly workItemId: string | null;
+};
+
+export type JournalRow =
+  | MetricRow
+  | SkippedRow
+  /** Ours, of a kind that adds nothing to the fold. */
+  | { readonly type: "other"; readonly id: string; readonly key: string }
+  /** Not ours: no marker. */
+  | { readonly type: "foreign"; readonly id: string };
+
+/** The log cannot be trusted or understood; `reason` is a stable word, the message is for a person. */
+export class UnfitLog extends Error {
+  readonly reason: "newer_schema" | "contradiction";
+  /** The row at which it showed. */
+  readonly rowId: string;
+
+  constructor(reason: UnfitLog["reason"], rowId: string, message: string) {
+    super(message);
+    this.name = "UnfitLog";
+    this.reason = reason;
+    this.rowId = rowId;
+  }
+}
+
+export function contradiction(rowId: string, what: string): UnfitLog {
+  return new UnfitLog(
+    "contradiction",
+    rowId,
+    `events_outbox row ${rowId}: ${what}. Nothing is recorded until this is mended: run \`metrics verify\` to see every ` +
+      "difference, then restore the metric.* rows from a backup, or delete all of them to count anew from the merges.",
+  );
+}
+
+/**
+ * Parses one row of kind `metric.*`.
+ * @throws UnfitLog for a newer `schema_version`, or a row with our marker that is not whole.
+ */
+export function parseJournalRow(raw: RawJournalRow): JournalRow {
+  const foreign = { type: "foreign", id: raw.id } as const;
+  const payload = parseObject(raw.payload);
+  if (payload === null) return foreign;
+  const { schema_version: version, key } = payload;
+  if (!isCount(version) || typeof key !== "string" || key === "") return foreign;
+  if (version > SCHEMA_VERSION) {
+    throw new UnfitLog(
+      "newer_schema",
+      raw.id,
+      `events_outbox row ${raw.id} (${JSON.stringify(raw.kind.slice(0, 80))}) has schema_version ${version}, this daemon ` +
+        `knows ${SCHEMA_VERSION}: a newer damascus-metrics has written to this log. Run that version or a newer one.`,
+    );
+  }
+  if (raw.kind === SKIPPED_KIND) return parseSkipped(raw.id, key, payload) ?? foreign;
+  if (raw.kind === CROSSING_KIND || METRIC_NAMES.some((name) => raw.kind === `metric.${name}`)) {
+    if (!isCount(payload["seq"])) return foreign;
+    const row = parseMetric(raw, key, payload);
+    if (row === null) throw contradiction(raw.id, "it carries the marker of this daemon but not the fields of its kind");
+    return row;
+  }
+  return { type: "other", id: raw.id, key };
+}
+
+function parseSkipped(id: string, key: string, payload: Json): SkippedRow | null {
+  const merge = asObject(payload["merge"]);
+  if (merge === null) return null;
+  const { event_id: eventId, work_item_id: workItemId } = merge;
+  if (!isId(eventId) || !(workItemId === null || typeof workItemId === "string")) return null;
+  return { type: "skipped", id, key, eventId, workItemId };
+}
+
+function parseMetric(raw: RawJournalRow, key: string, payload: Json): MetricRow | null {
+  const { metric, scope, seq, value, numerator, n, window, state, set_size: setSize } = payload;
+  const verdicts = payload["verdicts"] ?? DEFAULT_VERDICTS;
+  const merge = parseMerge(asObject(payload["merge"]));
+  const crossing = raw.kind === CROSSING_KIND ? parseCrossing(payload) : null;
+  const whole =
+    merge !== null &&
+    isMetricName(metric) &&
+    (scope === "global" || scope === "project") &&
+    payload["project"] === (scope === "global" ? null : merge.project) &&
+    isCount(seq) &&
+    isCount(window) &&
+    isCount(setSize) &&
+    isCountOrZero(n) &&
+    (value === null || typeof value === "number") &&
+    (numerator === null || isCountOrZero(numerator)) &&
+    (state === null || isState(state)) &&
+    Array.isArray(verdicts) &&
+    verdicts.every((verdict) => typeof verdict === "string") &&
+    (raw.kind === CROSSING_KIND ? crossing !== null : raw.kind === `metric.${metric}`);
+  if (!whole) return null;
+  return {
+    type: "metric",
+    id: raw.id,
+    key,
+    metric,
+    scope,
+    seq,
+    value,
+    numerator,
+    n,
+    window,
+    state,
+    verdicts,
+    merge,
+    setSize,
+    crossing,
+  };
+}
+
+function parseMerge(merge: Json | null): Merge | null {
+  if (merge === null) return null;
+  const { event_id, work_item_id, project, attempts, last_verdict, merged_at } = merge;
+  const whole =
+    isId(event_id) &&
+    typeof work_item_id === "string" &&
+    typeof project === "string" &&
+    project !== "" &&
+    isCount(attempts) &&
+    (last_verdict === null || typeof last_verdict === "string") &&
+    (merged_at === null || typeof merged_at === "string");
+  if (!whole) return null;
+  return {
+    eventId: event_id,
+    workItemId: work_item_id,
+    project,
+    attempts,
+    lastVerdict: last_verdict,
+    mergedAt: merged_at,
+  };
+}
+
+function parseCrossing(payload: Json): RecordedCrossing | null {
+  const { from, to, upper, lower } = payload;
+  const previous = payload["previous"] === null ? null : asObject(payload["previous"]);
+  const whole =
+    isState(from) &&
+    isState(to) &&
+    typeof upper === "number" &&
+    typeof lower === "number" &&
+    (previous !== null || payload["previous"] === null);
+  if (!whole) return null;
+  if (previous === null) return { from, to, upper, lower, previous: null };
+  const { event_id: eventId, since } = previous;
+  if (!isId(eventId) || !(since === null || typeof since === "string")) return null;
+  return { from, to, upper, lower, previous: { eventId, since } };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parseObject(text: string | null): Json | null {
+  if (text === null) return null;
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function asObject(value: unknown): Json | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+function isCountOrZero(value: unknown): value is number {
+  return value === 0 || isCount(value);
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && /^-?[0-9]{1,19}$/.test(value);
+}
+
+function isState(value: unknown): value is GateState {
+  return value === "unknown" || value === "high" || value === "low";
+}
+
+function isMetricName(value: unknown): value is MetricName {
+  return METRIC_NAMES.some((name) => name === value);
+}

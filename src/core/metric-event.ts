@@ -1,0 +1,184 @@
+/** The rows that the daemon appends to the outbox, as data: contract version 1. */
+import { DEFAULT_VERDICTS } from "./catalogue.ts";
+import { direction, type Gate, type GateState } from "./gate.ts";
+import { type Merge, mergeIdentity, type SkippedMerge, type SkipReason } from "./merge.ts";
+import type { MetricName, MetricSettings } from "./metric.ts";
+import { type Reading, valueOf } from "./reading.ts";
+import type { Effective, ScopeKind } from "./scope.ts";
+import type { Crossing } from "./scope-state.ts";
+
+export const SCHEMA_VERSION = 1;
+export const CROSSING_KIND = "metric.threshold_crossed";
+export const SKIPPED_KIND = "metric.merge_skipped";
+
+export function metricKind(name: MetricName): string {
+  return `metric.${name}`;
+}
+
+/** A row to append: `payload` is the event's JSON. */
+export type EventRow = {
+  readonly kind: string;
+  readonly workItemId: string | null;
+  readonly payload: MetricPayload | CrossingPayload | SkippedPayload;
+};
+
+export type MetricPayload = {
+  readonly schema_version: typeof SCHEMA_VERSION;
+  /** Unique among the rows of a log. */
+  readonly key: string;
+  readonly metric: MetricName;
+  readonly scope: ScopeKind;
+  readonly project: string | null;
+  /** The merge's place in the order of this scope, from 1. */
+  readonly seq: number;
+  /** A ratio 0–1 or a number of attempts; null until the window is full. */
+  readonly value: number | null;
+  readonly numerator: number | null;
+  readonly n: number;
+  readonly window: number;
+  /** Null where the scope has no gate for this metric. */
+  readonly state: GateState | null;
+  readonly effective?: Effective;
+  /** The verdicts that counted, where they are not the usual `["rebase_conflict"]`. */
+  readonly verdicts?: readonly string[];
+  readonly merge: {
+    readonly event_id: string;
+    readonly work_item_id: string;
+    readonly project: string;
+    readonly attempts: number;
+    readonly last_verdict: string | null;
+    readonly merged_at: string | null;
+  };
+  /** How many rows record this merge, this one included: a reader can tell a whole set from a cut one. */
+  readonly set_size: number;
+  readonly producer: string;
+};
+
+export type CrossingPayload = MetricPayload & {
+  readonly gate: string;
+  readonly direction: "up" | "down";
+  readonly from: GateState;
+  readonly to: GateState;
+  readonly upper: number;
+  readonly lower: number;
+  readonly previous: { readonly event_id: string; readonly since: string | null } | null;
+};
+
+export type SkippedPayload = {
+  readonly schema_version: typeof SCHEMA_VERSION;
+  readonly key: string;
+  readonly reason: SkipReason;
+  readonly merge: { readonly event_id: string; readonly work_item_id: string | null };
+  readonly producer: string;
+};
+
+/** What one merge did to one metric of one scope. */
+export type Change = {
+  readonly metric: MetricSettings;
+  readonly scope: ScopeKind;
+  readonly seq: number;
+  readonly reading: Reading;
+  readonly gate: Gate | null;
+  readonly state: GateState | null;
+  readonly effective: Effective | null;
+  readonly crossing: {
+    readonly from: GateState;
+    readonly previous: Crossing | null;
+    readonly value: number | null;
+  } | null;
+};
+
+/** The rows of one merge: a metric row for each change, a crossing directly after the row that crossed. */
+export function eventRows(merge: Merge, changes: readonly Change[], producer: string): EventRow[] {
+  const size = changes.length + changes.filter((change) => change.crossing !== null).length;
+  const rows: EventRow[] = [];
+  for (const change of changes) {
+    const payload = metricPayload(merge, change, size, producer);
+    rows.push({ kind: metricKind(change.metric.name), workItemId: merge.workItemId, payload });
+    if (change.crossing !== null && change.gate !== null) {
+      rows.push({
+        kind: CROSSING_KIND,
+        workItemId: merge.workItemId,
+        payload: crossingPayload(payload, change.gate, change.crossing),
+      });
+    }
+  }
+  return rows;
+}
+
+export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
+  return {
+    kind: SKIPPED_KIND,
+    workItemId: skipped.workItemId,
+    payload: {
+      schema_version: SCHEMA_VERSION,
+      key: `merge_skipped|${skipped.eventId}`,
+      reason: skipped.reason,
+      merge: { event_id: skipped.eventId, work_item_id: skipped.workItemId },
+      producer,
+    },
+  };
+}
+
+/** The merge that a row records, see `mergeIdentity`. */
+export function identityOfRow(row: EventRow): string {
+  const { event_id, work_item_id } = row.payload.merge;
+  return mergeIdentity({ eventId: event_id, workItemId: work_item_id });
+}
+
+function metricPayload(merge: Merge, change: Change, size: number, producer: string): MetricPayload {
+  const { metric, scope, reading } = change;
+  const place = scope === "global" ? "global" : `project:${merge.project}`;
+  return {
+    schema_version: SCHEMA_VERSION,
+    key: `${metric.name}|${place}|${merge.eventId}`,
+    metric: metric.name,
+    scope,
+    project: scope === "global" ? null : merge.project,
+    seq: change.seq,
+    value: valueOf(reading),
+    numerator: reading.numerator,
+    n: reading.n,
+    window: reading.window,
+    state: change.state,
+    ...(change.effective === null ? {} : { effective: change.effective }),
+    ...(metric.verdicts === null || sameVerdicts(metric.verdicts, DEFAULT_VERDICTS)
+      ? {}
+      : { verdicts: metric.verdicts }),
+    merge: {
+      event_id: merge.eventId,
+      work_item_id: merge.workItemId,
+      project: merge.project,
+      attempts: merge.attempts,
+      last_verdict: merge.lastVerdict,
+      merged_at: merge.mergedAt,
+    },
+    set_size: size,
+    producer,
+  };
+}
+
+function crossingPayload(
+  payload: MetricPayload,
+  gate: Gate,
+  crossing: NonNullable<Change["crossing"]>,
+): CrossingPayload {
+  const to = payload.state ?? "unknown";
+  const { previous } = crossing;
+  return {
+    ...payload,
+    key: `${payload.key}|crossed`,
+    gate: gate.name,
+    direction: direction(to),
+    from: crossing.from,
+    to,
+    upper: gate.upper,
+    lower: gate.lower,
+    previous: previous === null ? null : { event_id: previous.eventId, since: previous.since },
+  };
+}
+
+/** Whether two sets of verdicts are the same, whatever their order. */
+export function sameVerdicts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((verdict) => b.includes(verdict));
+}

@@ -1,0 +1,22 @@
+/** A scope: all merges, or those of one project. And the effective reading, which is the one a policy must use. */
+import type { GateState } from "./gate.ts";
+import { type Reading, valueOf } from "./reading.ts";
+
+export type ScopeKind = "global" | "project";
+
+/** What a policy about a project uses: the project's own reading, else the global one, else nothing. */
+export type Effective = {
+  readonly scope: ScopeKind | null;
+  readonly value: number | null;
+  readonly state: GateState;
+};
+
+export type GatedReading = { readonly reading: Reading; readonly state: GateState };
+
+/** The project's own reading once its window is full, else the global one once that is, else undefined. */
+export function effective(project: GatedReading, global: GatedReading): Effective {
+  if (project.reading.defined)
+    return { scope: "project", value: valueOf(project.reading), state: project.state };
+  if (global.reading.defined) return { scope: "global", value: valueOf(global.reading), state: global.state };
+  return { scope: null, value: null, state: "unknown" };
+}

@@ -1,0 +1,125 @@
+/** The snapshot document: the current values of every scope, as `metrics snapshot --json` prints and HTTP serves them. */
+import type { Analyzer, Scopes } from "./analyzer.ts";
+import type { GateState } from "./gate.ts";
+import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
+import { valueOf } from "./reading.ts";
+import { type Effective, effective, type ScopeKind } from "./scope.ts";
+import type { ScopeState } from "./scope-state.ts";
+
+export type SnapshotMetric = {
+  readonly metric: MetricName;
+  readonly scope: ScopeKind;
+  readonly project: string | null;
+  /** A ratio 0–1 or a number of attempts; null until n = window. */
+  readonly value: number | null;
+  readonly numerator: number | null;
+  readonly n: number;
+  readonly window: number;
+  readonly gate: SnapshotGate | null;
+  /** What a policy about this project must use; null where the metric is not gated for projects. */
+  readonly effective: Effective | null;
+};
+
+export type SnapshotGate = {
+  readonly name: string;
+  readonly state: GateState;
+  /** `merged_at` of the merge at which it last crossed; null where it never did or no date is known. */
+  readonly since: string | null;
+  readonly upper: number;
+  readonly lower: number;
+};
+
+export type Snapshot = {
+  readonly schema_version: 1;
+  readonly as_of: {
+    /** How many merges have been recorded. */
+    readonly seq: number;
+    readonly event_id: string | null;
+    readonly merged_at: string | null;
+    readonly generated_at: string;
+  };
+  /** Instances connected to the database. */
+  readonly daemon: { readonly running: number };
+  /** Merges that are due and not recorded, and the age of the oldest one in seconds. */
+  readonly lag: { readonly merges: number; readonly seconds: number | null };
+  readonly skipped: { readonly total: number };
+  /** True while the windows count up again after rows went from the old end of the journal. */
+  readonly history_truncated: boolean;
+  readonly metrics: readonly SnapshotMetric[];
+};
+
+/** What the snapshot says beside the windows. */
+export type Surroundings = {
+  readonly generatedAt: string;
+  readonly running: number;
+  readonly lag: Snapshot["lag"];
+};
+
+/** Global readings first, then the projects in the order of their names' code points. */
+export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snapshot {
+  const projects = [...analyzer.projects.keys()].toSorted(byCodePoint);
+  return {
+    schema_version: 1,
+    as_of: {
+      seq: analyzer.global.seq,
+      event_id: analyzer.newest?.eventId ?? null,
+      merged_at: analyzer.newest?.mergedAt ?? null,
+      generated_at: surroundings.generatedAt,
+    },
+    daemon: { running: surroundings.running },
+    lag: surroundings.lag,
+    skipped: { total: analyzer.skipped },
+    history_truncated: analyzer.historyTruncated,
+    metrics: [
+      ...analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, null, analyzer.global)),
+      ...projects.flatMap((name) =>
+        analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, name, analyzer.project(name))),
+      ),
+    ],
+  };
+}
+
+function describe(
+  scopes: Scopes,
+  metric: MetricSettings,
+  index: number,
+  project: string | null,
+  scope: ScopeState,
+): SnapshotMetric {
+  const kind = project === null ? "global" : "project";
+  const reading = scope.reading(index);
+  const gate = gateFor(metric, kind);
+  const { state, crossed } = scope.gate(index);
+  return {
+    metric: metric.name,
+    scope: kind,
+    project,
+    value: valueOf(reading),
+    numerator: reading.numerator,
+    n: reading.n,
+    window: reading.window,
+    gate:
+      gate === null
+        ? null
+        : { name: gate.name, state, since: crossed?.since ?? null, upper: gate.upper, lower: gate.lower },
+    effective:
+      gate === null || project === null
+        ? null
+        : effective(
+            { reading, state },
+            { reading: scopes.global.reading(index), state: scopes.global.gate(index).state },
+          ),
+  };
+}
+
+/** Orders strings as their UTF-8 bytes do, so that the order is the same in every language. */
+export function byCodePoint(a: string, b: string): number {
+  const [left, right] = [a[Symbol.iterator](), b[Symbol.iterator]()];
+  for (;;) {
+    const [x, y] = [left.next(), right.next()];
+    if (x.done === true) return y.done === true ? 0 : -1;
+    if (y.done === true) return 1;
+    const difference = (x.value.codePointAt(0) ?? 0) - (y.value.codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
+  }
+}
