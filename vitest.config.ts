@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+const POSTGRES_TESTS = "tests/**/*.pg.test.ts";
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["tests/**/*.test.ts"],
+          exclude: [POSTGRES_TESTS],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: "pg",
+          include: [POSTGRES_TESTS],
+          globalSetup: "tests/support/postgres-setup.ts",
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
