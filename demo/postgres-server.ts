@@ -48,7 +48,10 @@ export interface ServerOptions {
 
 export interface PostgresServer {
   readonly port: number;
-  /** Where the data is: the wish, or a folder under the system's temporary one if the server's user cannot enter it. */
+  /**
+   * Where the data is: the wish, or, if the server's user cannot enter that, a copy under the system's temporary
+   * folder which lives only as long as this process.
+   */
   readonly dataDir: string;
   /** The postmaster's process id; undefined while it does not run. */
   readonly pid: number | undefined;
@@ -198,7 +201,8 @@ function neverOutliveUs(server: ChildProcess): () => void {
   const onExit = (): void => {
     server.kill("SIGQUIT");
   };
-  process.once("exit", onExit);
+  // Before the temporary folders go: they may be this server's.
+  process.prependOnceListener("exit", onExit);
   return () => {
     process.removeListener("exit", onExit);
     guard.kill("SIGKILL");

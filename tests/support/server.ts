@@ -15,17 +15,24 @@ export type TestServer = PostgresServer & AsyncDisposable;
  */
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "damascus-test-")));
-  const server = await createServer({
-    binDir: process.env["TEST_PG_BIN"] || undefined,
-    ...options,
-    dataDir,
-    settings: { ...TEST_SETTINGS, ...options.settings },
-  });
-  await server.start();
-  return Object.assign(server, {
-    async [Symbol.asyncDispose]() {
-      await server.stop("immediate");
-      await rm(server.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
-    },
-  });
+  const clear = (where: string): Promise<void> =>
+    rm(where, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  try {
+    const server = await createServer({
+      binDir: process.env["TEST_PG_BIN"] || undefined,
+      ...options,
+      dataDir,
+      settings: { ...TEST_SETTINGS, ...options.settings },
+    });
+    await server.start();
+    return Object.assign(server, {
+      async [Symbol.asyncDispose]() {
+        await server.stop("immediate");
+        await clear(server.dataDir);
+      },
+    });
+  } catch (error) {
+    await clear(dataDir);
+    throw error;
+  }
 }
