@@ -15,8 +15,6 @@ export type TestServer = PostgresServer & AsyncDisposable;
  */
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "damascus-test-")));
-  const clear = (where: string): Promise<void> =>
-    rm(where, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   try {
     const server = await createServer({
       binDir: process.env["TEST_PG_BIN"] || undefined,
@@ -35,4 +33,8 @@ export async function startServer(options: Partial<ServerOptions> = {}): Promise
     await clear(dataDir);
     throw error;
   }
+}
+
+async function clear(dataDir: string): Promise<void> {
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
