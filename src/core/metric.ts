@@ -5,6 +5,9 @@ import type { ScopeKind } from "./scope.ts";
 export const METRIC_NAMES = ["first_pass_merge_rate", "rebase_conflict_rate", "p95_attempts_to_merge"] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
+/** Merges in the largest window that may be configured. */
+export const MAX_WINDOW = 100_000;
+
 export type MetricSettings = {
   readonly name: MetricName;
   /** Merges in a full window. */

@@ -8,16 +8,24 @@
  * Rows may have gone from the old end. Then the first set that survives may be cut and is passed over, windows count
  * up from what is left, and a value is checked as soon as the facts that it stands for have been seen.
  */
-import { Analyzer, slide } from "./analyzer.ts";
+import { type Analyzer, type JournalNeeds, slide } from "./analyzer.ts";
 import { CATALOGUE, createFigure } from "./catalogue.ts";
-import { contradiction, type JournalRow, type MetricRow } from "./journal-row.ts";
-import type { MetricSettings } from "./metric.ts";
+import {
+  contradiction,
+  type JournalRow,
+  type MetricRow,
+  parseJournalRow,
+  type RawJournalRow,
+} from "./journal-row.ts";
+import { MAX_WINDOW, type MetricSettings } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
 import { valueOf } from "./reading.ts";
 import { NO_MEMORY, type ScopeState } from "./scope-state.ts";
 
 export class Replay {
   readonly analyzer: Analyzer;
+  /** Merges folded. */
+  merges = 0;
   /** Rows of kind `metric.*` without our marker. */
   foreign = 0;
   /** The smallest event id among the merges whose rows survive; null while there is none. */
@@ -89,6 +97,7 @@ export class Replay {
       throw contradiction(anchor.id, `seq ${anchor.seq} ${what}, ${expected} was expected`);
     }
     slide(analyzer, first.merge);
+    this.merges += 1;
     const project = analyzer.project(first.merge.project);
     this.#anchorProject(project, set);
     const keys = new Set<string>();
@@ -226,4 +235,17 @@ function sameReading(a: MetricRow, b: MetricRow): boolean {
     a.n === b.n &&
     a.window === b.window
   );
+}
+
+/** What a restore must keep in memory to judge these rows by the windows and verdicts that they carry. */
+export function journalNeeds(raws: readonly RawJournalRow[]): JournalNeeds {
+  let capacity = 0;
+  const verdictSets: (readonly string[])[] = [];
+  for (const raw of raws) {
+    const row = parseJournalRow(raw);
+    if (row.type !== "metric") continue;
+    capacity = Math.max(capacity, Math.min(row.window, MAX_WINDOW));
+    if (!verdictSets.some((verdicts) => sameVerdicts(verdicts, row.verdicts))) verdictSets.push(row.verdicts);
+  }
+  return { capacity, verdictSets };
 }

@@ -1,0 +1,15 @@
+/** Time and chance enter the daemon as values, so that a test decides them. */
+export type Clock = {
+  /** Milliseconds that never jump. */
+  readonly monotonic: () => number;
+  /** The wall clock, for people: never used in a decision. */
+  readonly now: () => Date;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+};
+
+export const systemClock: Clock = {
+  monotonic: () => performance.now(),
+  now: () => new Date(),
+  random: Math.random,
+};

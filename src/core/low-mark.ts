@@ -1,0 +1,99 @@
+/**
+ * Settling: up to which id can nothing new appear?
+ *
+ * Ids are drawn from a sequence before their transactions commit, so a row may become visible below rows that were
+ * read long ago. `id > last` loses it. An xmin horizon loses rows too (a transaction draws its id before it has an
+ * xid) and stalls behind every old transaction in the database. The locks on the table alone miss a transaction that
+ * called `nextval` first and has not touched the table yet.
+ *
+ * What does hold: `nextval` takes RowExclusiveLock on the sequence before it draws, and an insert takes it on the
+ * table; both are kept to the end of the transaction. So one statement looks at `u`, the newest visible id, and at the
+ * set of transactions that hold such a lock. Whoever drew an id ≤ u and can still bring it is in that set, or had ended
+ * by then and is seen by every later statement. A lock is released only after the commit is visible. Hence: once all of
+ * the set are gone, a later statement that reads the rows up to u reads all that there will ever be.
+ *
+ * That is exact for a sequence with cache 1. For the rest (a cache, ids given explicitly, a restore) the whole log is
+ * compared from time to time.
+ *
+ * One set for the whole range would make a single long transaction expensive: everything above its first look would be
+ * read again on every look. So the range is kept in segments, each with the transactions that may still bring rows to
+ * it; only a segment of which one has ended is read again. A segment without any is settled.
+ */
+
+/** A transaction as `pg_locks.virtualtransaction` names it; prepared ones are `-1/<xid>`. */
+export type TransactionName = string;
+
+type Segment = {
+  /** The segment's last id; it begins after the segment before it. */
+  readonly upTo: bigint;
+  readonly holders: Set<TransactionName>;
+};
+
+export class LowMark {
+  /** Every row up to here is settled, and has been read by a statement that came later. */
+  low: bigint;
+  #segments: Segment[] = [];
+  #prepared = new Set<TransactionName>();
+
+  constructor(low: bigint) {
+    this.low = low;
+  }
+
+  /** The newest id that has been looked at. */
+  get top(): bigint {
+    return this.#segments.at(-1)?.upTo ?? this.low;
+  }
+
+  /** The transactions that keep the low mark where it is. */
+  get holders(): ReadonlySet<TransactionName> {
+    return this.#segments[0]?.holders ?? new Set();
+  }
+
+  /**
+   * Takes in one look at the newest visible id and the lock holders of the same statement.
+   * @returns the id after which rows must be read, up to `newest`, by a later statement.
+   */
+  look(newest: bigint, holders: ReadonlySet<TransactionName>): bigint {
+    let readAfter = this.top;
+    const dirty: Segment[] = [];
+    let after = this.low;
+    for (const segment of this.#segments) {
+      const ended = [...segment.holders].filter((holder) => !holders.has(holder));
+      for (const holder of ended) segment.holders.delete(holder);
+      if (ended.length > 0) {
+        dirty.push(segment);
+        if (after < readAfter) readAfter = after;
+      }
+      after = segment.upTo;
+    }
+    // PREPARE TRANSACTION renames a transaction: one that vanished may live on as a prepared one that is new here.
+    const prepared = new Set([...holders].filter((holder) => holder.startsWith("-1/")));
+    for (const holder of prepared) {
+      if (!this.#prepared.has(holder)) for (const segment of dirty) segment.holders.add(holder);
+    }
+    this.#prepared = prepared;
+    if (newest > this.top) this.#segments.push({ upTo: newest, holders: new Set(holders) });
+    return readAfter;
+  }
+
+  /** All that the last look asked to be read has been read and recorded: settled segments go, the low mark rises. */
+  settle(): void {
+    while (this.#segments[0]?.holders.size === 0) this.low = (this.#segments.shift() as Segment).upTo;
+    const merged: Segment[] = [];
+    for (const segment of this.#segments) {
+      const before = merged.at(-1);
+      if (before !== undefined && sameSet(before.holders, segment.holders)) merged.pop();
+      merged.push(segment);
+    }
+    this.#segments = merged;
+  }
+
+  /** No longer waits for a transaction; what it still brings is left to the comparison of the whole log. */
+  passOver(holder: TransactionName): void {
+    for (const segment of this.#segments) segment.holders.delete(holder);
+  }
+}
+
+function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && a.isSubsetOf(b);
+}

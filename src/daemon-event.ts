@@ -1,0 +1,152 @@
+/**
+ * Every fact about a running daemon that an operator or a test can observe. `log.ts` prints them, `readiness.ts` and
+ * the HTTP service read them, tests wait for them. Each stands for a change, never for a state that goes on.
+ */
+import type { GateState } from "./core/gate.ts";
+import type { SkipReason } from "./core/merge.ts";
+import type { MetricName } from "./core/metric.ts";
+import type { ScopeKind } from "./core/scope.ts";
+
+/** What may be told of a failure: nothing that carries row data, SQL or secrets. */
+export type Failure = {
+  /** SQLSTATE, an errno name such as ECONNREFUSED, or a word of ours. */
+  readonly code: string;
+  readonly message: string;
+};
+
+/** Somebody whose open transaction or lock is in the way. */
+export type Holder = {
+  readonly pid: number | null;
+  readonly application: string | null;
+  readonly role: string | null;
+  /** Seconds since its transaction began, or since we first saw it where the database does not tell us. */
+  readonly seconds: number;
+};
+
+export type DaemonEvent =
+  | { readonly event: "daemon.starting"; readonly settings: Readonly<Record<string, unknown>> }
+  /** The backlog is empty for the first time. */
+  | { readonly event: "daemon.ready"; readonly seq: number; readonly took_ms: number }
+  /** The process ends because of this. */
+  | { readonly event: "daemon.fatal"; readonly failure: Failure; readonly problems: readonly string[] }
+  | { readonly event: "config.unknown_variable"; readonly variable: string; readonly nearest: string | null }
+  | { readonly event: "http.listening"; readonly address: string }
+  | { readonly event: "http.failed"; readonly failure: Failure }
+  | { readonly event: "db.connected"; readonly server_version: string; readonly role: string }
+  | {
+      readonly event: "db.connect_failed";
+      readonly failure: Failure;
+      readonly attempt: number;
+      readonly retry_in_ms: number;
+    }
+  | {
+      readonly event: "db.disconnected";
+      readonly failure: Failure;
+      readonly attempt: number;
+      readonly retry_in_ms: number;
+    }
+  /** Something about the database that works, but not as well as it could. */
+  | { readonly event: "db.warning"; readonly warning: string }
+  /** The database or the log is not fit to be written to: nothing is, until it is mended. */
+  | {
+      readonly event: "db.unfit";
+      readonly reason: string;
+      readonly problems: readonly string[];
+      readonly retry_in_ms: number;
+    }
+  | { readonly event: "listen.connected" }
+  | { readonly event: "listen.lost"; readonly failure: Failure; readonly retry_in_ms: number }
+  /** Connected, but our own notifications do not come back: polling only. */
+  | { readonly event: "listen.degraded"; readonly reason: string }
+  | { readonly event: "restore.started" }
+  | {
+      readonly event: "restore.progress";
+      readonly done: number;
+      readonly total: number;
+      readonly per_second: number;
+      readonly eta_s: number;
+    }
+  | {
+      readonly event: "restore.completed";
+      readonly seq: number;
+      readonly merges: number;
+      readonly projects: number;
+      readonly skipped: number;
+      readonly took_ms: number;
+    }
+  | { readonly event: "backlog.started" }
+  | {
+      readonly event: "backlog.progress";
+      readonly done: number;
+      readonly total: number;
+      readonly per_second: number;
+      readonly eta_s: number;
+      readonly recorded: number;
+    }
+  | { readonly event: "backlog.completed"; readonly recorded: number; readonly took_ms: number }
+  | {
+      readonly event: "merge.recorded";
+      readonly seq: number;
+      readonly event_id: string;
+      readonly work_item_id: string;
+      readonly project: string;
+      readonly attempts: number;
+      /** The global value of each recorded metric, null while undefined. */
+      readonly values: Readonly<Partial<Record<MetricName, number | null>>>;
+      /** From the transition row's created_at to the commit of its metric rows; null where that is no date. */
+      readonly commit_to_record_ms: number | null;
+      /** Whether a merge with a higher id had been recorded before. */
+      readonly late: boolean;
+      readonly found_by: "scan" | "comparison";
+    }
+  | {
+      readonly event: "merge.skipped";
+      readonly event_id: string;
+      readonly work_item_id: string | null;
+      readonly reason: SkipReason;
+    }
+  | { readonly event: "merge.repeat_ignored"; readonly event_id: string; readonly work_item_id: string | null }
+  | {
+      readonly event: "metric.defined";
+      readonly metric: MetricName;
+      readonly scope: ScopeKind;
+      readonly project: string | null;
+      readonly value: number;
+    }
+  | {
+      readonly event: "threshold.crossed";
+      readonly metric: MetricName;
+      readonly gate: string;
+      readonly scope: ScopeKind;
+      readonly project: string | null;
+      readonly from: GateState;
+      readonly to: GateState;
+      readonly value: number | null;
+      readonly upper: number;
+      readonly lower: number;
+      /** Whether the orchestrator may do more from now on; false where it is restricted. */
+      readonly permissive: boolean;
+    }
+  /** Rows that another daemon recorded. */
+  | { readonly event: "journal.foreign_rows_folded"; readonly merges: number; readonly skipped: number }
+  /** Rows of kind `metric.*` without our marker. */
+  | { readonly event: "journal.unmarked_rows_ignored"; readonly rows: number }
+  /** Everything this daemon wanted to record had been recorded by another one in the meantime. */
+  | { readonly event: "writer.fenced"; readonly merges: number }
+  /** The writers' lock is held by somebody for longer than the lock timeout. */
+  | { readonly event: "writer.blocked"; readonly holders: readonly Holder[] }
+  | { readonly event: "commit.unknown"; readonly merges: number; readonly failure: Failure }
+  | { readonly event: "commit.resolved"; readonly outcome: "committed" | "aborted" }
+  /** The low mark has not moved for a while because of these. */
+  | { readonly event: "settle.waiting"; readonly holders: readonly Holder[] }
+  | { readonly event: "settle.passed_over"; readonly holders: readonly Holder[] }
+  | { readonly event: "comparison.completed"; readonly found: number; readonly took_ms: number }
+  | { readonly event: "lag.high"; readonly merges: number; readonly seconds: number }
+  | { readonly event: "lag.recovered" }
+  | { readonly event: "history.truncated"; readonly first_seq: number }
+  /** The newest row that memory stands on is gone or another: everything is read again. */
+  | { readonly event: "history.reset"; readonly row_id: string }
+  | { readonly event: "shutdown.started"; readonly signal: string }
+  | { readonly event: "shutdown.completed"; readonly took_ms: number };
+
+export type Report = (event: DaemonEvent) => void;

@@ -1,0 +1,101 @@
+/**
+ * The outbox as the recorder needs it: one connection, one statement at a time. `postgres/` supplies it; tests supply a
+ * simulated one. Any failure ends a connection's life: whoever holds it forgets what it knows and opens another.
+ */
+import type { RawJournalRow } from "./core/journal-row.ts";
+import type { RawFacts } from "./core/merge.ts";
+import type { EventRow } from "./core/metric-event.ts";
+import type { Failure, Holder } from "./daemon-event.ts";
+
+/** The newest row of the journal that memory stands on: its id, and the SHA-256 of its payload's text in hex. */
+export type Head = { readonly id: string; readonly fingerprint: string };
+
+export type Look = {
+  /** The newest visible id, 0 for an empty log. */
+  readonly newest: bigint;
+  /** Transactions that may still bring rows, see `core/low-mark.ts`. */
+  readonly holders: ReadonlySet<string>;
+  /** The fingerprint of the row at the head's id; null where there is no such row. */
+  readonly headFingerprint: string | null;
+};
+
+/** A transition to merged, with its work item's facts of this moment. */
+export type FoundMerge = {
+  readonly eventId: string;
+  readonly workItemId: string | null;
+  readonly mergedAt: string | null;
+  /** Milliseconds since `created_at`, by the server's clock; null where that is no date. */
+  readonly ageMs: number | null;
+  /** Null where the work item does not exist. */
+  readonly facts: RawFacts | null;
+  /** The event under which this work item is recorded already; null where it is due. */
+  readonly recordedAs: string | null;
+};
+
+export type Since = {
+  /** The fingerprint of the row at the head's id; null where there is no such row. */
+  readonly headFingerprint: string | null;
+  readonly rows: readonly RawJournalRow[];
+};
+
+export interface OutboxLog {
+  /** One statement: the newest id, who may still bring rows below it, and the head's row. */
+  look(head: Head | null): Promise<Look>;
+  /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
+  pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
+  /** Merges with after < id ≤ upTo, in id order. */
+  merges(after: bigint, upTo: bigint): Promise<FoundMerge[]>;
+  /** Rows of kind `metric.*` with after < id ≤ upTo (null: no end), in id order. */
+  journal(after: bigint, upTo: bigint): Promise<readonly RawJournalRow[]>;
+  /** One statement: the head's row, and all rows of kind `metric.*` with after < id, in id order. */
+  journalSince(head: Head | null, after: bigint): Promise<Since>;
+  /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
+  newestJournal(rows: number): Promise<RawJournalRow[]>;
+
+  /** Begins the writers' transaction and is granted their lock, each in a statement of its own. */
+  beginLocked(): Promise<void>;
+  /** Appends rows and returns their ids and the last one's fingerprint. */
+  append(rows: readonly EventRow[]): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
+  /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+
+  /** Who holds the writers' lock. */
+  lockHolders(): Promise<Holder[]>;
+  /** Who these transactions are. */
+  describe(transactions: ReadonlySet<string>): Promise<Holder[]>;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
+/** The database or the way to it failed: forget, reconnect, read again. */
+export class DatabaseFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(`${failure.code}: ${failure.message}`);
+    this.name = "DatabaseFailure";
+    this.failure = failure;
+  }
+}
+
+/** The connection was lost while COMMIT was under way: only the log knows whether it happened. */
+export class CommitUnknown extends DatabaseFailure {
+  constructor(failure: Failure) {
+    super(failure);
+    this.name = "CommitUnknown";
+  }
+}
+
+/** The database cannot be written to as it is: tables, columns, privileges. One line for each problem. */
+export class UnfitDatabase extends Error {
+  readonly reason: string;
+  readonly problems: readonly string[];
+
+  constructor(reason: string, problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "UnfitDatabase";
+    this.reason = reason;
+    this.problems = problems;
+  }
+}

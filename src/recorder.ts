@@ -1,0 +1,360 @@
+/**
+ * The recorder: one connection's memory, and the protocol that keeps it equal to the log.
+ *
+ * Any number of recorders may run against one log. There is no leader; there is a lock that lasts for one transaction
+ * and a fence inside it:
+ *
+ *   BEGIN (READ COMMITTED) · lock, alone in its statement · in a later statement, the journal's rows after the newest
+ *   one folded · record what is still due · COMMIT
+ *
+ * A statement's snapshot is taken before it runs. So the lock must be granted by a statement of its own: read in the
+ * same one, or under REPEATABLE READ, the journal would be seen as it was before the other recorder's commit, and the
+ * merge would be recorded twice. The lock ends with the transaction, whoever dies; no lease, no clock.
+ *
+ * Ids of journal rows ascend with `seq`, because they are drawn under that lock; so "after the newest row folded" is
+ * `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
+ *
+ * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
+ * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
+ */
+import { createHash } from "node:crypto";
+import type { Clock } from "./clock.ts";
+import { Analyzer } from "./core/analyzer.ts";
+import { type JournalRow, parseJournalRow, type RawJournalRow } from "./core/journal-row.ts";
+import { LowMark } from "./core/low-mark.ts";
+import { mergeIdentity } from "./core/merge.ts";
+import type { MetricSettings } from "./core/metric.ts";
+import { journalNeeds, Replay } from "./core/replay.ts";
+import type { Report } from "./daemon-event.ts";
+import { HolderWatch } from "./holder-watch.ts";
+import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { type Arrival, Plan } from "./plan.ts";
+import { Progress } from "./progress.ts";
+
+export type RecorderSettings = {
+  readonly metrics: readonly MetricSettings[];
+  /** Written into every row, e.g. `damascus-metrics/1.0.0`. */
+  readonly producer: string;
+  /** Outbox rows that one reading statement passes at most. */
+  readonly pageRows: number;
+};
+
+/** The newest row that memory stands on is gone or another one. */
+export class HistoryReset extends Error {
+  readonly rowId: string;
+
+  constructor(rowId: string) {
+    super(`events_outbox row ${rowId} is gone or different`);
+    this.name = "HistoryReset";
+    this.rowId = rowId;
+  }
+}
+
+/** Rows at the journal's end that every restore checks, whatever else it may pass over: those of 100 merges. */
+const TAIL_ROWS = 800;
+const FIRST_BATCH = 100;
+const LARGEST_BATCH = 1000;
+const FAST_MS = 100;
+const SLOW_MS = 250;
+
+export class Recorder {
+  readonly analyzer: Analyzer;
+  readonly #log: OutboxLog;
+  readonly #settings: RecorderSettings;
+  readonly #report: Report;
+  readonly #clock: Clock;
+  readonly #replay: Replay;
+  #head: Head | null;
+  /** Every journal row up to this id has been folded. */
+  #folded: bigint;
+  readonly #lowMark: LowMark;
+  /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
+  readonly #floor: bigint;
+  /** Where the comparison of the whole log goes on; null while none is under way. */
+  #compared: bigint | null = null;
+  #comparison = { found: 0, startedAt: 0 };
+  #batch = FIRST_BATCH;
+  #highest: bigint;
+  readonly #repeats = new Set<string>();
+  readonly #holderWatch: HolderWatch;
+
+  private constructor(
+    log: OutboxLog,
+    settings: RecorderSettings,
+    report: Report,
+    clock: Clock,
+    restored: { replay: Replay; head: Head | null; folded: bigint },
+  ) {
+    this.#log = log;
+    this.#settings = settings;
+    this.#report = report;
+    this.#clock = clock;
+    this.#replay = restored.replay;
+    this.analyzer = restored.replay.analyzer;
+    this.#head = restored.head;
+    this.#folded = restored.folded;
+    const { smallestEventId } = restored.replay;
+    this.#floor = this.analyzer.truncated && smallestEventId !== null ? BigInt(smallestEventId) - 1n : 0n;
+    this.#lowMark = new LowMark(this.#floor);
+    this.#holderWatch = new HolderWatch(log, report, clock);
+    this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
+  }
+
+  /**
+   * Reads the journal into memory.
+   *
+   * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
+   * is has an id up to the newest visible one, and every later one will have a higher id.
+   * @throws UnfitLog when the journal contradicts itself or is a newer version's.
+   */
+  static async restore(log: OutboxLog, settings: RecorderSettings, report: Report, clock: Clock): Promise<Recorder> {
+    const startedAt = clock.monotonic();
+    report({ event: "restore.started" });
+    await log.beginLocked();
+    const { newest } = await log.look(null);
+    await log.rollback();
+    const replay = new Replay(new Analyzer(settings.metrics, journalNeeds(await log.newestJournal(TAIL_ROWS))));
+    const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
+      report({ event: "restore.progress", ...figures }),
+    );
+    let head: Head | null = null;
+    for (let after = 0n; after < newest; ) {
+      const end = await log.pageEnd(after, newest, settings.pageRows);
+      head = acceptAll(replay, await log.journal(after, end)) ?? head;
+      after = end;
+      progress.at(after);
+    }
+    replay.end();
+    const { analyzer } = replay;
+    if (analyzer.truncated)
+      report({ event: "history.truncated", first_seq: analyzer.global.seq - replay.merges + 1 });
+    if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
+    report({
+      event: "restore.completed",
+      seq: analyzer.global.seq,
+      merges: replay.merges,
+      projects: analyzer.projects.size,
+      skipped: analyzer.skipped,
+      took_ms: clock.monotonic() - startedAt,
+    });
+    return new Recorder(log, settings, report, clock, { replay, head, folded: newest });
+  }
+
+  /**
+   * One look at the log, and everything recorded that is due then.
+   * @param shouldStop asked between transactions.
+   * @returns how many merges this recorder recorded or skipped.
+   */
+  async scan(shouldStop: () => boolean): Promise<number> {
+    const look = await this.#log.look(this.#head);
+    this.#checkHead(look.headFingerprint);
+    // Only a log that was reset or cut at its newest end goes back.
+    if (look.newest < this.#lowMark.top) throw new HistoryReset(String(this.#lowMark.top));
+    const readAfter = this.#lowMark.look(look.newest, look.holders);
+    const recorded = await this.#recordRange(readAfter, look.newest, shouldStop);
+    if (shouldStop()) return recorded;
+    this.#lowMark.settle();
+    await this.#holderWatch.look(this.#lowMark);
+    return recorded;
+  }
+
+  /**
+   * Compares a page of the settled part of the log with the journal: for what no lock shows (a sequence with a cache,
+   * ids given explicitly, a holder that was passed over). Begins anew after the last page.
+   * @returns whether the comparison has reached its end.
+   */
+  async comparePage(shouldStop: () => boolean): Promise<boolean> {
+    if (this.#compared === null) {
+      this.#compared = this.#floor;
+      this.#comparison = { found: 0, startedAt: this.#clock.monotonic() };
+    }
+    const { low } = this.#lowMark;
+    if (this.#compared < low) {
+      const end = await this.#log.pageEnd(this.#compared, low, this.#settings.pageRows);
+      this.#comparison.found += await this.#recordPage(this.#compared, end, "comparison", shouldStop);
+      this.#compared = end;
+    }
+    if (this.#compared < low) return false;
+    this.#compared = null;
+    const { found, startedAt } = this.#comparison;
+    this.#report({ event: "comparison.completed", found, took_ms: this.#clock.monotonic() - startedAt });
+    return true;
+  }
+
+  /** What became of a merge whose COMMIT went unanswered. */
+  async outcomeOf(eventId: string): Promise<"committed" | "aborted"> {
+    const id = BigInt(eventId);
+    const found = await this.#log.merges(id - 1n, id);
+    return found.some((merge) => merge.recordedAs === eventId) ? "committed" : "aborted";
+  }
+
+  async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
+    const startedAt = this.#clock.monotonic();
+    let recorded = 0;
+    let backlog = false;
+    const progress = new Progress(this.#clock.monotonic, after, upTo, (figures) =>
+      this.#report({ event: "backlog.progress", ...figures, recorded }),
+    );
+    while (after < upTo && !shouldStop()) {
+      const end = await this.#log.pageEnd(after, upTo, this.#settings.pageRows);
+      if (end < upTo && !backlog) {
+        backlog = true;
+        this.#report({ event: "backlog.started" });
+      }
+      recorded += await this.#recordPage(after, end, "scan", shouldStop);
+      after = end;
+      progress.at(after);
+    }
+    if (backlog && !shouldStop()) {
+      this.#report({ event: "backlog.completed", recorded, took_ms: this.#clock.monotonic() - startedAt });
+    }
+    return recorded;
+  }
+
+  async #recordPage(
+    after: bigint,
+    upTo: bigint,
+    foundBy: Arrival["found_by"],
+    shouldStop: () => boolean,
+  ): Promise<number> {
+    const found = await this.#log.merges(after, upTo);
+    const due = this.#due(found);
+    if (due.length === 0) {
+      // Somebody else may have recorded them.
+      if (found.length > 0) this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+      return 0;
+    }
+    let recorded = 0;
+    for (let start = 0; start < due.length && !shouldStop(); ) {
+      const batch = due.slice(start, start + this.#batch);
+      start += batch.length;
+      recorded += await this.#record(batch, foundBy);
+    }
+    return recorded;
+  }
+
+  /** The first merge of each work item that is not recorded; the others are repeats. */
+  #due(found: readonly FoundMerge[]): FoundMerge[] {
+    const first = new Map<string, FoundMerge>();
+    for (const merge of found) {
+      if (merge.recordedAs === merge.eventId) continue;
+      const identity = mergeIdentity(merge);
+      if (merge.recordedAs === null && !first.has(identity)) first.set(identity, merge);
+      else if (!this.#repeats.has(merge.eventId)) {
+        this.#repeats.add(merge.eventId);
+        this.#report({ event: "merge.repeat_ignored", event_id: merge.eventId, work_item_id: merge.workItemId });
+      }
+    }
+    return [...first.values()];
+  }
+
+  /** Records one batch in one transaction. */
+  async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
+    const startedAt = this.#clock.monotonic();
+    await this.#log.beginLocked();
+    const recordedByOthers = this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+    const due = batch.filter((merge) => !recordedByOthers.has(mergeIdentity(merge)));
+    if (due.length === 0) {
+      await this.#log.rollback();
+      this.#report({ event: "writer.fenced", merges: batch.length });
+      return 0;
+    }
+    const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
+    for (const merge of due) plan.add(merge);
+    const { ids, fingerprint } = await this.#log.append(plan.rows);
+    const newest = this.#checkAscending(ids);
+    try {
+      await this.#log.commit();
+    } catch (error) {
+      if (error instanceof CommitUnknown)
+        this.#report({ event: "commit.unknown", merges: due.length, failure: error.failure });
+      throw error;
+    }
+    plan.adopt();
+    this.#head = { id: String(newest), fingerprint };
+    this.#folded = newest;
+    const tookMs = this.#clock.monotonic() - startedAt;
+    this.#adaptBatch(batch.length, tookMs);
+    plan.tell(this.#report, (merge) => this.#arrival(merge, foundBy, tookMs));
+    return due.length;
+  }
+
+  #arrival(merge: FoundMerge, foundBy: Arrival["found_by"], tookMs: number): Arrival {
+    const id = BigInt(merge.eventId);
+    const late = id < this.#highest;
+    if (!late) this.#highest = id;
+    return {
+      commit_to_record_ms: merge.ageMs === null ? null : Math.round((merge.ageMs + tookMs) * 10) / 10,
+      late,
+      found_by: foundBy,
+    };
+  }
+
+  /** Folds rows that others have committed. @returns the identities of the merges that they record. */
+  #foldSince(since: { readonly headFingerprint: string | null; readonly rows: readonly RawJournalRow[] }): Set<string> {
+    this.#checkHead(since.headFingerprint);
+    const identities = new Set<string>();
+    if (since.rows.length === 0) return identities;
+    const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped, foreign: this.#replay.foreign };
+    const head = acceptAll(this.#replay, since.rows, (row) => {
+      const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
+      if (merge !== null) identities.add(mergeIdentity(merge));
+    });
+    this.#replay.end();
+    this.#head = head ?? this.#head;
+    this.#folded = BigInt(since.rows.at(-1)?.id ?? this.#folded);
+    const unmarked = this.#replay.foreign - before.foreign;
+    if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
+    if (identities.size > 0) {
+      this.#report({
+        event: "journal.foreign_rows_folded",
+        merges: this.analyzer.global.seq - before.seq,
+        skipped: this.analyzer.skipped - before.skipped,
+      });
+    }
+    return identities;
+  }
+
+  #checkHead(fingerprint: string | null): void {
+    if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
+  }
+
+  /** Ids of journal rows ascend with seq: the fence relies on it. */
+  #checkAscending(ids: readonly string[]): bigint {
+    let newest = this.#folded;
+    for (const text of ids) {
+      const id = BigInt(text);
+      if (id <= newest) {
+        throw new UnfitDatabase("sequence_went_back", [
+          `the sequence of events_outbox.id gave ${id} after ${newest}: set it above the largest id ` +
+            "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",
+        ]);
+      }
+      newest = id;
+    }
+    return newest;
+  }
+
+  /** Keeps a backlog's transactions short: nobody should wait long for the lock. */
+  #adaptBatch(size: number, tookMs: number): void {
+    if (tookMs > SLOW_MS) this.#batch = Math.max(1, Math.floor(this.#batch / 2));
+    else if (tookMs < FAST_MS && size === this.#batch) this.#batch = Math.min(LARGEST_BATCH, this.#batch * 2);
+  }
+}
+
+/** Replays rows. @returns the newest one of ours, to stand on; null where none is. */
+function acceptAll(replay: Replay, rows: readonly RawJournalRow[], seen?: (row: JournalRow) => void): Head | null {
+  let newest: RawJournalRow | null = null;
+  for (const raw of rows) {
+    const row = parseJournalRow(raw);
+    if (row.type !== "foreign") newest = raw;
+    replay.accept(row);
+    seen?.(row);
+  }
+  return newest === null ? null : { id: newest.id, fingerprint: fingerprintOf(newest.payload ?? "") };
+}
+
+/** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */
+function fingerprintOf(payload: string): string {
+  return createHash("sha256").update(payload).digest("hex");
+}
