@@ -24,9 +24,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer as createTcpServer } from "node:net";
+import { createServer as createTcpServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 
@@ -184,29 +185,35 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/**
- * A shell that waits on a pipe held by this process: however this process ends, the pipe closes and the shell stops
- * the server. An exit handler alone would not run after SIGKILL. Returns how to call the shell off.
- */
+/** However this process ends, the server ends. Returns how to call that off. */
 function neverOutliveUs(server: ChildProcess): () => void {
   if (server.pid === undefined) return () => {};
-  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -QUIT "$0" 2>/dev/null', String(server.pid)], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  guard.on("error", () => {});
-  guard.stdin?.on("error", () => {});
-  guard.unref();
-  (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+  const guard = afterUs('read -r _; kill -QUIT "$0" 2>/dev/null', String(server.pid));
   const onExit = (): void => {
     server.kill("SIGQUIT");
   };
-  // Before the temporary folders go: they may be this server's.
-  process.prependOnceListener("exit", onExit);
+  process.once("exit", onExit);
   return () => {
     process.removeListener("exit", onExit);
     guard.kill("SIGKILL");
   };
+}
+
+/**
+ * A shell whose standard input is a pipe held by this process alone: the end of the pipe is the end of this process,
+ * even by SIGKILL, where an exit handler would not run.
+ */
+function afterUs(script: string, ...args: string[]): ChildProcess & { readonly stdin: Writable } {
+  const shell = spawn("/bin/sh", ["-c", script, ...args], {
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  shell.on("error", () => {});
+  shell.stdin.on("error", () => {});
+  shell.unref();
+  if (shell.stdin instanceof Socket) shell.stdin.unref();
+  return shell;
 }
 
 function initialise(
@@ -339,25 +346,15 @@ function canEnter(directory: string, account: Account): boolean {
   return spawnSync("/bin/sh", ["-c", 'cd "$0"', directory], { ...account, cwd: "/" }).status === 0;
 }
 
-const temporary: string[] = [];
+let cleaner: ReturnType<typeof afterUs> | undefined;
 
-/** A fresh folder of the server's user, removed when this process exits. */
+/** A fresh folder of the server's user, removed a moment after this process has ended (and its servers with it). */
 function temporaryDir(prefix: string, account: Account | undefined): string {
   const directory = mkdtempSync(join(tmpdir(), prefix));
   if (account !== undefined) chownSync(directory, account.uid, account.gid);
-  if (temporary.length === 0) process.once("exit", removeTemporary);
-  temporary.push(directory);
+  cleaner ??= afterUs('while IFS= read -r folder; do set -- "$@" "$folder"; done; sleep 1; rm -rf -- "$@"');
+  cleaner.stdin.write(`${directory}\n`);
   return directory;
-}
-
-function removeTemporary(): void {
-  for (const directory of temporary) {
-    try {
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
-    } catch {
-      // A server that is still dying writes into it: better a leftover than a failing exit.
-    }
-  }
 }
 
 function chownTree(directory: string, account: Account): void {
