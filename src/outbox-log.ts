@@ -64,6 +64,8 @@ export interface OutboxLog {
   lockHolders(): Promise<Holder[]>;
   /** Who these transactions are. */
   describe(transactions: ReadonlySet<string>): Promise<Holder[]>;
+  /** Ends the connection in good order. */
+  end(): Promise<void>;
   /** Ends the connection at once. */
   destroy(): void;
 }

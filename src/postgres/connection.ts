@@ -1,0 +1,133 @@
+/**
+ * A connection to PostgreSQL that lives until its first failure. Nobody repairs it: whatever goes wrong, a deadline
+ * included, its socket is destroyed and the holder opens another. A statement in doubt is thereby in doubt for nobody
+ * else: the server rolls back what was not committed.
+ */
+import pg from "pg";
+import type { Failure } from "../daemon-event.ts";
+import { DatabaseFailure } from "../outbox-log.ts";
+
+export type ConnectionSettings = {
+  /** Where, as node-postgres takes it: a connection string, or host, port, user, password, database. */
+  readonly database: pg.ClientConfig;
+  readonly applicationName: string;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+};
+
+/** Values of a row as PostgreSQL writes them; nothing is cast. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+export type Answer = { readonly rows: readonly TextRow[]; readonly command: string };
+
+/** Runs one statement. @throws DatabaseFailure, after which the connection is gone. */
+export type Query = (text: string, parameters?: readonly unknown[]) => Promise<Answer>;
+
+export interface Connection {
+  /** In whatever transaction is open. */
+  readonly run: Query;
+  /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
+  readonly read: (text: string) => Promise<Answer>;
+  /** Ends the connection in good order. */
+  end(): Promise<void>;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
+/** How long beyond the server's own deadline an answer is waited for: then the server is silent, not slow. */
+const ANSWER_GRACE_MS = 2_000;
+
+/** @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
+export async function connect(settings: ConnectionSettings, stop?: AbortSignal): Promise<Connection> {
+  const client = new pg.Client({ ...clientConfig(settings), types: { getTypeParser: () => (text: string) => text } });
+  // A killed backend emits 'error' twice; without a listener the second one would end the process.
+  client.on("error", () => undefined);
+  const destroy = (): void => {
+    client.connection.stream.destroy();
+  };
+  stop?.addEventListener("abort", destroy, { once: true });
+  try {
+    if (stop?.aborted === true) throw new Error("stopping");
+    await client.connect();
+  } catch (error) {
+    destroy();
+    throw new DatabaseFailure(failureOf(error));
+  } finally {
+    stop?.removeEventListener("abort", destroy);
+  }
+  const send = async (text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult[]> => {
+    try {
+      const answer: pg.QueryResult | pg.QueryResult[] = await client.query(text, parameters as unknown[] | undefined);
+      return Array.isArray(answer) ? answer : [answer];
+    } catch (error) {
+      if (!isBadData(error)) destroy();
+      throw new DatabaseFailure(failureOf(error));
+    }
+  };
+  const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
+  return {
+    run: async (text, parameters) => answerOf((await send(text, parameters)).at(-1)),
+    read: async (text) => {
+      try {
+        return answerOf((await send(`${readOnly}; ${text}; COMMIT`)).at(-2));
+      } catch (error) {
+        if (isBadData(error)) await send("ROLLBACK");
+        throw error;
+      }
+    },
+    end: async () => {
+      await client.end().catch(destroy);
+    },
+    destroy,
+  };
+}
+
+function answerOf(result: pg.QueryResult | undefined): Answer {
+  return { rows: (result?.rows ?? []) as TextRow[], command: result?.command ?? "" };
+}
+
+/** The configuration of every connection of ours, the listener's included. */
+export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
+  return {
+    ...settings.database,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
+    keepAlive: true,
+  };
+}
+
+/**
+ * The beginning of a transaction. What a session would be told once is told to each transaction: behind a pooler the
+ * next one may run on another backend. `search_path` for CVE-2018-1058; `row_security = off` turns rows silently
+ * withheld into an error; compiling a replay query takes longer than running it.
+ */
+export function begin(settings: ConnectionSettings, mode: string): string {
+  return [
+    `BEGIN ${mode}`,
+    "SET LOCAL search_path = pg_catalog",
+    "SET LOCAL row_security = off",
+    "SET LOCAL jit = off",
+    `SET LOCAL statement_timeout = ${settings.statementTimeoutMs}`,
+    `SET LOCAL lock_timeout = ${settings.lockTimeoutMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${settings.statementTimeoutMs}`,
+  ].join("; ");
+}
+
+/** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
+export function isBadData(error: unknown): boolean {
+  const code = error instanceof DatabaseFailure ? error.failure.code : (error as { code?: unknown })?.code;
+  return typeof code === "string" && /^22[0-9A-Z]{3}$/.test(code);
+}
+
+/** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof DatabaseFailure) return error.failure;
+  if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
+  if (error instanceof Error) {
+    const { code } = error as { code?: unknown };
+    return { code: typeof code === "string" ? code : "CONNECTION", message: error.message };
+  }
+  return { code: "UNKNOWN", message: String(error) };
+}

@@ -1,0 +1,42 @@
+/**
+ * Who is in the way: sessions and prepared transactions behind a lock. Our role may know the application and the role
+ * of everybody, and the age of its own sessions' transactions; others' ages are null without `pg_read_all_stats`.
+ */
+import type { Holder } from "../daemon-event.ts";
+import type { Query } from "./connection.ts";
+import { literal, literals } from "./names.ts";
+
+/** The holders of these transactions' locks. */
+export function describeTransactions(query: Query, transactions: ReadonlySet<string>): Promise<Holder[]> {
+  return holders(query, `l.virtualtransaction IN (${literals(transactions)})`);
+}
+
+/** The holders of an advisory lock; its 64 bits stand in two halves in `pg_locks`. */
+export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Holder[]> {
+  const key = BigInt.asUintN(64, lockKey);
+  return holders(
+    query,
+    `l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     AND l.classid = ${literal(key >> 32n)} AND l.objid = ${literal(key & 0xffff_ffffn)}`,
+  );
+}
+
+async function holders(query: Query, condition: string): Promise<Holder[]> {
+  const { rows } = await query(
+    `SELECT DISTINCT l.virtualtransaction, l.pid::text AS pid, a.application_name, a.usename,
+            round(extract(epoch FROM clock_timestamp() - a.xact_start))::text AS seconds
+       FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+      WHERE ${condition}`,
+  );
+  return rows.map((row) => ({
+    pid: numberOrNull(row["pid"]),
+    application: row["application_name"] ?? null,
+    role: row["usename"] ?? null,
+    seconds: numberOrNull(row["seconds"]),
+  }));
+}
+
+function numberOrNull(text: string | null | undefined): number | null {
+  return text == null ? null : Number(text);
+}

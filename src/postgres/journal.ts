@@ -1,0 +1,64 @@
+/** Reading our own rows back. */
+import type { RawJournalRow } from "../core/journal-row.ts";
+import type { Head, Since } from "../outbox-log.ts";
+import type { Query, TextRow } from "./connection.ts";
+import { literal, type Names } from "./names.ts";
+
+/** SHA-256 of a payload's text, to tell whether a row is still the one that was folded. Needs the alias `e`. */
+export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'UTF8')), 'hex')";
+
+/**
+ * A payload as text, parsed by us: no row, however odd, can make the statement fail. Rows of ours are small; what is
+ * larger is somebody else's and is not transferred.
+ */
+const LARGEST_PAYLOAD = 65_536;
+const COLUMNS = `e.id::text AS row_id, e.kind,
+  CASE WHEN pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
+const OURS = "starts_with(e.kind, 'metric.') AND e.kind <> 'metric.checkpoint'";
+
+export async function journal(
+  query: Query,
+  { outbox }: Names,
+  after: bigint,
+  upTo: bigint,
+): Promise<readonly RawJournalRow[]> {
+  const { rows } = await query(
+    `SELECT ${COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND ${OURS} ORDER BY e.id`,
+  );
+  return rows.map(rawRow);
+}
+
+export async function newestJournal(
+  query: Query,
+  { outbox }: Names,
+  limit: number,
+): Promise<RawJournalRow[]> {
+  const { rows } = await query(
+    `SELECT ${COLUMNS} FROM ${outbox} e WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
+  );
+  return rows.map(rawRow);
+}
+
+/** The head and what follows it in one statement, so that both are of one moment. */
+export async function journalSince(
+  query: Query,
+  { outbox }: Names,
+  head: Head | null,
+  after: bigint,
+): Promise<Since> {
+  const { rows } = await query(
+    `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
+       FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint
+     UNION ALL
+     SELECT 'row', e.id, ${COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
+     ORDER BY part, place`,
+  );
+  return {
+    headFingerprint: rows.find((row) => row["part"] === "head")?.["payload"] ?? null,
+    rows: rows.filter((row) => row["part"] === "row").map(rawRow),
+  };
+}
+
+function rawRow(row: TextRow): RawJournalRow {
+  return { id: row["row_id"] ?? "", kind: row["kind"] ?? "", payload: row["payload"] ?? null };
+}

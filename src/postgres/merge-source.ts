@@ -1,0 +1,149 @@
+/**
+ * Merges in a range of the outbox, with their work items' facts and whether they are recorded.
+ *
+ * Only scalars are selected, as text; no payload field is cast. Still a statement can fail on a row: a `json` column
+ * takes escapes at its insert that `->>` refuses later. Then the range is halved down to that row, and the row is read
+ * as text and decided here.
+ */
+import { parseJournalRow } from "../core/journal-row.ts";
+import { METRIC_NAMES } from "../core/metric.ts";
+import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
+import type { FoundMerge } from "../outbox-log.ts";
+import { isBadData, type Query, type TextRow } from "./connection.ts";
+import { literal, literals, type Names } from "./names.ts";
+
+export type MergeRule = { readonly kind: string; readonly target: string };
+export type OutboxColumns = { readonly payload: "json" | "jsonb" };
+
+/** Kinds of which one row means that its work item is recorded. */
+const RECORDING_KINDS = [...METRIC_NAMES.map(metricKind), SKIPPED_KIND];
+
+/** Longer texts are cut: a project of 513 characters is refused, a verdict is compared by its first 512. */
+const LONGEST_TEXT = 512;
+/** A row that can only be read as text is read up to here. */
+const LONGEST_PAYLOAD = 1_000_000;
+
+const IS_DATE = "isfinite(e.created_at) AND e.created_at >= '0001-01-01' AND e.created_at < '10000-01-01'";
+
+const MERGE_COLUMNS = `
+  e.id::text AS event_id, e.work_item_id::text AS work_item_id,
+  CASE WHEN ${IS_DATE} THEN to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS merged_at,
+  CASE WHEN ${IS_DATE} THEN (extract(epoch FROM clock_timestamp() - e.created_at) * 1000)::text END AS age_ms,
+  (w.id IS NOT NULL)::text AS has_item,
+  left(w.project::text, ${LONGEST_TEXT + 1}) AS project,
+  left(w.attempts::text, 20) AS attempts,
+  left(w.last_verdict::text, ${LONGEST_TEXT}) AS last_verdict`;
+
+/** The event under which a work item is recorded: by a row of ours, told by its marker. */
+function recordedAs({ outbox }: Names, { payload }: OutboxColumns): string {
+  const marked = `
+    ${payload}_typeof(r.payload->'schema_version') = 'number' AND r.payload->>'key' <> ''
+    AND (r.kind = '${SKIPPED_KIND}' OR ${payload}_typeof(r.payload->'seq') = 'number')`;
+  const event = "r.payload->'merge'->>'event_id'";
+  return `
+    CASE WHEN e.work_item_id IS NULL
+      THEN (SELECT ${event} FROM ${outbox} r
+             WHERE r.work_item_id IS NULL AND r.kind = '${SKIPPED_KIND}' AND ${marked} AND ${event} = e.id::text LIMIT 1)
+      ELSE (SELECT ${event} FROM ${outbox} r
+             WHERE r.work_item_id = e.work_item_id AND r.kind IN (${literals(RECORDING_KINDS)}) AND ${marked} LIMIT 1)
+    END AS recorded_as`;
+}
+
+export type MergeSource = {
+  merges(after: bigint, upTo: bigint): Promise<FoundMerge[]>;
+  pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
+};
+
+export function mergeSource(
+  query: Query,
+  names: Names,
+  rule: MergeRule,
+  columns: OutboxColumns,
+): MergeSource {
+  const { outbox, workItems } = names;
+  const from = `FROM ${outbox} e LEFT JOIN ${workItems} w ON w.id = e.work_item_id`;
+  const inRange = (after: bigint, upTo: bigint): string => `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
+  const select = `SELECT ${MERGE_COLUMNS}, ${recordedAs(names, columns)} ${from}`;
+  const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN e.payload->>'target' = ${literal(rule.target)} ELSE false END`;
+
+  async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
+    try {
+      const { rows } = await query(`${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`);
+      return rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
+    } catch (error) {
+      if (!isBadData(error)) throw error;
+      if (upTo - after === 1n) return oddRow(upTo);
+      const middle = (after + upTo) / 2n;
+      return [...(await merges(after, middle)), ...(await merges(middle, upTo))];
+    }
+  }
+
+  /** One row that the statement cannot take in, read as text and decided here. */
+  async function oddRow(id: bigint): Promise<FoundMerge[]> {
+    const { rows } = await query(
+      `SELECT ${MERGE_COLUMNS}, left(e.payload::text, ${LONGEST_PAYLOAD}) AS payload ${from}
+        WHERE e.id = ${literal(id)} AND e.kind = ${literal(rule.kind)}`,
+    );
+    const row = rows[0];
+    if (row === undefined || targetOf(row["payload"] ?? null) !== rule.target) return [];
+    const recording = await query(
+      `SELECT r.id::text AS row_id, r.kind, left(r.payload::text, ${LONGEST_PAYLOAD}) AS payload FROM ${outbox} r
+        WHERE r.work_item_id IS NOT DISTINCT FROM (SELECT e.work_item_id FROM ${outbox} e WHERE e.id = ${literal(id)})
+          AND r.kind IN (${literals(RECORDING_KINDS)})`,
+    );
+    const events = recording.rows.flatMap(eventOf);
+    const recorded = row["work_item_id"] === null ? events.find((event) => event === String(id)) : events[0];
+    return [foundMerge(row, recorded ?? null)];
+  }
+
+  return {
+    merges,
+    /** Rows, not ids, make a page: ids may have gaps of any size. */
+    pageEnd: async (after, upTo, pageRows) => {
+      if (upTo - after <= BigInt(pageRows)) return upTo;
+      const { rows } = await query(
+        `SELECT max(page.id)::text AS page_end, count(*)::text AS size FROM
+          (SELECT e.id FROM ${outbox} e WHERE ${inRange(after, upTo)} ORDER BY e.id LIMIT ${literal(pageRows)}) page`,
+      );
+      const end = rows[0]?.["page_end"] ?? null;
+      return end === null || Number(rows[0]?.["size"]) < pageRows ? upTo : BigInt(end);
+    },
+  };
+}
+
+function foundMerge(row: TextRow, recorded: string | null): FoundMerge {
+  return {
+    eventId: row["event_id"] ?? "",
+    workItemId: row["work_item_id"] ?? null,
+    mergedAt: row["merged_at"] ?? null,
+    ageMs: row["age_ms"] == null ? null : Number(row["age_ms"]),
+    facts:
+      row["has_item"] === "true"
+        ? {
+            project: row["project"] ?? null,
+            attempts: row["attempts"] ?? null,
+            lastVerdict: row["last_verdict"] ?? null,
+          }
+        : null,
+    recordedAs: recorded,
+  };
+}
+
+function targetOf(payload: string | null): unknown {
+  try {
+    const value: unknown = JSON.parse(payload ?? "");
+    return typeof value === "object" && value !== null && "target" in value ? value.target : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function eventOf(row: TextRow): string[] {
+  const parsed = parseJournalRow({
+    id: row["row_id"] ?? "",
+    kind: row["kind"] ?? "",
+    payload: row["payload"] ?? null,
+  });
+  if (parsed.type === "metric") return [parsed.merge.eventId];
+  return parsed.type === "skipped" ? [parsed.eventId] : [];
+}

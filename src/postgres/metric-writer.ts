@@ -1,0 +1,69 @@
+/** The writers' transaction, statement by statement. Why it is built like this stands in `recorder.ts`. */
+import { createHash } from "node:crypto";
+import type { EventRow } from "../core/metric-event.ts";
+import { CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
+import { begin, type Connection, type ConnectionSettings } from "./connection.ts";
+import { PAYLOAD_FINGERPRINT } from "./journal.ts";
+import { literal, type Names } from "./names.ts";
+import type { Fitness } from "./preflight.ts";
+
+/** The advisory lock of the writers of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
+export function lockKey({ schema }: Names): bigint {
+  return createHash("sha256").update(`damascus-metrics:${schema}.events_outbox`).digest().readBigInt64BE();
+}
+
+/**
+ * Two messages: the lock's statement takes its snapshot before it waits, so nothing may be read by it, nor by a
+ * statement sent along with it.
+ */
+export async function beginLocked(connection: Connection, settings: ConnectionSettings, names: Names): Promise<void> {
+  await connection.run(
+    `${begin(settings, "ISOLATION LEVEL READ COMMITTED READ WRITE")}; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,
+  );
+}
+
+/**
+ * One multi-row insert. A sequence with a cache would give this session ids set aside long ago, below those of others:
+ * then what is set aside is thrown away first, so that journal ids ascend.
+ */
+export async function append(
+  connection: Connection,
+  { outbox }: Names,
+  { columns, sequenceCache }: Fitness,
+  rows: readonly EventRow[],
+): Promise<{ ids: string[]; fingerprint: string }> {
+  if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
+  const { rows: appended } = await connection.run(
+    `INSERT INTO ${outbox} AS e (kind, work_item_id, payload)
+     SELECT row.kind, row.work_item_id::${columns.workItemId}, row.payload::${columns.payload}
+       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (kind, work_item_id, payload, place)
+      ORDER BY row.place
+     RETURNING e.id::text AS row_id, ${PAYLOAD_FINGERPRINT} AS fingerprint`,
+    [
+      rows.map((row) => row.kind),
+      rows.map((row) => row.workItemId),
+      rows.map((row) => JSON.stringify(row.payload)),
+    ],
+  );
+  return {
+    ids: appended.map((row) => row["row_id"] ?? ""),
+    fingerprint: appended.at(-1)?.["fingerprint"] ?? "",
+  };
+}
+
+/**
+ * A transaction that has failed answers COMMIT with ROLLBACK and no error. And when no answer comes, the server may
+ * have committed all the same.
+ */
+export async function commit(connection: Connection): Promise<void> {
+  let command: string;
+  try {
+    ({ command } = await connection.run("COMMIT"));
+  } catch (error) {
+    throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
+  }
+  if (command !== "COMMIT") {
+    connection.destroy();
+    throw new DatabaseFailure({ code: "COMMIT_ROLLED_BACK", message: `COMMIT was answered with ${command}` });
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The only place where a name or a value becomes SQL text. Every object is written with its schema, because a `search_path` can
+ * put somebody else's table or function before the one that was meant (CVE-2018-1058).
+ */
+
+export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
+
+/** The names of the orchestrator's tables in one schema, quoted. */
+export type Names = {
+  readonly schema: string;
+  readonly outbox: string;
+  readonly workItems: string;
+};
+
+/** @throws Error for a name that is not a plain identifier; configuration has refused it before. */
+export function namesIn(schema: string): Names {
+  const quoted = quote(schema);
+  return { schema, outbox: `${quoted}."events_outbox"`, workItems: `${quoted}."work_items"` };
+}
+
+function quote(identifier: string): string {
+  if (!IDENTIFIER.test(identifier)) throw new Error(`not a plain identifier: ${JSON.stringify(identifier)}`);
+  return `"${identifier}"`;
+}
+
+/**
+ * A value in SQL text. Reading statements travel without parameters, so that their transaction's settings, the statement
+ * and COMMIT go in one message; so a value is a number, or a word of harmless characters, or an error.
+ */
+export function literal(value: bigint | number | string | null): string {
+  if (value === null) return "NULL";
+  if (typeof value !== "string") return String(value);
+  if (!WORD.test(value)) throw new Error(`not a plain word: ${JSON.stringify(value)}`);
+  return `'${value}'`;
+}
+
+/** What a kind or a target of the outbox may consist of. */
+export const WORD = /^[A-Za-z0-9_.:/-]{1,255}$/;
+
+export function literals(values: Iterable<string>): string {
+  return [...values].map(literal).join(", ");
+}

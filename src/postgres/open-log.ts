@@ -1,0 +1,64 @@
+/** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
+import type { Report } from "../daemon-event.ts";
+import type { OutboxLog } from "../outbox-log.ts";
+import { type Connection, type ConnectionSettings, connect } from "./connection.ts";
+import { advisoryLockHolders, describeTransactions } from "./holders.ts";
+import { journal, journalSince, newestJournal } from "./journal.ts";
+import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { append, beginLocked, commit, lockKey } from "./metric-writer.ts";
+import { namesIn } from "./names.ts";
+import { type Fitness, preflight } from "./preflight.ts";
+import { look } from "./settled.ts";
+
+export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
+
+/**
+ * @throws DatabaseFailure when the database cannot be reached.
+ * @throws UnfitDatabase when it must not be written to.
+ */
+export async function openLog(settings: LogSettings, report: Report, stop: AbortSignal): Promise<OutboxLog> {
+  const connection = await connect(settings, stop);
+  try {
+    const fitness = await preflight(connection.read, namesIn(settings.schema));
+    report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
+    for (const warning of fitness.warnings) report({ event: "db.warning", warning });
+    return bind(connection, settings, fitness);
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+function bind(connection: Connection, settings: LogSettings, fitness: Fitness): OutboxLog {
+  const names = namesIn(settings.schema);
+  const { run, read } = connection;
+  // Inside the writers' transaction a statement joins it; outside, it is one of its own.
+  let locked = false;
+  const query = (text: string) => (locked ? run(text) : read(text));
+  const { merges, pageEnd } = mergeSource(query, names, settings.merge, fitness.columns);
+  return {
+    look: (head) => look(query, names, head),
+    pageEnd,
+    merges,
+    journal: (after, upTo) => journal(query, names, after, upTo),
+    journalSince: (head, after) => journalSince(query, names, head, after),
+    newestJournal: (rows) => newestJournal(query, names, rows),
+    beginLocked: async () => {
+      await beginLocked(connection, settings, names);
+      locked = true;
+    },
+    append: (rows) => append(connection, names, fitness, rows),
+    commit: async () => {
+      await commit(connection);
+      locked = false;
+    },
+    rollback: async () => {
+      await run("ROLLBACK");
+      locked = false;
+    },
+    lockHolders: () => advisoryLockHolders(read, lockKey(names)),
+    describe: (transactions) => describeTransactions(query, transactions),
+    end: connection.end,
+    destroy: connection.destroy,
+  };
+}
