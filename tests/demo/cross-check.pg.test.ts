@@ -1,0 +1,124 @@
+/** The demo's cross-check must be able to fail: it agrees with a right journal, and finds a wrong number in one. */
+import type pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { crossCheck, unrecorded } from "../../demo/cross-check.ts";
+import { scenario, WINDOWS } from "../../demo/scenario.ts";
+import { Analyzer, fold } from "../../src/core/analyzer.ts";
+import type { EventRow } from "../../src/core/metric-event.ts";
+import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+
+const MERGES = 140;
+
+let database: TestDatabase;
+let client: pg.PoolClient;
+let snapshot: Snapshot;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  client = await database.admin.connect();
+  const analyzer = new Analyzer([
+    {
+      name: "first_pass_merge_rate",
+      window: WINDOWS.first_pass_merge_rate,
+      record: ["global"],
+      gate: { name: "trust", upper: 0.85, lower: 0.7 },
+      verdicts: null,
+    },
+    {
+      name: "rebase_conflict_rate",
+      window: WINDOWS.rebase_conflict_rate,
+      record: ["global", "project"],
+      gate: { name: "scope_overlap", upper: 0.1, lower: 0.05 },
+      verdicts: ["rebase_conflict"],
+    },
+    { name: "p95_attempts_to_merge", window: 100, record: ["global"], gate: null, verdicts: null },
+  ]);
+  const rows: EventRow[] = [];
+  let merges = 0;
+  for (const { item, attempts, lastVerdict, counts } of scenario(1)) {
+    if (!counts) continue;
+    const id = String((merges += 1));
+    const merge = {
+      eventId: id,
+      workItemId: id,
+      mergedAt: null,
+      project: item.project,
+      attempts,
+      lastVerdict,
+    };
+    rows.push(...fold(analyzer, merge, "test"));
+    if (merges === MERGES) break;
+  }
+  await client.query(
+    `INSERT INTO events_outbox (kind, work_item_id, payload)
+     SELECT 'phase.transition', id, '{"target":"merged"}' FROM generate_series(1, $1::int) AS id`,
+    [MERGES],
+  );
+  await client.query(
+    `INSERT INTO events_outbox (kind, work_item_id, payload)
+     SELECT kind, "workItemId"::bigint, payload
+       FROM jsonb_to_recordset($1) AS row (kind text, "workItemId" text, payload jsonb)`,
+    [JSON.stringify(rows)],
+  );
+  snapshot = snapshotOf(analyzer, {
+    generatedAt: "2026-11-22T10:00:00.000Z",
+    running: 1,
+    lag: { merges: 0, seconds: null },
+  });
+});
+afterAll(async () => {
+  client.release();
+  await database.drop();
+});
+
+it("agrees with a right journal: every reading of every scope, and both gates", async () => {
+  expect(await crossCheck(client, snapshot)).toEqual({
+    agrees: true,
+    readings: 18,
+    gates: 2,
+    merges: MERGES,
+  });
+  expect(await unrecorded(client)).toBe(0);
+});
+
+it.each<[string, (wrong: Snapshot) => Snapshot, string]>([
+  ["a count", (right) => withMetric(right, 1, { numerator: 99 }), "global rebase_conflict_rate"],
+  ["a percentile", (right) => withMetric(right, 2, { value: 1 }), "global p95_attempts_to_merge"],
+  [
+    "a gate",
+    (right) =>
+      withMetric(right, 0, { gate: { name: "trust", state: "high", since: null, upper: 0.85, lower: 0.7 } }),
+    "gate trust",
+  ],
+  [
+    "the number of merges",
+    (right) => ({ ...right, as_of: { ...right.as_of, seq: MERGES - 1 } }),
+    "merges recorded",
+  ],
+])("says so when %s is wrong", async (_what, spoil, where) => {
+  expect(await crossCheck(client, spoil(snapshot))).toEqual({
+    agrees: false,
+    differences: [expect.stringContaining(`${where}: SQL `)],
+  });
+});
+
+it("says so when a merge was left out", async () => {
+  await client.query("BEGIN");
+  await client.query(
+    `INSERT INTO events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', 9999, '{"target":"merged"}')`,
+  );
+  expect(await unrecorded(client)).toBe(1);
+  expect(await crossCheck(client, snapshot)).toEqual({
+    agrees: false,
+    differences: ["merges recorded: SQL 141, metrics 140"],
+  });
+  await client.query("ROLLBACK");
+});
+
+function withMetric(right: Snapshot, index: number, change: Partial<Snapshot["metrics"][number]>): Snapshot {
+  return {
+    ...right,
+    metrics: right.metrics.map((metric, at) => (at === index ? { ...metric, ...change } : metric)),
+  };
+}
