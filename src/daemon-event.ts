@@ -19,8 +19,8 @@ export type Holder = {
   readonly pid: number | null;
   readonly application: string | null;
   readonly role: string | null;
-  /** Seconds since its transaction began, or since we first saw it where the database does not tell us. */
-  readonly seconds: number;
+  /** Seconds since its transaction began; null where our role may not know. */
+  readonly seconds: number | null;
 };
 
 export type DaemonEvent =
