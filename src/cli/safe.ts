@@ -1,0 +1,58 @@
+/**
+ * Makes text from outside harmless to print. A project name is any string: it must not be able to start a line, move
+ * the cursor, retitle the terminal, or read backwards. What could is shown as an escape instead (CWE-150).
+ */
+
+/** Wide enough for any sensible name, narrow enough that one name cannot fill a screen. */
+const WIDTH = 80;
+
+/**
+ * Control characters (C0, DEL, C1), lone surrogates, line and paragraph separators, interlinear annotations, and
+ * whatever Unicode calls default-ignorable: zero-width characters, bidi controls (CVE-2021-42574), tags, fillers.
+ */
+const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
+const UNSAFE_IN_JSON = new RegExp(`(?!\\n)${UNSAFE.source}`, "gu");
+
+/** Characters that take two columns; near enough for a cap. */
+const WIDE =
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+
+/**
+ * Text for a person: unsafe characters as visible escapes, cut with an ellipsis beyond `width` columns. An escape is
+ * never cut in two. Meant for one line: a line break becomes `\x0a`.
+ */
+export function safe(text: string, width = WIDTH): string {
+  let shown = "";
+  let columns = 0;
+  /** The longest prefix that leaves room for the ellipsis. */
+  let cut = "";
+  for (const character of text) {
+    const unsafe = UNSAFE.test(character);
+    const piece = unsafe ? visible(character) : character;
+    columns += unsafe ? piece.length : WIDE.test(character) ? 2 : 1;
+    if (columns > width) return `${cut}…`;
+    shown += piece;
+    if (columns < width) cut = shown;
+  }
+  return shown;
+}
+
+/**
+ * JSON text that a terminal cannot be driven with either. Beyond the ASCII of JSON itself such characters stand only
+ * within strings, where `\u009b` says the same: whoever parses it reads exactly the same document.
+ */
+export function safeJson(json: string): string {
+  return json.replace(UNSAFE_IN_JSON, (character) =>
+    Array.from({ length: character.length }, (_, unit) => unicodeEscape(character.charCodeAt(unit))).join(""),
+  );
+}
+
+function visible(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;
+  return code <= 0xffff ? unicodeEscape(code) : `\\u{${code.toString(16)}}`;
+}
+
+function unicodeEscape(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,138 @@
+/**
+ * The configuration: read once, at the edge, into one frozen value. What is wrong is refused in the operator's
+ * language, all of it at once, before anything is contacted.
+ *
+ * Defaults < configuration file < environment < flags. What the metrics are stands in the file alone, everything about
+ * this installation in the environment alone, so that no setting has two homes.
+ */
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { type ConnectionOptions, readConnection } from "./config/connection.ts";
+import { type MergeRule, readMetricsFile } from "./config/metrics-file.ts";
+import { nearest } from "./config/nearest.ts";
+import { shown } from "./config/shown.ts";
+import { type LogLevel, VARIABLE_NAMES, VARIABLES } from "./config/variables.ts";
+import type { MetricSettings } from "./core/metric.ts";
+
+export type Origin = "default" | "file" | "environment" | "flag";
+
+/** A METRICS_* variable that is none of ours, and the name that was probably meant. */
+export type UnknownVariable = { readonly variable: string; readonly nearest: string | null };
+
+export type Config = {
+  readonly database: ConnectionOptions;
+  readonly schema: string;
+  readonly notifyChannel: string;
+  readonly http: { readonly enabled: boolean; readonly host: string; readonly port: number };
+  readonly pollIntervalMs: number;
+  readonly auditIntervalMs: number;
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly logLevel: LogLevel;
+  readonly merge: MergeRule;
+  /** In the order of METRIC_NAMES; at least one. */
+  readonly metrics: readonly MetricSettings[];
+  /** The file that `merge` and `metrics` come from. */
+  readonly configFile: string;
+  /** Where each setting comes from, by the name under which it is set. */
+  readonly origins: Readonly<Record<string, Origin>>;
+  readonly warnings: readonly UnknownVariable[];
+};
+
+/** The configuration cannot be used: nothing was contacted. */
+export class ConfigError extends Error {
+  readonly exitCode = 2;
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}`);
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+const PACKAGED_FILE = fileURLToPath(new URL("../config/metrics.json", import.meta.url));
+const CONFIG_FILE_VARIABLE = "METRICS_CONFIG_FILE";
+
+/** @throws ConfigError with every problem, each naming the key, its value unless secret, and what is expected. */
+export function loadConfig(
+  env: NodeJS.ProcessEnv,
+  flags: { readonly configFile?: string | undefined } = {},
+): Config {
+  const problems: string[] = [];
+  const database = readConnection(env, problems);
+  const settings = readVariables(env, problems);
+  const place = configFilePlace(env, flags.configFile);
+  if (place.path.trim() === "")
+    problems.push(`${place.source} is empty: it must be the path of a file, or not be set`);
+  const file = place.path.trim() === "" ? null : readMetricsFile(place.path, place.source, problems);
+  if (settings === null || file === null || problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze({
+    database,
+    schema: settings.METRICS_SCHEMA,
+    notifyChannel: settings.METRICS_NOTIFY_CHANNEL,
+    http: {
+      enabled: settings.METRICS_HTTP_ENABLED,
+      host: settings.METRICS_HTTP_HOST,
+      port: settings.METRICS_HTTP_PORT,
+    },
+    pollIntervalMs: settings.METRICS_POLL_INTERVAL,
+    auditIntervalMs: settings.METRICS_AUDIT_INTERVAL,
+    statementTimeoutMs: settings.METRICS_STATEMENT_TIMEOUT,
+    lockTimeoutMs: settings.METRICS_LOCK_TIMEOUT,
+    connectTimeoutMs: settings.METRICS_CONNECT_TIMEOUT,
+    shutdownTimeoutMs: settings.METRICS_SHUTDOWN_TIMEOUT,
+    logLevel: settings.METRICS_LOG_LEVEL,
+    merge: file.merge,
+    metrics: file.metrics,
+    configFile: place.path,
+    origins: {
+      database: "environment",
+      ...Object.fromEntries(
+        VARIABLE_NAMES.map((name) => [name, env[name] === undefined ? "default" : "environment"]),
+      ),
+      [CONFIG_FILE_VARIABLE]: place.origin,
+      merge: place.origin === "default" ? "default" : "file",
+      metrics: place.origin === "default" ? "default" : "file",
+    },
+    warnings: unknownVariables(env),
+  });
+}
+
+function readVariables(env: NodeJS.ProcessEnv, problems: string[]) {
+  const given = Object.fromEntries(VARIABLE_NAMES.map((name) => [name, env[name]]));
+  const parsed = z.object(VARIABLES).safeParse(given);
+  if (parsed.success) return parsed.data;
+  for (const { path, message } of parsed.error.issues) {
+    const name = String(path[0]);
+    problems.push(`${name} is ${shown(env[name])}: it must be ${message}`);
+  }
+  return null;
+}
+
+function configFilePlace(
+  env: NodeJS.ProcessEnv,
+  flag: string | undefined,
+): { readonly path: string; readonly source: string; readonly origin: Origin } {
+  if (flag !== undefined) return { path: flag, source: "--config", origin: "flag" };
+  const path = env[CONFIG_FILE_VARIABLE];
+  return path === undefined
+    ? { path: PACKAGED_FILE, source: "the packaged configuration file", origin: "default" }
+    : { path, source: CONFIG_FILE_VARIABLE, origin: "environment" };
+}
+
+function unknownVariables(env: NodeJS.ProcessEnv): UnknownVariable[] {
+  const known: ReadonlySet<string> = new Set([...VARIABLE_NAMES, CONFIG_FILE_VARIABLE]);
+  return Object.keys(env)
+    .filter((name) => name.startsWith("METRICS_") && !known.has(name))
+    .toSorted()
+    .map((variable) => ({ variable, nearest: nearest(variable, known) }));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  for (const member of Object.values(value)) deepFreeze(member);
+  return Object.freeze(value);
+}

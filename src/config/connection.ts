@@ -1,0 +1,144 @@
+/**
+ * Where the database is: `DATABASE_URL`, or libpq's variables. Neither the URL nor the password ever stands in a
+ * message: a wrong URL is most often a right one with a special character in its password.
+ */
+import { accessSync, constants } from "node:fs";
+import { fileProblem, readSecret } from "./secret.ts";
+import { shown } from "./shown.ts";
+import { port } from "./variables.ts";
+
+/** For `pg.ClientConfig`. Fields beside `connectionString` repeat what it says, for people; the string decides. */
+export type ConnectionOptions = {
+  readonly connectionString?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+};
+
+/** Those of libpq that node-postgres knows; it treats all but the first as verify-full. */
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
+
+/** @param problems collects what is wrong, in the operator's language. */
+export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): ConnectionOptions {
+  const url = readSecret(env, "DATABASE_URL", problems);
+  const password = readSecret(env, "PGPASSWORD", problems);
+  checkSslMode("PGSSLMODE", env["PGSSLMODE"] ?? "", problems);
+  const fields = readFields(env, password, problems);
+  if (url !== undefined) return readUrl(url, fields, problems);
+  if (fields.host === undefined && problems.length === 0) {
+    problems.push(
+      `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
+        "PGDATABASE and PGPASSWORD. Secrets may stand in files: DATABASE_URL_FILE, PGPASSWORD_FILE",
+    );
+  }
+  return fields;
+}
+
+/** As libpq does, an empty PG* variable counts as not set. */
+function readFields(
+  env: NodeJS.ProcessEnv,
+  password: string | undefined,
+  problems: string[],
+): ConnectionOptions {
+  const { PGHOST: host, PGPORT: portText, PGUSER: user, PGDATABASE: database } = env;
+  const number = portText ? port(portText) : undefined;
+  if (number === null || number === 0) {
+    problems.push(`PGPORT is ${shown(portText)}: it must be a whole number from 1 to 65535, such as 5432`);
+  }
+  return {
+    ...(host ? { host } : {}),
+    ...(number ? { port: number } : {}),
+    ...(user ? { user } : {}),
+    ...(password ? { password } : {}),
+    ...(database ? { database } : {}),
+  };
+}
+
+function readUrl(text: string, fields: ConnectionOptions, problems: string[]): ConnectionOptions {
+  const url = parseUrl(text);
+  if (url === null) {
+    problems.push(
+      `DATABASE_URL is not a URL: it must have the form ${URL_SHAPE}, with special characters in the user or ` +
+        "password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)",
+    );
+    return {};
+  }
+  const { parameters } = url;
+  checkSslMode("sslmode in DATABASE_URL", parameters.get("sslmode") ?? "", problems);
+  for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
+    const file = parameters.get(name);
+    if (file) checkReadable(`${name} in DATABASE_URL`, file, problems);
+  }
+  const {
+    host = fields.host,
+    port: number = fields.port,
+    user = fields.user,
+    database = fields.database,
+  } = url;
+  const password = url.password ?? fields.password;
+  return {
+    // node-postgres lets the string win, its missing password too.
+    connectionString:
+      url.password === undefined && password !== undefined ? withPassword(text, password) : text,
+    ...(host === undefined ? {} : { host }),
+    ...(number === undefined ? {} : { port: number }),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+  };
+}
+
+type UrlParts = Omit<ConnectionOptions, "connectionString"> & { readonly parameters: URLSearchParams };
+
+/** The parts of the URL as node-postgres will read them; null where it is none. */
+function parseUrl(text: string): UrlParts | null {
+  if (!/^postgres(ql)?:\/\/\S*$/.test(text)) return null;
+  // A URL with a user and no host (a socket, or the host as parameter) is libpq's, not WHATWG's.
+  const url = URL.parse(text) ?? URL.parse(text.replace("@/", "@host/"));
+  if (url === null) return null;
+  const hostless = URL.parse(text) === null;
+  const parameters = url.searchParams;
+  const parsedPort = parameters.get("port") ?? url.port;
+  try {
+    return {
+      ...part(
+        "host",
+        parameters.get("host") ?? (hostless ? "" : decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "")),
+      ),
+      ...(parsedPort === "" ? {} : { port: Number(parsedPort) }),
+      ...part("user", parameters.get("user") ?? decodeURIComponent(url.username)),
+      ...part("password", parameters.get("password") ?? decodeURIComponent(url.password)),
+      ...part("database", decodeURIComponent(url.pathname.slice(1))),
+      parameters,
+    };
+  } catch {
+    return null;
+  }
+}
+
+function part(name: "host" | "user" | "password" | "database", value: string): Record<string, string> {
+  return value === "" ? {} : { [name]: value };
+}
+
+function withPassword(url: string, password: string): string {
+  return `${url}${url.includes("?") ? "&" : "?"}password=${encodeURIComponent(password)}`;
+}
+
+function checkSslMode(where: string, mode: string, problems: string[]): void {
+  if (mode === "" || SSL_MODES.includes(mode)) return;
+  problems.push(
+    `${where} is ${shown(mode)}: it must be verify-full, or disable within a network that you trust` +
+      (mode === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
+  );
+}
+
+function checkReadable(where: string, file: string, problems: string[]): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    problems.push(`${where} is ${shown(file)}: the file cannot be read (${fileProblem(error)})`);
+  }
+}

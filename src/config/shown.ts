@@ -1,0 +1,5 @@
+/** A wrong value as a message shows it: as JSON, so that blanks and control characters are seen, and not all of it. */
+export function shown(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json.length <= 60 ? json : `${json.slice(0, 59)}…`;
+}

@@ -1,0 +1,83 @@
+/** The settings that come from the environment: their defaults, and what each may be. */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { parseDuration } from "./duration.ts";
+
+/** Names that reach SQL text (quoted). PostgreSQL would cut a longer one silently. */
+export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Every variable with a default. Its schema's error is the expectation, to be read after "it must be". */
+export const VARIABLES = {
+  METRICS_HTTP_ENABLED: variable(
+    "true",
+    "true or false",
+    (text) => ({ true: true, false: false })[text] ?? null,
+  ),
+  METRICS_HTTP_HOST: variable(
+    "127.0.0.1",
+    "an IP address or a host name, such as 127.0.0.1 or 0.0.0.0",
+    host,
+  ),
+  METRICS_HTTP_PORT: variable("9464", "a whole number from 0 (any free port) to 65535, such as 9464", port),
+  METRICS_NOTIFY_CHANNEL: identifier("events_outbox"),
+  METRICS_SCHEMA: identifier("public"),
+  METRICS_POLL_INTERVAL: duration("5s", "10ms", "60m"),
+  METRICS_AUDIT_INTERVAL: duration("60s", "10ms", "1440m"),
+  METRICS_STATEMENT_TIMEOUT: duration("10s", "10ms", "60m"),
+  METRICS_LOCK_TIMEOUT: duration("5s", "10ms", "60m"),
+  METRICS_CONNECT_TIMEOUT: duration("5s", "10ms", "10m"),
+  METRICS_SHUTDOWN_TIMEOUT: duration("5s", "10ms", "10m"),
+  METRICS_LOG_LEVEL: variable(
+    "info",
+    `one of ${LOG_LEVELS.join(", ")}`,
+    (text) => LOG_LEVELS.find((level) => level === text) ?? null,
+  ),
+};
+
+export type VariableName = keyof typeof VARIABLES;
+export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
+
+/** A port number: digits only, so that neither `1e3` nor `0x50` slips through. */
+export function port(text: string): number | null {
+  return /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : null;
+}
+
+function variable<T>(fallback: string, expectation: string, parse: (text: string) => T | null) {
+  return z
+    .string()
+    .prefault(fallback)
+    .transform((text, context): T => {
+      const value = parse(text);
+      if (value !== null) return value;
+      context.issues.push({ code: "custom", input: text, message: expectation });
+      return z.NEVER;
+    });
+}
+
+function host(text: string): string | null {
+  return isIP(text) !== 0 || /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/.test(text) ? text : null;
+}
+
+function identifier(fallback: string) {
+  return variable(
+    fallback,
+    "a plain lower-case name of at most 63 characters: a letter or _, then letters, digits, _ or $",
+    (text) => (IDENTIFIER.test(text) ? text : null),
+  );
+}
+
+function duration(fallback: string, least: string, most: string) {
+  return variable(fallback, `a duration from ${least} to ${most}, such as ${fallback}`, (text) => {
+    const ms = parseDuration(text);
+    return ms !== null && ms >= toMs(least) && ms <= toMs(most) ? ms : null;
+  });
+}
+
+function toMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new Error(`not a duration: ${text}`);
+  return ms;
+}
