@@ -24,12 +24,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer as createTcpServer, Socket } from "node:net";
+import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { afterUs } from "./after-us.ts";
 
 /** How a server ends: "smart" waits for clients to leave, "fast" sends them away, "immediate" is a crash. */
 export type StopMode = "smart" | "fast" | "immediate";
@@ -197,23 +197,6 @@ function neverOutliveUs(server: ChildProcess): () => void {
     process.removeListener("exit", onExit);
     guard.kill("SIGKILL");
   };
-}
-
-/**
- * A shell whose standard input is a pipe held by this process alone: the end of the pipe is the end of this process,
- * even by SIGKILL, where an exit handler would not run.
- */
-function afterUs(script: string, ...args: string[]): ChildProcess & { readonly stdin: Writable } {
-  const shell = spawn("/bin/sh", ["-c", script, ...args], {
-    cwd: "/",
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  shell.on("error", () => {});
-  shell.stdin.on("error", () => {});
-  shell.unref();
-  if (shell.stdin instanceof Socket) shell.stdin.unref();
-  return shell;
 }
 
 function initialise(

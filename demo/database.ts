@@ -1,0 +1,65 @@
+/** The orchestrator's database: its tables, and in it our role with the rights of config/grants.sql and no others. */
+import { randomBytes } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import pg from "pg";
+import { createServer } from "./postgres-server.ts";
+
+const ROLE = "damascus_metrics";
+const DATABASE = "damascus";
+
+export interface Database extends AsyncDisposable {
+  /** As the orchestrator, who owns the tables. */
+  readonly ownerUrl: string;
+  /** As the daemon's role. */
+  readonly daemonUrl: string;
+  readonly port: number;
+  readonly version: string;
+}
+
+/** Makes and starts a server with its data in a folder of that name. Disposing of it stops it and removes the data. */
+export async function startDatabase(dataDir: string): Promise<Database> {
+  const server = await createServer({ dataDir, password: secret() });
+  async function dispose(): Promise<void> {
+    await server.stop();
+    rmSync(server.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+  try {
+    await server.start();
+    await withClient(server.url(), (admin) => admin.query(`CREATE DATABASE ${DATABASE}`));
+    const ownerUrl = server.url(DATABASE);
+    const daemonUrl = new URL(server.url(DATABASE, ROLE));
+    daemonUrl.password = secret();
+    const version = await withClient(ownerUrl, async (owner) => {
+      await owner.query(shipped("orchestrator-schema.sql"));
+      await owner.query(shipped("grants.sql"));
+      await owner.query(`ALTER ROLE ${ROLE} PASSWORD '${daemonUrl.password}'`);
+      return (
+        (await owner.query<{ server_version: string }>("SHOW server_version")).rows[0]?.server_version ?? ""
+      );
+    });
+    const { port } = server;
+    return { ownerUrl, daemonUrl: daemonUrl.href, port, version, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Letters and digits only, so that it needs no quoting anywhere. */
+function secret(): string {
+  return randomBytes(16).toString("hex");
+}
+
+function shipped(file: string): string {
+  return readFileSync(new URL(`../config/${file}`, import.meta.url), "utf8");
+}

@@ -1,0 +1,52 @@
+/** The demo's folder, `.data/demo`: one demo at a time lives in it, and takes it away when it leaves. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** From the project's root. */
+const NAME = ".data/demo";
+const FOLDER = fileURLToPath(new URL(`../${NAME}`, import.meta.url));
+const OWNER = "pid";
+const ENVIRONMENT = "env";
+
+export interface Folder extends Disposable {
+  /** Where PostgreSQL may put its data. */
+  readonly dataDir: string;
+  /** Writes DATABASE_URL into a file for `node --env-file`, and returns its name as seen from the project's root. */
+  writeEnvironment(databaseUrl: string): string;
+}
+
+/** Makes the folder anew. Throws when another demo lives in it. */
+export function takeFolder(): Folder {
+  const other = runningDemo();
+  if (other !== null) {
+    throw new Error(
+      `The demo runs already, as process ${other}: stop it first. If that is another program, remove ${NAME}.`,
+    );
+  }
+  remove();
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(join(FOLDER, OWNER), String(process.pid), { flag: "wx" });
+  return {
+    dataDir: join(FOLDER, "postgres"),
+    writeEnvironment(databaseUrl) {
+      writeFileSync(join(FOLDER, ENVIRONMENT), `DATABASE_URL='${databaseUrl}'\n`, { mode: 0o600 });
+      return `${NAME}/${ENVIRONMENT}`;
+    },
+    [Symbol.dispose]: remove,
+  };
+}
+
+function runningDemo(): number | null {
+  try {
+    const pid = Number(readFileSync(join(FOLDER, OWNER), "utf8"));
+    return pid > 0 && process.kill(pid, 0) ? pid : null;
+  } catch {
+    // No such file, or no such process.
+    return null;
+  }
+}
+
+function remove(): void {
+  rmSync(FOLDER, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+}
