@@ -9,3 +9,17 @@ export function backoffDelay(backoff: Backoff, attempt: number, random: number):
   const whole = Math.min(backoff.capMs, backoff.firstMs * 2 ** Math.min(attempt - 1, 30));
   return Math.round(whole * (0.5 + random / 2));
 }
+
+/** Waits, but no longer than until `stop`. */
+export async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    stop.addEventListener("abort", done, { once: true });
+  });
+}

@@ -134,14 +134,14 @@ export type DaemonEvent =
   /** Everything this daemon wanted to record had been recorded by another one in the meantime. */
   | { readonly event: "writer.fenced"; readonly merges: number }
   /** The writers' lock is held by somebody for longer than the lock timeout. */
-  | { readonly event: "writer.blocked"; readonly holders: readonly Holder[] }
+  | { readonly event: "writer.blocked"; readonly holders: readonly Holder[]; readonly retry_in_ms: number }
   | { readonly event: "commit.unknown"; readonly merges: number; readonly failure: Failure }
   | { readonly event: "commit.resolved"; readonly outcome: "committed" | "aborted" }
   /** The low mark has not moved for a while because of these. */
   | { readonly event: "settle.waiting"; readonly holders: readonly Holder[] }
   | { readonly event: "settle.passed_over"; readonly holders: readonly Holder[] }
   | { readonly event: "comparison.completed"; readonly found: number; readonly took_ms: number }
-  | { readonly event: "lag.high"; readonly merges: number; readonly seconds: number }
+  | { readonly event: "lag.high"; readonly seconds: number }
   | { readonly event: "lag.recovered" }
   | { readonly event: "history.truncated"; readonly first_seq: number }
   /** The newest row that memory stands on is gone or another: everything is read again. */

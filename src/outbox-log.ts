@@ -52,7 +52,7 @@ export interface OutboxLog {
   /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
   newestJournal(rows: number): Promise<RawJournalRow[]>;
 
-  /** Begins the writers' transaction and is granted their lock, each in a statement of its own. */
+  /** Begins the writers' transaction and is granted their lock, each in a statement of its own. @throws LockBlocked */
   beginLocked(): Promise<void>;
   /** Appends rows and returns their ids and the last one's fingerprint. */
   append(rows: readonly EventRow[]): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
@@ -60,8 +60,6 @@ export interface OutboxLog {
   commit(): Promise<void>;
   rollback(): Promise<void>;
 
-  /** Who holds the writers' lock. */
-  lockHolders(): Promise<Holder[]>;
   /** Who these transactions are. */
   describe(transactions: ReadonlySet<string>): Promise<Holder[]>;
   /** Ends the connection in good order. */
@@ -78,6 +76,17 @@ export class DatabaseFailure extends Error {
     super(`${failure.code}: ${failure.message}`);
     this.name = "DatabaseFailure";
     this.failure = failure;
+  }
+}
+
+/** The writers' lock was not granted in time. */
+export class LockBlocked extends DatabaseFailure {
+  readonly holders: readonly Holder[];
+
+  constructor(failure: Failure, holders: readonly Holder[]) {
+    super(failure);
+    this.name = "LockBlocked";
+    this.holders = holders;
   }
 }
 

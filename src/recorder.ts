@@ -35,8 +35,6 @@ export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
   /** Written into every row, e.g. `damascus-metrics/1.0.0`. */
   readonly producer: string;
-  /** Outbox rows that one reading statement passes at most. */
-  readonly pageRows: number;
 };
 
 /** The newest row that memory stands on is gone or another one. */
@@ -51,7 +49,9 @@ export class HistoryReset extends Error {
 }
 
 /** Rows at the journal's end that every restore checks, whatever else it may pass over: those of 100 merges. */
-const TAIL_ROWS = 800;
+export const TAIL_ROWS = 800;
+/** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
+export const PAGE_ROWS = 20_000;
 const FIRST_BATCH = 100;
 const LARGEST_BATCH = 1000;
 const FAST_MS = 100;
@@ -59,6 +59,10 @@ const SLOW_MS = 250;
 
 export class Recorder {
   readonly analyzer: Analyzer;
+  /** The first merge of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
+  unanswered: string | null = null;
+  /** Merges known to be due and not recorded yet. */
+  due = 0;
   readonly #log: OutboxLog;
   readonly #settings: RecorderSettings;
   readonly #report: Report;
@@ -93,8 +97,7 @@ export class Recorder {
     this.analyzer = restored.replay.analyzer;
     this.#head = restored.head;
     this.#folded = restored.folded;
-    const { smallestEventId } = restored.replay;
-    this.#floor = this.analyzer.truncated && smallestEventId !== null ? BigInt(smallestEventId) - 1n : 0n;
+    this.#floor = restored.replay.floor;
     this.#lowMark = new LowMark(this.#floor);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
@@ -119,7 +122,7 @@ export class Recorder {
     );
     let head: Head | null = null;
     for (let after = 0n; after < newest; ) {
-      const end = await log.pageEnd(after, newest, settings.pageRows);
+      const end = await log.pageEnd(after, newest, PAGE_ROWS);
       head = acceptAll(replay, await log.journal(after, end)) ?? head;
       after = end;
       progress.at(after);
@@ -170,7 +173,7 @@ export class Recorder {
     }
     const { low } = this.#lowMark;
     if (this.#compared < low) {
-      const end = await this.#log.pageEnd(this.#compared, low, this.#settings.pageRows);
+      const end = await this.#log.pageEnd(this.#compared, low, PAGE_ROWS);
       this.#comparison.found += await this.#recordPage(this.#compared, end, "comparison", shouldStop);
       this.#compared = end;
     }
@@ -196,7 +199,7 @@ export class Recorder {
       this.#report({ event: "backlog.progress", ...figures, recorded }),
     );
     while (after < upTo && !shouldStop()) {
-      const end = await this.#log.pageEnd(after, upTo, this.#settings.pageRows);
+      const end = await this.#log.pageEnd(after, upTo, PAGE_ROWS);
       if (end < upTo && !backlog) {
         backlog = true;
         this.#report({ event: "backlog.started" });
@@ -225,10 +228,12 @@ export class Recorder {
       return 0;
     }
     let recorded = 0;
+    this.due = due.length;
     for (let start = 0; start < due.length && !shouldStop(); ) {
       const batch = due.slice(start, start + this.#batch);
       start += batch.length;
       recorded += await this.#record(batch, foundBy);
+      this.due = due.length - start;
     }
     return recorded;
   }
@@ -266,8 +271,10 @@ export class Recorder {
     try {
       await this.#log.commit();
     } catch (error) {
-      if (error instanceof CommitUnknown)
+      if (error instanceof CommitUnknown) {
+        this.unanswered = due[0]?.eventId ?? null;
         this.#report({ event: "commit.unknown", merges: due.length, failure: error.failure });
+      }
       throw error;
     }
     plan.adopt();

@@ -22,7 +22,7 @@ export type TextRow = Readonly<Record<string, string | null>>;
 export type Answer = { readonly rows: readonly TextRow[]; readonly command: string };
 
 /** Runs one statement. @throws DatabaseFailure, after which the connection is gone. */
-export type Query = (text: string, parameters?: readonly unknown[]) => Promise<Answer>;
+export type Query = (text: string, parameters?: unknown[]) => Promise<Answer>;
 
 export interface Connection {
   /** In whatever transaction is open. */
@@ -30,9 +30,9 @@ export interface Connection {
   /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
   readonly read: (text: string) => Promise<Answer>;
   /** Ends the connection in good order. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
   /** Ends the connection at once. */
-  destroy(): void;
+  readonly destroy: () => void;
 }
 
 /** How long beyond the server's own deadline an answer is waited for: then the server is silent, not slow. */
@@ -56,12 +56,12 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
   } finally {
     stop?.removeEventListener("abort", destroy);
   }
-  const send = async (text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult[]> => {
+  const send = async (text: string, parameters?: unknown[]): Promise<pg.QueryResult<TextRow>[]> => {
     try {
-      const answer: pg.QueryResult | pg.QueryResult[] = await client.query(text, parameters as unknown[] | undefined);
+      const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query(text, parameters);
       return Array.isArray(answer) ? answer : [answer];
     } catch (error) {
-      if (!isBadData(error)) destroy();
+      if (!isBadData(error) && !isLockTimeout(error)) destroy();
       throw new DatabaseFailure(failureOf(error));
     }
   };
@@ -72,7 +72,7 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
       try {
         return answerOf((await send(`${readOnly}; ${text}; COMMIT`)).at(-2));
       } catch (error) {
-        if (isBadData(error)) await send("ROLLBACK");
+        if (isBadData(error) || isLockTimeout(error)) await send("ROLLBACK");
         throw error;
       }
     },
@@ -83,8 +83,8 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
   };
 }
 
-function answerOf(result: pg.QueryResult | undefined): Answer {
-  return { rows: (result?.rows ?? []) as TextRow[], command: result?.command ?? "" };
+function answerOf(result: pg.QueryResult<TextRow> | undefined): Answer {
+  return { rows: result?.rows ?? [], command: result?.command ?? "" };
 }
 
 /** The configuration of every connection of ours, the listener's included. */
@@ -117,17 +117,19 @@ export function begin(settings: ConnectionSettings, mode: string): string {
 
 /** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
 export function isBadData(error: unknown): boolean {
-  const code = error instanceof DatabaseFailure ? error.failure.code : (error as { code?: unknown })?.code;
-  return typeof code === "string" && /^22[0-9A-Z]{3}$/.test(code);
+  return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);
+}
+
+/** SQLSTATE 55P03: a lock was not granted within `lock_timeout`. */
+export function isLockTimeout(error: unknown): error is DatabaseFailure {
+  return failureOf(error).code === "55P03";
 }
 
 /** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DatabaseFailure) return error.failure;
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
-  if (error instanceof Error) {
-    const { code } = error as { code?: unknown };
-    return { code: typeof code === "string" ? code : "CONNECTION", message: error.message };
-  }
-  return { code: "UNKNOWN", message: String(error) };
+  if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "CONNECTION";
+  return { code, message: error.message };
 }

@@ -50,9 +50,11 @@ function recordedAs({ outbox }: Names, { payload }: OutboxColumns): string {
 }
 
 export type MergeSource = {
-  merges(after: bigint, upTo: bigint): Promise<FoundMerge[]>;
-  pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
+  readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
+  readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
+
+const inRange = (after: bigint, upTo: bigint): string => `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
 
 export function mergeSource(
   query: Query,
@@ -62,7 +64,6 @@ export function mergeSource(
 ): MergeSource {
   const { outbox, workItems } = names;
   const from = `FROM ${outbox} e LEFT JOIN ${workItems} w ON w.id = e.work_item_id`;
-  const inRange = (after: bigint, upTo: bigint): string => `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
   const select = `SELECT ${MERGE_COLUMNS}, ${recordedAs(names, columns)} ${from}`;
   const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN e.payload->>'target' = ${literal(rule.target)} ELSE false END`;
 

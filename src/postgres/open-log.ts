@@ -1,7 +1,7 @@
 /** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
 import type { Report } from "../daemon-event.ts";
-import type { OutboxLog } from "../outbox-log.ts";
-import { type Connection, type ConnectionSettings, connect } from "./connection.ts";
+import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
+import { type Connection, type ConnectionSettings, connect, isLockTimeout } from "./connection.ts";
 import { advisoryLockHolders, describeTransactions } from "./holders.ts";
 import { journal, journalSince, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
@@ -44,7 +44,13 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
     journalSince: (head, after) => journalSince(query, names, head, after),
     newestJournal: (rows) => newestJournal(query, names, rows),
     beginLocked: async () => {
-      await beginLocked(connection, settings, names);
+      try {
+        await beginLocked(connection, settings, names);
+      } catch (error) {
+        if (!isLockTimeout(error)) throw error;
+        await run("ROLLBACK");
+        throw new LockBlocked(error.failure, await advisoryLockHolders(read, lockKey(names)));
+      }
       locked = true;
     },
     append: (rows) => append(connection, names, fitness, rows),
@@ -56,7 +62,6 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
       await run("ROLLBACK");
       locked = false;
     },
-    lockHolders: () => advisoryLockHolders(read, lockKey(names)),
     describe: (transactions) => describeTransactions(query, transactions),
     end: connection.end,
     destroy: connection.destroy,

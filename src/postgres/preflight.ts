@@ -91,6 +91,22 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
   };
 }
 
+/** What reading needs to know: for the verbs that only read, where a problem of writing is none. */
+export async function outboxColumns(query: Query, { schema, outbox }: Names): Promise<{ payload: "json" | "jsonb" }> {
+  const { rows } = await query(
+    `SELECT t.typname FROM pg_namespace n
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'events_outbox'
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'payload' AND NOT a.attisdropped
+       JOIN pg_type t ON t.oid = a.atttypid
+      WHERE n.nspname = ${literal(schema)}`,
+  );
+  const type = rows[0]?.["typname"];
+  if (type === "json" || type === "jsonb") return { payload: type };
+  throw new UnfitDatabase("unfit_schema", [
+    `${outbox.replaceAll('"', "")} is not there or has no payload of type json or jsonb: check METRICS_SCHEMA and DATABASE_URL`,
+  ]);
+}
+
 const SERVER = `
   SELECT current_user::text AS role, current_setting('server_version') AS version,
          current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,

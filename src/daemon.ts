@@ -1,0 +1,204 @@
+/**
+ * The loop: open the log, restore, record what is due, wait for the bell, again. It knows ports, not PostgreSQL.
+ *
+ * Whatever fails, the answer is the same: forget, wait with backoff, open, restore. The one failure that ends the
+ * daemon is a database or a log that is unfit at the first look; later, and for anything that only has to come back, it
+ * stays alive, writes nothing and says why.
+ */
+import { type Backoff, backoffDelay, pause } from "./backoff.ts";
+import type { Bell } from "./bell.ts";
+import type { Clock } from "./clock.ts";
+import type { Analyzer } from "./core/analyzer.ts";
+import { UnfitLog } from "./core/journal-row.ts";
+import type { DaemonEvent, Report } from "./daemon-event.ts";
+import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { HistoryReset, Recorder, type RecorderSettings } from "./recorder.ts";
+
+export type DaemonSettings = RecorderSettings & {
+  /** Without any wake-up, look again after this long. */
+  readonly pollIntervalMs: number;
+  /** How often the whole log is compared with the journal. */
+  readonly auditIntervalMs: number;
+  readonly backoff: Backoff;
+};
+
+export type DaemonPorts = {
+  /** @throws DatabaseFailure | UnfitDatabase */
+  readonly open: (stop: AbortSignal) => Promise<OutboxLog>;
+  readonly report: Report;
+  readonly clock: Clock;
+};
+
+/** A comparison takes at most this share of the time. */
+const COMPARISON_SHARE = 0.05;
+/** Behind for longer than this is told, and the daemon is not ready meanwhile. */
+const HIGH_LAG_MS = 60_000;
+const LAG_WATCHED_EVERY_MS = 1_000;
+
+export class Daemon {
+  readonly #settings: DaemonSettings;
+  readonly #ports: DaemonPorts;
+  readonly #bell: Bell;
+  readonly #stop: AbortSignal;
+  #log: OutboxLog | null = null;
+  #recorder: Recorder | null = null;
+  #ready = false;
+  #opened = false;
+  /** A merge whose COMMIT went unanswered. */
+  #unresolved: string | null = null;
+  #nextComparison = 0;
+  #comparing: { startedAt: number } | null = null;
+  /** Since when there may be merges that are not recorded; null while there are none. */
+  #behindSince: number | null;
+  #lagHigh = false;
+  readonly #startedAt: number;
+
+  constructor(settings: DaemonSettings, ports: DaemonPorts, bell: Bell, stop: AbortSignal) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#bell = bell;
+    this.#stop = stop;
+    this.#startedAt = ports.clock.monotonic();
+    this.#behindSince = this.#startedAt;
+    stop.addEventListener("abort", () => bell.ring(), { once: true });
+  }
+
+  /** What is in memory; null while it cannot be trusted. */
+  get analyzer(): Analyzer | null {
+    return this.#recorder?.analyzer ?? null;
+  }
+
+  /** Merges known to be due and not recorded yet. */
+  get due(): number {
+    return this.#recorder?.due ?? 0;
+  }
+
+  /** For how many seconds there may have been merges that are not recorded; 0 when everything is. */
+  get lagSeconds(): number {
+    return this.#behindSince === null ? 0 : (this.#ports.clock.monotonic() - this.#behindSince) / 1000;
+  }
+
+  /** Ends whatever is under way at once: the server rolls back what was not committed. */
+  abandon(): void {
+    this.#forget();
+  }
+
+  /**
+   * Runs until `stop`.
+   * @throws UnfitDatabase | UnfitLog when the first look finds that nothing may be written.
+   */
+  async run(): Promise<void> {
+    const lagWatch = setInterval(() => this.#watchLag(), LAG_WATCHED_EVERY_MS);
+    try {
+      await this.#loop();
+    } finally {
+      clearInterval(lagWatch);
+      this.#forget();
+    }
+  }
+
+  async #loop(): Promise<void> {
+    for (let attempt = 0; !this.#stop.aborted; ) {
+      try {
+        await this.#cycle();
+        attempt = 0;
+      } catch (error) {
+        this.#unresolved = this.#recorder?.unanswered ?? this.#unresolved;
+        this.#forget();
+        attempt += 1;
+        if (this.#stop.aborted) break;
+        await this.#afterFailure(error, attempt);
+        continue;
+      }
+      await this.#bell.wait(this.#comparing === null ? this.#settings.pollIntervalMs : 0);
+    }
+    await this.#log?.end();
+  }
+
+  /** Records everything that is due now. */
+  async #cycle(): Promise<void> {
+    this.#behindSince ??= this.#ports.clock.monotonic();
+    const recorder = this.#recorder ?? (await this.#open());
+    await recorder.scan(this.#stopping);
+    if (this.#stop.aborted) return;
+    this.#behindSince = null;
+    this.#watchLag();
+    if (!this.#ready) {
+      this.#ready = true;
+      const { clock, report } = this.#ports;
+      const { seq } = recorder.analyzer.global;
+      report({ event: "daemon.ready", seq, took_ms: Math.round(clock.monotonic() - this.#startedAt) });
+    }
+    await this.#compare(recorder);
+  }
+
+  async #open(): Promise<Recorder> {
+    const { open, report, clock } = this.#ports;
+    const log = await open(this.#stop);
+    this.#log = log;
+    const recorder = await Recorder.restore(log, this.#settings, report, clock);
+    this.#opened = true;
+    if (this.#unresolved !== null) {
+      report({ event: "commit.resolved", outcome: await recorder.outcomeOf(this.#unresolved) });
+      this.#unresolved = null;
+    }
+    this.#recorder = recorder;
+    this.#nextComparison = 0;
+    this.#comparing = null;
+    return recorder;
+  }
+
+  /** One page of the comparison of the whole log, if it is time; between pages the loop looks for new merges. */
+  async #compare(recorder: Recorder): Promise<void> {
+    const now = this.#ports.clock.monotonic();
+    if (this.#comparing === null) {
+      if (now < this.#nextComparison) return;
+      this.#comparing = { startedAt: now };
+    }
+    if (!(await recorder.comparePage(this.#stopping))) return;
+    const took = this.#ports.clock.monotonic() - this.#comparing.startedAt;
+    this.#comparing = null;
+    this.#nextComparison = now + Math.max(this.#settings.auditIntervalMs, took / COMPARISON_SHARE);
+  }
+
+  async #afterFailure(error: unknown, attempt: number): Promise<void> {
+    const { report, clock } = this.#ports;
+    const delay = backoffDelay(this.#settings.backoff, attempt, clock.random());
+    const event = this.#describe(error, attempt, delay);
+    if (event === null) throw error;
+    report(event);
+    await pause(delay, this.#stop);
+  }
+
+  /** What there is to tell of a failure; null when the daemon cannot go on after it. */
+  #describe(error: unknown, attempt: number, delay: number): DaemonEvent | null {
+    const timing = { attempt, retry_in_ms: delay };
+    if (error instanceof HistoryReset) return { event: "history.reset", row_id: error.rowId };
+    if (error instanceof UnfitDatabase && (this.#opened || error.reason === "read_only_server"))
+      return { event: "db.unfit", reason: error.reason, problems: error.problems, retry_in_ms: delay };
+    if (error instanceof UnfitLog && this.#opened)
+      return { event: "db.unfit", reason: error.reason, problems: [error.message], retry_in_ms: delay };
+    if (error instanceof LockBlocked)
+      return { event: "writer.blocked", holders: error.holders, retry_in_ms: delay };
+    if (error instanceof DatabaseFailure)
+      return { event: this.#ready ? "db.disconnected" : "db.connect_failed", failure: error.failure, ...timing };
+    return null;
+  }
+
+  #watchLag(): void {
+    const high = this.lagSeconds * 1000 > HIGH_LAG_MS;
+    if (high === this.#lagHigh) return;
+    this.#lagHigh = high;
+    const seconds = Math.round(this.lagSeconds);
+    this.#ports.report(high ? { event: "lag.high", seconds } : { event: "lag.recovered" });
+  }
+
+  #forget(): void {
+    this.#log?.destroy();
+    this.#log = null;
+    this.#recorder = null;
+    this.#comparing = null;
+  }
+
+  readonly #stopping = (): boolean => this.#stop.aborted;
+}

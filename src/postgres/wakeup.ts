@@ -1,0 +1,111 @@
+/**
+ * The listener: hears notifications and rings the bell. It is only a hint; without it the daemon polls.
+ *
+ * A listening connection can be deaf in ways that it does not notice: half-open, reset by a pooler that hands each
+ * statement to another backend, or given up by the library after a few seconds. So each instance must hear a
+ * notification that it sends to itself on a channel of its own, again and again. One that does not is thrown away, and
+ * the supervisor makes another, for ever.
+ */
+import { Socket } from "node:net";
+import pgListen from "pg-listen";
+import { type Backoff, backoffDelay, pause } from "../backoff.ts";
+import type { Clock } from "../clock.ts";
+import type { Report } from "../daemon-event.ts";
+import { clientConfig, type ConnectionSettings, failureOf } from "./connection.ts";
+
+export type WakeupSettings = ConnectionSettings & {
+  readonly notifyChannel: string;
+  /** A channel that nobody else listens on. */
+  readonly selfChannel: string;
+  readonly backoff: Backoff;
+  /** How often a notification is sent to oneself, and how long it may take. */
+  readonly selfCheck: { readonly everyMs: number; readonly withinMs: number };
+};
+
+/** Deaf, though connected: behind a pooler in transaction mode, say. */
+class Deaf extends Error {}
+
+/** Listens until `stop`; resolves when the last connection is gone. */
+export async function listen(
+  settings: WakeupSettings,
+  ring: () => void,
+  report: Report,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<void> {
+  let attempt = 0;
+  let told: "connected" | "lost" | "degraded" | null = null;
+  while (!stop.aborted) {
+    const failure = await listenOnce(settings, ring, stop, () => {
+      attempt = 0;
+      if (told !== "connected") report({ event: "listen.connected" });
+      told = "connected";
+      // Whatever was sent while nobody listened is found by looking.
+      ring();
+    });
+    if (stop.aborted) return;
+    attempt += 1;
+    const delay = backoffDelay(settings.backoff, attempt, clock.random());
+    if (failure instanceof Deaf) {
+      if (told !== "degraded") report({ event: "listen.degraded", reason: failure.message });
+      told = "degraded";
+    } else {
+      if (told !== "lost") report({ event: "listen.lost", failure: failureOf(failure), retry_in_ms: delay });
+      told = "lost";
+    }
+    await pause(delay, stop);
+  }
+}
+
+/** One instance's life. @returns why it ended. */
+async function listenOnce(
+  settings: WakeupSettings,
+  ring: () => void,
+  stop: AbortSignal,
+  hears: () => void,
+): Promise<unknown> {
+  // The library keeps its sockets to itself, and closes a half-open one never: so they are made here.
+  const sockets: Socket[] = [];
+  const stream = (): Socket => {
+    const socket = new Socket();
+    sockets.push(socket);
+    return socket;
+  };
+  const subscriber = pgListen.default({ ...clientConfig(settings), stream }, {
+    // Throw-away: no attempt of its own to come back, no query of its own, no parsing of what strangers send.
+    retryLimit: 1,
+    paranoidChecking: false,
+    parse: (text: string) => text,
+    serialize: (text: string) => text,
+  });
+  const ended = Promise.withResolvers<unknown>();
+  let heard: (() => void) | null = null;
+  subscriber.events.on("error", (error) => ended.resolve(error));
+  subscriber.events.on("notification", ({ channel }) => {
+    if (channel === settings.selfChannel) heard?.();
+    else ring();
+  });
+  const onStop = (): void => ended.resolve(null);
+  stop.addEventListener("abort", onStop, { once: true });
+  const checks = async (): Promise<void> => {
+    await subscriber.connect();
+    await subscriber.listenTo(settings.notifyChannel);
+    await subscriber.listenTo(settings.selfChannel);
+    while (!stop.aborted) {
+      const hearing = new Promise<boolean>((resolve) => {
+        heard = () => resolve(true);
+        setTimeout(() => resolve(false), settings.selfCheck.withinMs).unref();
+      });
+      await subscriber.notify(settings.selfChannel, "");
+      if (!(await hearing)) throw new Deaf("notifications do not arrive: polling only (a pooler in transaction mode?)");
+      hears();
+      await pause(settings.selfCheck.everyMs, stop);
+    }
+  };
+  checks().catch(ended.resolve);
+  const reason = await ended.promise;
+  stop.removeEventListener("abort", onStop);
+  subscriber.close().catch(() => undefined);
+  for (const socket of sockets) socket.destroy();
+  return reason;
+}
