@@ -4,7 +4,17 @@ import { METRIC_NAMES } from "../../src/core/metric.ts";
 import { problemsOf, temporaryFile } from "./support.ts";
 
 const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/damascus" };
+const fileOf = (content: unknown) => ({
+  METRICS_CONFIG_FILE: temporaryFile(typeof content === "string" ? content : JSON.stringify(content)),
+});
 const configOf = (env: NodeJS.ProcessEnv) => loadConfig({ ...DATABASE, ...env });
+const metricsOf = (metrics: unknown) => configOf(fileOf({ metrics })).metrics;
+const problemOf = (content: unknown) => {
+  const env = fileOf(content);
+  return problemsOf(() => configOf(env)).map((problem) =>
+    problem.replace(`${env.METRICS_CONFIG_FILE}: `, ""),
+  );
+};
 
 describe("defaults", () => {
   test("with nothing but a database every setting has the documented default", () => {
@@ -129,16 +139,6 @@ describe("the environment", () => {
 });
 
 describe("the configuration file", () => {
-  const fileOf = (content: unknown) => ({
-    METRICS_CONFIG_FILE: temporaryFile(typeof content === "string" ? content : JSON.stringify(content)),
-  });
-  const metricsOf = (metrics: unknown) => configOf(fileOf({ metrics })).metrics;
-  const problemOf = (content: unknown) => {
-    const env = fileOf(content);
-    return problemsOf(() => configOf(env)).map((problem) =>
-      problem.replace(`${env.METRICS_CONFIG_FILE}: `, ""),
-    );
-  };
   const rate = { window: 2, record: ["global"] };
 
   test("a flag wins over the environment", () => {

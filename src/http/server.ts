@@ -1,0 +1,141 @@
+/**
+ * The HTTP service: what the daemon says of itself, to anybody who may reach the port. It only ever answers GET and
+ * HEAD, takes no body, keeps nobody's connection for long, and tells no more of an error than its name.
+ */
+import type { AddressInfo } from "node:net";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { safeJson } from "../cli/safe.ts";
+import type { Snapshot } from "../core/snapshot.ts";
+import type { Report } from "../daemon-event.ts";
+import type { ReadinessReport } from "../readiness.ts";
+
+export type HttpPorts = {
+  /** Whether the loop still turns; no database is needed for that. */
+  readonly isAlive: () => boolean;
+  readonly readiness: () => ReadinessReport;
+  /** Whether windows still count up again after rows went from the old end of the journal. */
+  readonly historyTruncated: () => boolean;
+  /** Null while memory cannot be trusted. */
+  readonly snapshot: () => Snapshot | null;
+};
+
+export type HttpService = {
+  /** Where it listens, such as `http://127.0.0.1:9464`. */
+  readonly address: string;
+  readonly close: () => Promise<void>;
+};
+
+/** The service cannot listen where it is told to. */
+export class HttpUnavailable extends Error {
+  readonly exitCode = 2;
+
+  constructor(host: string, port: number, code: string) {
+    super(
+      `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${REASONS[code] ?? `cannot listen there (${code})`}`,
+    );
+    this.name = "HttpUnavailable";
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use. Stop who uses it, or choose another port (0 for any free one)",
+  EADDRNOTAVAIL: "no network interface has this address. Use 127.0.0.1, or 0.0.0.0 for all of them",
+  EACCES: "not permitted to listen on this port. Choose one above 1023",
+  ENOTFOUND: "there is no host of this name",
+};
+
+const TIMEOUT_MS = 5_000;
+const MAX_HEADER_BYTES = 8_192;
+const MAX_CONNECTIONS = 64;
+
+const HEADERS = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+/**
+ * Starts to listen and reports where.
+ * @throws HttpUnavailable after reporting `http.failed`.
+ */
+export async function startHttp(
+  { host, port }: { readonly host: string; readonly port: number },
+  ports: HttpPorts,
+  report: Report,
+): Promise<HttpService> {
+  const server = buildServer(ports);
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    await server.close();
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const unavailable = new HttpUnavailable(host, port, code);
+    report({ event: "http.failed", failure: { code, message: unavailable.message } });
+    throw unavailable;
+  }
+  server.server.maxConnections = MAX_CONNECTIONS;
+  const address = urlOf(server.server.address() as AddressInfo);
+  report({ event: "http.listening", address });
+  return { address, close: () => server.close() };
+}
+
+/** The service before it listens. */
+export function buildServer(ports: HttpPorts): FastifyInstance {
+  const server = fastify({
+    logger: false,
+    bodyLimit: 1,
+    connectionTimeout: TIMEOUT_MS,
+    requestTimeout: TIMEOUT_MS,
+    keepAliveTimeout: TIMEOUT_MS,
+    forceCloseConnections: true,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: TIMEOUT_MS },
+    frameworkErrors: (_error, _request, reply) => {
+      send(reply, 400, { error: "bad_request" });
+    },
+  });
+  server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS)));
+  server.setNotFoundHandler((_request, reply) => send(reply, 404, { error: "not_found" }));
+  server.setErrorHandler((_error, _request, reply) => send(reply, 500, { error: "internal" }));
+
+  server.get("/healthz", (_request, reply) => {
+    const alive = ports.isAlive();
+    return send(reply, alive ? 200 : 503, { alive });
+  });
+  server.get("/readyz", (_request, reply) => {
+    const readiness = ports.readiness();
+    return send(reply, readiness.ready ? 200 : 503, {
+      ...readiness,
+      history_truncated: ports.historyTruncated(),
+    });
+  });
+  server.get("/snapshot.json", (_request, reply) => {
+    const snapshot = ports.snapshot();
+    return snapshot === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, snapshot);
+  });
+  return server;
+}
+
+/** Answers at once what is not served at all; a body is never read. */
+function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    reply.headers({ allow: "GET, HEAD", connection: "close" });
+    return send(reply, 405, { error: "method_not_allowed" });
+  }
+  const { "content-length": length = "0", "transfer-encoding": encoding } = request.headers;
+  if (length === "0" && encoding === undefined) return undefined;
+  return send(reply.header("connection", "close"), 413, { error: "body_not_accepted" });
+}
+
+function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {
+  return reply
+    .code(status)
+    .headers(HEADERS)
+    .type("application/json; charset=utf-8")
+    .send(`${safeJson(JSON.stringify(document))}\n`);
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

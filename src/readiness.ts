@@ -1,0 +1,128 @@
+/**
+ * Whether the daemon does its job now, folded from what it reports. Reasons are codes: no names, messages or row data,
+ * because `/readyz` may be read by anybody.
+ *
+ * After every failure the daemon forgets, connects anew and restores; a restore takes the writers' lock first. So a
+ * completed restore is the proof that whatever was wrong with the writer is over, and the only one.
+ */
+import type { DaemonEvent } from "./daemon-event.ts";
+
+export type Check = {
+  readonly ok: boolean;
+  /** Since when it is, or is not, ok: ISO 8601. */
+  readonly since: string;
+  /** Why it is not; null where it is. */
+  readonly reason: string | null;
+};
+
+type CheckName = "database" | "listen" | "restore" | "writer" | "lag";
+
+export type ReadinessReport = {
+  /** Everything but `listen` is ok, and the backlog was empty once. */
+  readonly ready: boolean;
+  /** Notifications do not arrive: merges are found by polling, later than usual. */
+  readonly degraded: boolean;
+  readonly checks: Readonly<Record<CheckName, Check>>;
+};
+
+export class Readiness {
+  readonly #now: () => Date;
+  readonly #checks: Record<CheckName, Check>;
+  /** The backlog was empty once. */
+  #caughtUp = false;
+
+  constructor(now: () => Date) {
+    this.#now = now;
+    const starting = { ok: false, since: now().toISOString(), reason: "starting" };
+    this.#checks = {
+      database: starting,
+      listen: starting,
+      restore: starting,
+      writer: starting,
+      lag: starting,
+    };
+  }
+
+  current(): ReadinessReport {
+    const { listen, ...needed } = this.#checks;
+    return {
+      ready: Object.values(needed).every((check) => check.ok),
+      degraded: !listen.ok,
+      checks: { ...this.#checks },
+    };
+  }
+
+  accept(event: DaemonEvent): void {
+    // Most events say nothing about readiness.
+    // oxlint-disable-next-line typescript/switch-exhaustiveness-check
+    switch (event.event) {
+      case "db.connected":
+        return this.#ok("database");
+      case "db.connect_failed":
+      case "db.disconnected":
+        this.#not("database", failureReason(event.failure.code, event.event));
+        return this.#not("restore", "pending");
+      case "db.unfit":
+        this.#not("writer", code(event.reason));
+        return this.#not("restore", "pending");
+      case "writer.blocked":
+        this.#not("writer", "lock_held");
+        return this.#not("restore", "pending");
+      case "commit.unknown":
+        return this.#not("writer", "commit_unknown");
+      case "history.reset":
+        return this.#not("restore", "history_reset");
+      case "restore.started":
+        return this.#not("restore", "under_way");
+      case "restore.completed":
+        this.#ok("restore");
+        return this.#ok("writer");
+      case "listen.connected":
+        return this.#ok("listen");
+      case "listen.lost":
+        return this.#not("listen", "connection_lost");
+      case "listen.degraded":
+        return this.#not("listen", code(event.reason));
+      case "backlog.started":
+        // A later backlog is judged by its age alone.
+        if (this.#checks.lag.reason === "starting") this.#not("lag", "backlog");
+        return;
+      case "lag.high":
+        return this.#not("lag", "high");
+      case "daemon.ready":
+        this.#caughtUp = true;
+        return this.#ok("lag");
+      case "lag.recovered":
+        return this.#caughtUp ? this.#ok("lag") : this.#not("lag", "backlog");
+      case "shutdown.started":
+        return this.#not("writer", "shutting_down");
+      case "daemon.fatal":
+        return this.#not("writer", "fatal");
+      default:
+    }
+  }
+
+  #ok(name: CheckName): void {
+    if (!this.#checks[name].ok)
+      this.#checks[name] = { ok: true, since: this.#now().toISOString(), reason: null };
+  }
+
+  #not(name: CheckName, reason: string): void {
+    const { ok, since } = this.#checks[name];
+    this.#checks[name] = { ok: false, since: ok ? this.#now().toISOString() : since, reason };
+  }
+}
+
+const WRONG_LOGIN = new Set(["28P01", "28000"]);
+const STARTING_UP = "57P03";
+
+function failureReason(sqlState: string, event: "db.connect_failed" | "db.disconnected"): string {
+  if (WRONG_LOGIN.has(sqlState)) return "login_refused";
+  if (sqlState === STARTING_UP) return "server_starting";
+  return event === "db.disconnected" ? "disconnected" : "connect_failed";
+}
+
+/** A word, or nothing that could be more than one. */
+function code(reason: string): string {
+  return /^[a-z][a-z0-9_]{0,62}$/.test(reason) ? reason : "unspecified";
+}

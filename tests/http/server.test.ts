@@ -1,0 +1,166 @@
+import { connect } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import type { Snapshot } from "../../src/core/snapshot.ts";
+import type { DaemonEvent } from "../../src/daemon-event.ts";
+import {
+  buildServer,
+  type HttpPorts,
+  type HttpService,
+  HttpUnavailable,
+  startHttp,
+} from "../../src/http/server.ts";
+import { Readiness } from "../../src/readiness.ts";
+
+const snapshot: Snapshot = {
+  schema_version: 1,
+  as_of: { seq: 0, event_id: null, merged_at: null, generated_at: "2026-11-22T10:06:41.000Z" },
+  daemon: { running: 1 },
+  lag: { merges: 0, seconds: null },
+  skipped: { total: 0 },
+  history_truncated: false,
+  metrics: [],
+};
+
+const starting = new Readiness(() => new Date(0)).current();
+
+function portsOf(some: Partial<HttpPorts> = {}): HttpPorts {
+  return {
+    isAlive: () => true,
+    readiness: () => starting,
+    historyTruncated: () => false,
+    snapshot: () => snapshot,
+    ...some,
+  };
+}
+
+const get = (url: string, some: Partial<HttpPorts> = {}) => buildServer(portsOf(some)).inject({ url });
+
+describe("what it serves", () => {
+  test("/healthz says whether the loop is alive, without a word about the database", async () => {
+    expect((await get("/healthz")).statusCode).toBe(200);
+    expect((await get("/healthz", { isAlive: () => false })).statusCode).toBe(503);
+  });
+
+  test("/readyz is 503 with the reasons, or 200", async () => {
+    const not = await get("/readyz", { historyTruncated: () => true });
+    expect(not.statusCode).toBe(503);
+    expect(not.json()).toStrictEqual({ ...starting, history_truncated: true });
+    const ready = await get("/readyz", { readiness: () => ({ ...starting, ready: true }) });
+    expect(ready.statusCode).toBe(200);
+    expect(ready.json()).toMatchObject({ ready: true, degraded: true, history_truncated: false });
+  });
+
+  test("/snapshot.json is the snapshot document, or 503 while memory cannot be trusted", async () => {
+    expect((await get("/snapshot.json")).json()).toStrictEqual(snapshot);
+    const not = await get("/snapshot.json", { snapshot: () => null });
+    expect([not.statusCode, not.json()]).toStrictEqual([503, { error: "not_restored" }]);
+  });
+
+  test("HEAD is answered like GET, without the document", async () => {
+    const response = await buildServer(portsOf()).inject({ method: "HEAD", url: "/snapshot.json" });
+    expect([response.statusCode, response.body]).toStrictEqual([200, ""]);
+  });
+});
+
+describe("what it refuses", () => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])(
+    "%s is not allowed, anywhere",
+    async (method) => {
+      for (const url of ["/healthz", "/nowhere"]) {
+        const response = await buildServer(portsOf()).inject({ method: method as "POST", url });
+        expect([response.statusCode, response.headers["allow"]]).toStrictEqual([405, "GET, HEAD"]);
+      }
+    },
+  );
+
+  test("a body is not read", async () => {
+    const response = await buildServer(portsOf()).inject({ method: "GET", url: "/healthz", payload: "x" });
+    expect([response.statusCode, response.json()]).toStrictEqual([413, { error: "body_not_accepted" }]);
+  });
+
+  test("an unknown or malformed path gets an error's name and nothing of the request", async () => {
+    const unknown = await get("/canary");
+    expect([unknown.statusCode, unknown.body]).toStrictEqual([404, '{"error":"not_found"}\n']);
+    const malformed = await get("/%c0canary");
+    expect([malformed.statusCode, malformed.body]).toStrictEqual([400, '{"error":"bad_request"}\n']);
+  });
+
+  test("a failure within tells nothing of itself", async () => {
+    const response = await get("/snapshot.json", {
+      snapshot: () => {
+        throw new Error("canary");
+      },
+    });
+    expect([response.statusCode, response.body]).toStrictEqual([500, '{"error":"internal"}\n']);
+  });
+
+  test("every answer forbids caching, sniffing and framing", async () => {
+    for (const url of ["/healthz", "/nowhere", "/%c0"]) {
+      expect((await get(url)).headers).toMatchObject({
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "content-type": "application/json; charset=utf-8",
+        "x-content-type-options": "nosniff",
+      });
+    }
+  });
+});
+
+describe("listening", () => {
+  const services: HttpService[] = [];
+  afterEach(async () => {
+    for (const service of services.splice(0)) await service.close();
+  });
+
+  async function listen(port: number) {
+    const events: DaemonEvent[] = [];
+    const outcome = await startHttp({ host: "127.0.0.1", port }, portsOf(), (event) =>
+      events.push(event),
+    ).catch((error: unknown) => error);
+    if (!(outcome instanceof Error)) services.push(outcome as HttpService);
+    return { outcome, events };
+  }
+
+  test("port 0 is any free one, and the address is reported", async () => {
+    const { outcome, events } = await listen(0);
+    const { address } = outcome as HttpService;
+    expect(events).toStrictEqual([{ event: "http.listening", address }]);
+    expect(await (await fetch(`${address}/healthz`)).json()).toStrictEqual({ alive: true });
+  });
+
+  test("a port in use is reported, and refused as a matter of configuration", async () => {
+    const { outcome } = await listen(0);
+    const port = Number(new URL((outcome as HttpService).address).port);
+    const second = await listen(port);
+    expect(second.outcome).toBeInstanceOf(HttpUnavailable);
+    expect(second.outcome).toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("the port is in use"),
+    });
+    expect(second.events).toMatchObject([{ event: "http.failed", failure: { code: "EADDRINUSE" } }]);
+  });
+
+  test("closing does not wait for idle connections", async () => {
+    const { outcome } = await listen(0);
+    const { address, close } = outcome as HttpService;
+    const socket = connect(Number(new URL(address).port), "127.0.0.1");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    await new Promise((resolve) => socket.once("connect", resolve));
+    await close();
+    await closed;
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test("what is not HTTP, and a header that is too large, gets an error and no more", async () => {
+    const { outcome } = await listen(0);
+    const port = Number(new URL((outcome as HttpService).address).port);
+    for (const bytes of ["canary\r\n\r\n", `GET / HTTP/1.1\r\nhost: x\r\nx: ${"a".repeat(10_000)}\r\n\r\n`]) {
+      const socket = connect(port, "127.0.0.1");
+      socket.end(bytes);
+      let answer = "";
+      for await (const chunk of socket) answer += String(chunk);
+      expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+      expect(answer).not.toContain("canary");
+    }
+  });
+});
