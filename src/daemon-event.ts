@@ -105,7 +105,11 @@ export type DaemonEvent =
       readonly work_item_id: string | null;
       readonly reason: SkipReason;
     }
-  | { readonly event: "merge.repeat_ignored"; readonly event_id: string; readonly work_item_id: string | null }
+  | {
+      readonly event: "merge.repeat_ignored";
+      readonly event_id: string;
+      readonly work_item_id: string | null;
+    }
   | {
       readonly event: "metric.defined";
       readonly metric: MetricName;

@@ -181,7 +181,11 @@ export class Daemon {
     if (error instanceof LockBlocked)
       return { event: "writer.blocked", holders: error.holders, retry_in_ms: delay };
     if (error instanceof DatabaseFailure)
-      return { event: this.#ready ? "db.disconnected" : "db.connect_failed", failure: error.failure, ...timing };
+      return {
+        event: this.#ready ? "db.disconnected" : "db.connect_failed",
+        failure: error.failure,
+        ...timing,
+      };
     return null;
   }
 

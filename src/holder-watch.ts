@@ -41,6 +41,8 @@ export class HolderWatch {
   }
 
   #olderThan(since: number, matches: (seen: Seen) => boolean): Set<string> {
-    return new Set([...this.#seen].filter(([, seen]) => seen.since < since && matches(seen)).map(([holder]) => holder));
+    return new Set(
+      [...this.#seen].filter(([, seen]) => seen.since < since && matches(seen)).map(([holder]) => holder),
+    );
   }
 }

@@ -55,7 +55,9 @@ export interface OutboxLog {
   /** Begins the writers' transaction and is granted their lock, each in a statement of its own. @throws LockBlocked */
   beginLocked(): Promise<void>;
   /** Appends rows and returns their ids and the last one's fingerprint. */
-  append(rows: readonly EventRow[]): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
+  append(
+    rows: readonly EventRow[],
+  ): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
   /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
   commit(): Promise<void>;
   rollback(): Promise<void>;

@@ -86,12 +86,28 @@ export class Plan {
   }
 }
 
-function tellPayload(report: Report, payload: MetricPayload | CrossingPayload, defined: ReadonlySet<string>): void {
+function tellPayload(
+  report: Report,
+  payload: MetricPayload | CrossingPayload,
+  defined: ReadonlySet<string>,
+): void {
   const { metric, scope, project, value } = payload;
   if ("gate" in payload) {
     const { gate, from, to, upper, lower } = payload;
     const permissive = to === CATALOGUE[metric].permissive;
-    report({ event: "threshold.crossed", metric, gate, scope, project, from, to, value, upper, lower, permissive });
+    report({
+      event: "threshold.crossed",
+      metric,
+      gate,
+      scope,
+      project,
+      from,
+      to,
+      value,
+      upper,
+      lower,
+      permissive,
+    });
   } else if (value !== null && defined.has(`${scope}:${metric}`)) {
     report({ event: "metric.defined", metric, scope, project, value });
   }

@@ -110,13 +110,20 @@ export class Recorder {
    * is has an id up to the newest visible one, and every later one will have a higher id.
    * @throws UnfitLog when the journal contradicts itself or is a newer version's.
    */
-  static async restore(log: OutboxLog, settings: RecorderSettings, report: Report, clock: Clock): Promise<Recorder> {
+  static async restore(
+    log: OutboxLog,
+    settings: RecorderSettings,
+    report: Report,
+    clock: Clock,
+  ): Promise<Recorder> {
     const startedAt = clock.monotonic();
     report({ event: "restore.started" });
     await log.beginLocked();
     const { newest } = await log.look(null);
     await log.rollback();
-    const replay = new Replay(new Analyzer(settings.metrics, journalNeeds(await log.newestJournal(TAIL_ROWS))));
+    const replay = new Replay(
+      new Analyzer(settings.metrics, journalNeeds(await log.newestJournal(TAIL_ROWS))),
+    );
     const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
     );
@@ -247,7 +254,11 @@ export class Recorder {
       if (merge.recordedAs === null && !first.has(identity)) first.set(identity, merge);
       else if (!this.#repeats.has(merge.eventId)) {
         this.#repeats.add(merge.eventId);
-        this.#report({ event: "merge.repeat_ignored", event_id: merge.eventId, work_item_id: merge.workItemId });
+        this.#report({
+          event: "merge.repeat_ignored",
+          event_id: merge.eventId,
+          work_item_id: merge.workItemId,
+        });
       }
     }
     return [...first.values()];
@@ -298,11 +309,18 @@ export class Recorder {
   }
 
   /** Folds rows that others have committed. @returns the identities of the merges that they record. */
-  #foldSince(since: { readonly headFingerprint: string | null; readonly rows: readonly RawJournalRow[] }): Set<string> {
+  #foldSince(since: {
+    readonly headFingerprint: string | null;
+    readonly rows: readonly RawJournalRow[];
+  }): Set<string> {
     this.#checkHead(since.headFingerprint);
     const identities = new Set<string>();
     if (since.rows.length === 0) return identities;
-    const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped, foreign: this.#replay.foreign };
+    const before = {
+      seq: this.analyzer.global.seq,
+      skipped: this.analyzer.skipped,
+      foreign: this.#replay.foreign,
+    };
     const head = acceptAll(this.#replay, since.rows, (row) => {
       const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
       if (merge !== null) identities.add(mergeIdentity(merge));
@@ -350,7 +368,11 @@ export class Recorder {
 }
 
 /** Replays rows. @returns the newest one of ours, to stand on; null where none is. */
-function acceptAll(replay: Replay, rows: readonly RawJournalRow[], seen?: (row: JournalRow) => void): Head | null {
+function acceptAll(
+  replay: Replay,
+  rows: readonly RawJournalRow[],
+  seen?: (row: JournalRow) => void,
+): Head | null {
   let newest: RawJournalRow | null = null;
   for (const raw of rows) {
     const row = parseJournalRow(raw);

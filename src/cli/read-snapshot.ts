@@ -26,7 +26,10 @@ export class Unreadable extends Error {
 }
 
 /** @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted. */
-export async function readSnapshot(config: Config, options: { readonly timeoutMs: number }): Promise<Snapshot> {
+export async function readSnapshot(
+  config: Config,
+  options: { readonly timeoutMs: number },
+): Promise<Snapshot> {
   const settings = {
     database: config.database,
     applicationName: applicationName("snapshot"),
@@ -97,9 +100,10 @@ function unreadable(error: unknown): unknown {
 function adviceFor(code: string): string {
   if (/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|CONNECTION|08|57P)/.test(code))
     return "the database cannot be reached: check that it is running and that DATABASE_URL is right";
-  if (/^28/.test(code)) return "the database refused the login: check the user and the password";
+  if (code.startsWith("28")) return "the database refused the login: check the user and the password";
   if (code === "3D000") return "the database does not exist: check the name in DATABASE_URL";
   if (code === "57014") return "the database did not answer in time: try a longer --timeout";
-  if (/^42/.test(code)) return "the log cannot be read: check METRICS_SCHEMA and the grants (config/grants.sql)";
+  if (code.startsWith("42"))
+    return "the log cannot be read: check METRICS_SCHEMA and the grants (config/grants.sql)";
   return "the database failed: see its message";
 }

@@ -103,9 +103,17 @@ function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number,
 
 function fatal(error: unknown): DaemonEvent {
   if (error instanceof UnfitDatabase)
-    return { event: "daemon.fatal", failure: { code: error.reason, message: "the database is not fit" }, problems: error.problems };
+    return {
+      event: "daemon.fatal",
+      failure: { code: error.reason, message: "the database is not fit" },
+      problems: error.problems,
+    };
   if (error instanceof UnfitLog)
-    return { event: "daemon.fatal", failure: { code: error.reason, message: "the log is not fit" }, problems: [error.message] };
+    return {
+      event: "daemon.fatal",
+      failure: { code: error.reason, message: "the log is not fit" },
+      problems: [error.message],
+    };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { event: "daemon.fatal", failure: { code: "unexpected", message }, problems: [] };
 }

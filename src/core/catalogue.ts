@@ -7,14 +7,16 @@ import { type Entry, RunningCount, type RunningFigure, RunningHistogram } from "
 type Definition = {
   /** A share of the merges in the window, or a percentile of their attempts. */
   readonly measures: "ratio" | "percentile";
+  /** Whether its rows are judged by the verdicts that they were written under. */
+  readonly looksAtVerdicts: boolean;
   /** The gate's state that lets the orchestrator do more; the other one restricts it. Null where nothing is gated. */
   readonly permissive: GateState | null;
 };
 
 export const CATALOGUE: Readonly<Record<MetricName, Definition>> = {
-  first_pass_merge_rate: { measures: "ratio", permissive: "high" },
-  rebase_conflict_rate: { measures: "ratio", permissive: "low" },
-  p95_attempts_to_merge: { measures: "percentile", permissive: null },
+  first_pass_merge_rate: { measures: "ratio", looksAtVerdicts: false, permissive: "high" },
+  rebase_conflict_rate: { measures: "ratio", looksAtVerdicts: true, permissive: "low" },
+  p95_attempts_to_merge: { measures: "percentile", looksAtVerdicts: false, permissive: null },
 };
 
 const P95 = 0.95;

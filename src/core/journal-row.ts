@@ -5,7 +5,7 @@
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import type { GateState } from "./gate.ts";
-import type { Merge } from "./merge.ts";
+import { MAX_ATTEMPTS, type Merge } from "./merge.ts";
 import { CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
 import { METRIC_NAMES, type MetricName } from "./metric.ts";
 import type { ScopeKind } from "./scope.ts";
@@ -163,6 +163,7 @@ function parseMerge(merge: Json | null): Merge | null {
     typeof project === "string" &&
     project !== "" &&
     isCount(attempts) &&
+    attempts <= MAX_ATTEMPTS &&
     (last_verdict === null || typeof last_verdict === "string") &&
     (merged_at === null || typeof merged_at === "string");
   if (!whole) return null;

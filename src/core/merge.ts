@@ -44,7 +44,7 @@ export type RawFacts = {
 };
 
 export const MAX_PROJECT_LENGTH = 512;
-const MAX_ATTEMPTS = 2 ** 31 - 1;
+export const MAX_ATTEMPTS = 2 ** 31 - 1;
 
 /** Reads the facts of a work item, or says why they are unusable. Lengths are counted in characters (code points). */
 export function readFacts(raw: RawFacts | null): Facts | SkipReason {

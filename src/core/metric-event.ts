@@ -180,5 +180,5 @@ function crossingPayload(
 
 /** Whether two sets of verdicts are the same, whatever their order. */
 export function sameVerdicts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((verdict) => b.includes(verdict));
+  return a.every((verdict) => b.includes(verdict)) && b.every((verdict) => a.includes(verdict));
 }

@@ -31,12 +31,15 @@ export class Replay {
   /** The smallest event id among the merges whose rows survive; null while there is none. */
   smallestEventId: string | null = null;
   #set: MetricRow[] = [];
-  /** A set was passed over at the old end, or merges were folded: whatever follows must follow densely. */
-  #begun: boolean;
 
   constructor(analyzer: Analyzer) {
     this.analyzer = analyzer;
-    this.#begun = analyzer.global.seq > 0;
+  }
+
+  /** Merges up to this id count as recorded: their rows went from the old end. 0 where nothing is known to be gone. */
+  get floor(): bigint {
+    if (!this.analyzer.truncated || this.smallestEventId === null) return 0n;
+    return BigInt(this.smallestEventId) - 1n;
   }
 
   /** @throws UnfitLog when the row contradicts what came before it. */
@@ -69,16 +72,15 @@ export class Replay {
     if (first === undefined) return;
     this.#set = [];
     this.#survives(first.merge.eventId);
-    const whole = set.length === first.setSize && set.every((row) => row.setSize === first.setSize);
+    const agreed = set.every((row) => row.setSize === first.setSize);
+    const whole = agreed && set.length === first.setSize;
     const anchor = set.find((row) => row.scope === "global");
-    if (!this.#begun) {
-      this.#begun = true;
-      this.analyzer.truncated = !whole || anchor?.seq !== 1;
-      if (anchor !== undefined) this.analyzer.global.seq = whole ? anchor.seq - 1 : anchor.seq;
-      if (!whole) {
-        if (anchor === undefined) this.#begun = false;
-        return;
-      }
+    // While no merge has a place in the order, this is the old end; from then on everything follows densely.
+    if (this.analyzer.global.seq === 0) {
+      const cut = agreed && set.length < first.setSize;
+      if (cut || anchor?.seq !== 1) this.analyzer.truncated = true;
+      if (anchor !== undefined) this.analyzer.global.seq = cut ? anchor.seq : anchor.seq - 1;
+      if (cut) return;
     }
     if (!whole || anchor === undefined) {
       throw contradiction(
@@ -133,7 +135,9 @@ export class Replay {
   #checkNumbers(row: MetricRow, scope: ScopeState): void {
     const { n, window, value, numerator } = row;
     const ratio = CATALOGUE[row.metric].measures === "ratio";
-    const due = this.analyzer.truncated ? n : Math.min(scope.seq, window);
+    // In a truncated log the writer may have known more merges than survive, never fewer.
+    const surviving = Math.min(scope.ring.length, window);
+    const due = this.analyzer.truncated ? Math.max(n, surviving) : Math.min(scope.seq, window);
     if (n !== due || n > window) throw contradiction(row.id, `n is ${n}, its merges give ${due} of ${window}`);
     if ((value !== null) !== (n === window)) {
       throw contradiction(row.id, `value is ${value === null ? "undefined" : "defined"} with ${n} of ${window} merges`);
@@ -154,7 +158,9 @@ export class Replay {
   #recount(row: MetricRow, scope: ScopeState): { value: number | null; numerator: number | null } | null {
     if (row.n > scope.ring.length || row.window > scope.ring.capacity) return null;
     const { verdictSets, metrics } = this.analyzer;
-    const set = verdictSets.findIndex((verdicts) => sameVerdicts(verdicts, row.verdicts));
+    const set = CATALOGUE[row.metric].looksAtVerdicts
+      ? verdictSets.findIndex((verdicts) => sameVerdicts(verdicts, row.verdicts))
+      : 0;
     if (set === -1) return null;
     const index = metrics.findIndex((metric) => metric.name === row.metric);
     const settings: MetricSettings | undefined = metrics[index];
@@ -188,6 +194,7 @@ export class Replay {
       const taken =
         row.scope === "project" &&
         before.state === "unknown" &&
+        !before.defined &&
         row.value !== null &&
         state === this.analyzer.global.gate(index).state;
       if (!taken) throw contradiction(row.id, `state goes from ${before.state} to ${state} without a crossing`);

@@ -40,7 +40,10 @@ const ANSWER_GRACE_MS = 2_000;
 
 /** @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
 export async function connect(settings: ConnectionSettings, stop?: AbortSignal): Promise<Connection> {
-  const client = new pg.Client({ ...clientConfig(settings), types: { getTypeParser: () => (text: string) => text } });
+  const client = new pg.Client({
+    ...clientConfig(settings),
+    types: { getTypeParser: () => (text: string) => text },
+  });
   // A killed backend emits 'error' twice; without a listener the second one would end the process.
   client.on("error", () => undefined);
   const destroy = (): void => {
@@ -58,7 +61,10 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
   }
   const send = async (text: string, parameters?: unknown[]): Promise<pg.QueryResult<TextRow>[]> => {
     try {
-      const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query(text, parameters);
+      const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query(
+        text,
+        parameters,
+      );
       return Array.isArray(answer) ? answer : [answer];
     } catch (error) {
       if (!isBadData(error) && !isLockTimeout(error)) destroy();

@@ -54,7 +54,8 @@ export type MergeSource = {
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
 
-const inRange = (after: bigint, upTo: bigint): string => `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
+const inRange = (after: bigint, upTo: bigint): string =>
+  `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
 
 export function mergeSource(
   query: Query,

@@ -16,7 +16,11 @@ export function lockKey({ schema }: Names): bigint {
  * Two messages: the lock's statement takes its snapshot before it waits, so nothing may be read by it, nor by a
  * statement sent along with it.
  */
-export async function beginLocked(connection: Connection, settings: ConnectionSettings, names: Names): Promise<void> {
+export async function beginLocked(
+  connection: Connection,
+  settings: ConnectionSettings,
+  names: Names,
+): Promise<void> {
   await connection.run(
     `${begin(settings, "ISOLATION LEVEL READ COMMITTED READ WRITE")}; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,
   );

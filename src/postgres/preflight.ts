@@ -59,9 +59,13 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
   const problems: string[] = [];
   const warnings: string[] = [];
   if (server["encoding"] !== "UTF8")
-    problems.push(`the database's encoding is ${server["encoding"]}, UTF8 is needed for project names: recreate it`);
+    problems.push(
+      `the database's encoding is ${server["encoding"]}, UTF8 is needed for project names: recreate it`,
+    );
   if (Number(server["version_num"]) < OLDEST_SERVER * 10_000)
-    warnings.push(`PostgreSQL ${server["version"]} is older than ${OLDEST_SERVER}, the oldest version that is tested`);
+    warnings.push(
+      `PostgreSQL ${server["version"]} is older than ${OLDEST_SERVER}, the oldest version that is tested`,
+    );
   const columns = (await query(columnsStatement(names))).rows;
   for (const table of Object.keys(READ)) problems.push(...tableProblems(names, table, columns, role));
   const types = new Map(columns.map((row) => [`${row["relname"]}.${row["attname"]}`, row["typname"] ?? ""]));
@@ -92,7 +96,10 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
 }
 
 /** What reading needs to know: for the verbs that only read, where a problem of writing is none. */
-export async function outboxColumns(query: Query, { schema, outbox }: Names): Promise<{ payload: "json" | "jsonb" }> {
+export async function outboxColumns(
+  query: Query,
+  { schema, outbox }: Names,
+): Promise<{ payload: "json" | "jsonb" }> {
   const { rows } = await query(
     `SELECT t.typname FROM pg_namespace n
        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'events_outbox'
@@ -130,10 +137,15 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
   const first = columns[0];
   const name = `${schema}.${table}`;
   if (first === undefined)
-    return [`table ${name} does not exist: create the orchestrator's tables first, or set METRICS_SCHEMA to their schema`];
-  if (first["schema_usage"] !== "true") return [`no USAGE on schema ${schema}: GRANT USAGE ON SCHEMA ${schema} TO ${role}`];
+    return [
+      `table ${name} does not exist: create the orchestrator's tables first, or set METRICS_SCHEMA to their schema`,
+    ];
+  if (first["schema_usage"] !== "true")
+    return [`no USAGE on schema ${schema}: GRANT USAGE ON SCHEMA ${schema} TO ${role}`];
   if (first["relkind"] !== "r" && first["relkind"] !== "p")
-    return [`${name} is not a table (relkind ${first["relkind"]}): point METRICS_SCHEMA at the schema of the tables themselves`];
+    return [
+      `${name} is not a table (relkind ${first["relkind"]}): point METRICS_SCHEMA at the schema of the tables themselves`,
+    ];
   const problems: string[] = [];
   if (first["row_security"] === "true")
     problems.push(
@@ -142,11 +154,14 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
     );
   for (const [column, types] of Object.entries(READ[table] ?? {})) {
     const row = columns.find((candidate) => candidate["attname"] === column);
-    if (row === undefined) problems.push(`column ${name}.${column} does not exist: add it, metrics are computed from it`);
+    if (row === undefined)
+      problems.push(`column ${name}.${column} does not exist: add it, metrics are computed from it`);
     else if (types !== null && !types.includes(row["typname"] ?? ""))
       problems.push(`column ${name}.${column} is ${row["typname"]}, needed: ${types.join(" or ")}`);
     else if (row["may_select"] !== "true")
-      problems.push(`no SELECT on ${name}.${column}: GRANT SELECT ON ${name} TO ${role} (see config/grants.sql)`);
+      problems.push(
+        `no SELECT on ${name}.${column}: GRANT SELECT ON ${name} TO ${role} (see config/grants.sql)`,
+      );
   }
   if (table !== "events_outbox") return problems;
   for (const row of columns) {
@@ -157,7 +172,9 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
           `no INSERT on ${name}.${column}: GRANT INSERT (${WRITTEN.join(", ")}) ON ${name} TO ${role} (see config/grants.sql)`,
         );
     } else if (row["must_be_given"] === "true") {
-      problems.push(`column ${name}.${column} is NOT NULL without a default, so our rows are refused: give it a default`);
+      problems.push(
+        `column ${name}.${column} is NOT NULL without a default, so our rows are refused: give it a default`,
+      );
     }
   }
   return problems;
@@ -185,7 +202,8 @@ async function inspectSequences(query: Query, { schema, outbox }: Names, role: s
   for (const row of rows) {
     const name = row["name"] ?? "";
     cache = Math.max(cache, Number(row["cache"]));
-    if (row["usable"] !== "true") problems.push(`no USAGE on sequence ${name}: GRANT USAGE ON SEQUENCE ${name} TO ${role}`);
+    if (row["usable"] !== "true")
+      problems.push(`no USAGE on sequence ${name}: GRANT USAGE ON SEQUENCE ${name} TO ${role}`);
     if (Number(row["increment"]) < 1 || row["cycle"] === "true")
       problems.push(`sequence ${name} does not only ascend: ALTER SEQUENCE ${name} INCREMENT BY 1 NO CYCLE`);
     if (Number(row["cache"]) > 1)

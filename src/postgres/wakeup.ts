@@ -11,7 +11,7 @@ import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../daemon-event.ts";
-import { clientConfig, type ConnectionSettings, failureOf } from "./connection.ts";
+import { type ConnectionSettings, clientConfig, failureOf } from "./connection.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
@@ -71,13 +71,16 @@ async function listenOnce(
     sockets.push(socket);
     return socket;
   };
-  const subscriber = pgListen.default({ ...clientConfig(settings), stream }, {
-    // Throw-away: no attempt of its own to come back, no query of its own, no parsing of what strangers send.
-    retryLimit: 1,
-    paranoidChecking: false,
-    parse: (text: string) => text,
-    serialize: (text: string) => text,
-  });
+  const subscriber = pgListen.default(
+    { ...clientConfig(settings), stream },
+    {
+      // Throw-away: no attempt of its own to come back, no query of its own, no parsing of what strangers send.
+      retryLimit: 1,
+      paranoidChecking: false,
+      parse: (text: string) => text,
+      serialize: (text: string) => text,
+    },
+  );
   const ended = Promise.withResolvers<unknown>();
   let heard: (() => void) | null = null;
   subscriber.events.on("error", (error) => ended.resolve(error));
@@ -97,7 +100,8 @@ async function listenOnce(
         setTimeout(() => resolve(false), settings.selfCheck.withinMs).unref();
       });
       await subscriber.notify(settings.selfChannel, "");
-      if (!(await hearing)) throw new Deaf("notifications do not arrive: polling only (a pooler in transaction mode?)");
+      if (!(await hearing))
+        throw new Deaf("notifications do not arrive: polling only (a pooler in transaction mode?)");
       hears();
       await pause(settings.selfCheck.everyMs, stop);
     }
