@@ -1,0 +1,356 @@
+/**
+ * G5: a log that contradicts itself is refused. Whatever is changed in one row after the first set shows, except for
+ * what is listed under "cannot show": there the changed log is one that some configuration could have written.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseJournalRow, type RawJournalRow, UnfitLog } from "../../src/core/journal-row.ts";
+import type { MetricSettings } from "../../src/core/metric.ts";
+import { type EventRow, sameVerdicts, skippedRow } from "../../src/core/metric-event.ts";
+import { Replay } from "../../src/core/replay.ts";
+import { outcomes } from "./arbitraries.ts";
+import {
+  CLEAN,
+  CONFLICT,
+  FIRST_PASS,
+  history,
+  isCrossing,
+  journal,
+  PRODUCER,
+  REBASE,
+  record,
+  replay,
+  SMALL,
+  times,
+} from "./build.ts";
+
+type Payload = Record<string, unknown>;
+const FACTS = ["event_id", "work_item_id", "project", "attempts", "last_verdict", "merged_at"] as const;
+
+/** Whether the log is refused; any other failure is a failure of the test. */
+function refused(raws: readonly RawJournalRow[], settings: readonly MetricSettings[] = SMALL): boolean {
+  try {
+    replay(raws, settings);
+    return false;
+  } catch (error) {
+    if (error instanceof UnfitLog) return true;
+    throw error;
+  }
+}
+
+function parsed(raw: RawJournalRow): Payload {
+  return JSON.parse(raw.payload ?? "") as Payload;
+}
+
+function edit(raws: readonly RawJournalRow[], index: number, change: (payload: Payload) => void) {
+  const raw = raws[index] as RawJournalRow;
+  const payload = parsed(raw);
+  change(payload);
+  return raws.with(index, { ...raw, payload: JSON.stringify(payload) });
+}
+
+/** A log of at least two sets under SMALL, and a row of it that does not belong to the first set. */
+const logAndRow = fc
+  .tuple(outcomes, fc.nat())
+  .filter(([all]) => all.length >= 2)
+  .map(([all, pick]) => {
+    const { sets, rows } = record(history(all), SMALL);
+    const start = sets[0]?.length ?? 0;
+    return { sets, rows, raws: journal(rows), index: start + (pick % (rows.length - start)) };
+  });
+
+const anything = fc.oneof(
+  fc.integer({ min: -1, max: 60 }),
+  fc.constantFrom(null, "x", "1", 1.5, 2 ** 53, true, [], {}, 0.5, 1 / 3, 0.25, 0.75, 1e308),
+);
+const ANY_STATE = fc.constantFrom("unknown", "high", "low", null, "medium", "");
+
+/** Which series a metric row belongs to; null for other rows. */
+function line(row: EventRow | undefined): string | null {
+  return row !== undefined && "seq" in row.payload && !isCrossing(row)
+    ? `${row.payload.metric}|${row.payload.project}`
+    : null;
+}
+
+/** The rows of the same metric and scope before and after this one. */
+function neighbours(rows: readonly EventRow[], index: number) {
+  const mine = line(rows[index]);
+  const same = (row: EventRow) => mine !== null && line(row) === mine;
+  return { before: rows.slice(0, index).findLast(same), after: rows.slice(index + 1).find(same) };
+}
+
+describe("one changed row shows", () => {
+  it.each(["seq", "n", "value", "numerator", "set_size", "scope", "project", "metric"])(
+    "in its %s",
+    (field) => {
+      fc.assert(
+        fc.property(
+          logAndRow,
+          fc.oneof(anything, fc.constantFrom("global", "project", "atlas")),
+          (log, value) => {
+            fc.pre(
+              JSON.stringify(parsed(log.raws[log.index] as RawJournalRow)[field]) !== JSON.stringify(value),
+            );
+            expect(refused(edit(log.raws, log.index, (row) => (row[field] = value)))).toBe(true);
+          },
+        ),
+        { numRuns: 300 },
+      );
+    },
+  );
+
+  it("in its window, unless it is undefined under both: it says by itself which window it was written under", () => {
+    fc.assert(
+      fc.property(logAndRow, anything, (log, value) => {
+        const { n, window } = parsed(log.raws[log.index] as RawJournalRow);
+        fc.pre(window !== value);
+        const undetectable =
+          Number(n) < Number(window) && Number.isSafeInteger(value) && Number(value) > Number(n);
+        expect(refused(edit(log.raws, log.index, (row) => (row["window"] = value)))).toBe(!undetectable);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("in its state, unless no later row of its scope tells", () => {
+    fc.assert(
+      fc.property(logAndRow, ANY_STATE, (log, value) => {
+        const row = log.rows[log.index] as EventRow;
+        const { state: old } = parsed(log.raws[log.index] as RawJournalRow);
+        fc.pre(old !== value);
+        const { before, after } = neighbours(log.rows, log.index);
+        const next = log.rows[log.index + 1];
+        const crosses = isCrossing(row) || (next !== undefined && isCrossing(next));
+        const came = before !== undefined && "state" in before.payload ? before.payload.state : "unknown";
+        const takenOver = !crosses && old !== null && old !== "unknown" && came === "unknown";
+        const undetectable =
+          !crosses &&
+          // "No gate" and "a gate that was never met" leave the same memory.
+          (((old === null || old === "unknown") && (value === null || value === "unknown")) ||
+            // The last row of its scope: the gate may have been removed, or nothing taken over.
+            (after === undefined && (value === null || (takenOver && value === "unknown"))));
+        expect(refused(edit(log.raws, log.index, (payload) => (payload["state"] = value)))).toBe(
+          !undetectable,
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it.each(FACTS)("in its fact %s", (fact) => {
+    fc.assert(
+      fc.property(
+        logAndRow,
+        fc.oneof(anything, fc.constantFrom("7", "1007", "borealis", "approve")),
+        (log, value) => {
+          const before = parsed(log.raws[log.index] as RawJournalRow)["merge"] as Payload;
+          fc.pre(JSON.stringify(before[fact]) !== JSON.stringify(value));
+          const edited = edit(log.raws, log.index, (row) => ((row["merge"] as Payload)[fact] = value));
+          expect(refused(edited)).toBe(true);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("when a crossing comes from or goes to another state", () => {
+    fc.assert(
+      fc.property(logAndRow, fc.constantFrom("from", "to"), ANY_STATE, (log, field, value) => {
+        const index = log.rows.findIndex((row, at) => at >= (log.sets[0]?.length ?? 0) && isCrossing(row));
+        fc.pre(index !== -1 && parsed(log.raws[index] as RawJournalRow)[field] !== value);
+        expect(refused(edit(log.raws, index, (row) => (row[field] = value)))).toBe(true);
+      }),
+    );
+  });
+
+  it("when a crossing's bound does not justify it", () => {
+    const { rows } = record(history(times(8, CLEAN)), SMALL);
+    const raws = journal(rows);
+    const up = rows.findIndex((row) => isCrossing(row) && row.payload.direction === "up");
+    const down = rows.findIndex((row) => isCrossing(row) && row.payload.direction === "down");
+    expect(refused(edit(raws, up, (row) => (row["upper"] = 1.01)))).toBe(true);
+    expect(refused(edit(raws, down, (row) => (row["lower"] = 0)))).toBe(true);
+  });
+
+  it("when it is gone", () => {
+    fc.assert(
+      fc.property(logAndRow, (log) => {
+        expect(refused(log.raws.toSpliced(log.index, 1))).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("when it is there twice, wherever its copy stands", () => {
+    fc.assert(
+      fc.property(logAndRow, fc.nat(), (log, at) => {
+        const copy = log.raws[log.index] as RawJournalRow;
+        expect(refused(log.raws.toSpliced(1 + (at % log.raws.length), 0, copy))).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("when two neighbouring rows of one set trade places with a crossing between them", () => {
+    const { rows } = record(history(times(8, CLEAN)), SMALL);
+    const raws = journal(rows);
+    const crossing = rows.findIndex(isCrossing);
+    const pair = raws.slice(crossing - 1, crossing + 1);
+    expect(refused(raws.toSpliced(crossing - 1, 2, ...pair.toReversed()))).toBe(true);
+  });
+
+  it("in the first set too, when it is a row too many", () => {
+    const raws = journal(record(history(times(3, CLEAN)), SMALL).rows);
+    for (let index = 0; index < 4; index += 1) {
+      expect(refused(raws.toSpliced(index, 0, raws[index] as RawJournalRow))).toBe(true);
+    }
+  });
+});
+
+describe("whole sets show", () => {
+  const { sets } = record(history(times(6, CONFLICT)), SMALL);
+
+  it("when one is gone from the middle", () => {
+    for (let gone = 1; gone < 5; gone += 1)
+      expect(refused(journal(sets.toSpliced(gone, 1).flat()))).toBe(true);
+  });
+
+  it("when one is there twice", () => {
+    for (let twice = 0; twice < 6; twice += 1) {
+      const copy = sets[twice] ?? [];
+      for (let at = 1; at <= 6; at += 1)
+        expect(refused(journal(sets.toSpliced(at, 0, copy).flat()))).toBe(true);
+    }
+  });
+
+  it("when two trade places", () => {
+    const [a, b, c = [], d = [], ...rest] = sets;
+    expect(refused(journal([a ?? [], b ?? [], d, c, ...rest].flat()))).toBe(true);
+  });
+});
+
+describe("a state taken over", () => {
+  const metrics = [{ ...REBASE, window: 4, gate: { name: "scope_overlap", upper: 0.75, lower: 0.25 } }];
+  const b = { project: "borealis" };
+  const bConflict = { ...b, ...CONFLICT };
+  const { rows } = record(
+    history([...times(4, CONFLICT), bConflict, b, bConflict, b, bConflict, b, bConflict]),
+    metrics,
+  );
+  const raws = journal(rows);
+  const own = rows.flatMap(({ payload }, index) =>
+    "seq" in payload && payload.project === "borealis" ? [index] : [],
+  );
+
+  it("shows when it is not taken over at the moment when the metric becomes defined", () => {
+    const late = edit(raws, own[3] ?? -1, (row) => (row["state"] = "unknown"));
+    expect(refused(late, metrics)).toBe(true);
+  });
+
+  it("shows when it is another than the global one", () => {
+    expect(
+      refused(
+        edit(raws, own[3] ?? -1, (row) => (row["state"] = "low")),
+        metrics,
+      ),
+    ).toBe(true);
+  });
+});
+
+describe("what cannot show", () => {
+  const { rows, sets } = record(history(times(6, CLEAN)), SMALL);
+  const raws = journal(rows);
+
+  it("sets gone from the new end: the same log a moment earlier", () => {
+    for (let end = 0; end <= 6; end += 1) expect(refused(journal(sets.slice(0, end).flat()))).toBe(false);
+  });
+
+  it("rows gone from the first set, and whole sets at the old end: a pruned log", () => {
+    for (let index = 0; index < 4; index += 1) expect(refused(raws.toSpliced(index, 1))).toBe(false);
+    expect(refused(journal(sets.slice(2).flat()))).toBe(false);
+  });
+
+  it("a copy of a project's row before all others: what an emptied log left of its last set", () => {
+    const copy =
+      sets[3]
+        ?.slice(-1)
+        .map((row) => journal([row], 0))
+        .flat() ?? [];
+    expect(refused([...copy, ...raws])).toBe(false);
+  });
+
+  it("bounds that justify the crossing as well, and what repeats other fields or says nothing to the fold", () => {
+    const crossing = rows.findIndex(isCrossing);
+    for (const [field, value] of [
+      ["upper", 0.1],
+      ["lower", 0.01],
+      ["gate", "other"],
+      ["direction", "down"],
+      ["previous", { event_id: "1", since: null }],
+      ["effective", null],
+      ["producer", "other"],
+      ["key", "other"],
+    ] as const) {
+      expect(refused(edit(raws, crossing, (row) => (row[field] = value)))).toBe(false);
+    }
+  });
+
+  it("the verdicts of a row, when its window matches under the others as well", () => {
+    const index = rows.findLastIndex((row) => row.kind === "metric.rebase_conflict_rate");
+    expect(refused(edit(raws, index, (row) => (row["verdicts"] = ["needs_rebase"])))).toBe(false);
+    expect(refused(edit(raws, index, (row) => (row["verdicts"] = ["approve"])))).toBe(true);
+  });
+
+  it("facts where a merge is a single row: nothing stands beside it to differ from", () => {
+    const single = [{ ...FIRST_PASS, window: 3 }];
+    const alone = journal(record(history(times(6, CLEAN)), single).rows);
+    const changed = (fact: string, value: unknown) =>
+      edit(alone, 4, (row) => ((row["merge"] as Payload)[fact] = value));
+    for (const fact of ["project", "last_verdict", "merged_at", "work_item_id"]) {
+      expect(refused(changed(fact, "other"), single)).toBe(false);
+    }
+    expect(refused(changed("event_id", "99999"), single)).toBe(false);
+    expect(refused(changed("attempts", 2), single)).toBe(true);
+  });
+
+  it("a skipped merge's row that is gone or there twice: it has no place in an order", () => {
+    const skip = journal([
+      skippedRow({ eventId: "5", workItemId: "5", reason: "project_missing" }, PRODUCER),
+    ]);
+    expect(refused([...raws.slice(0, 8), ...skip, ...skip, ...raws.slice(8)])).toBe(false);
+  });
+
+  it("an n above the merges that survive in a pruned log, as long as it is undefined", () => {
+    const wide = [{ ...FIRST_PASS, window: 50 }];
+    const pruned = journal(record(history(times(9, CLEAN)), wide).rows).slice(3);
+    const change = (n: number) => edit(pruned, 2, (row) => (row["n"] = n));
+    expect(refused(change(7), wide)).toBe(false);
+    expect(refused(change(2), wide)).toBe(true);
+    expect(refused(change(50), wide)).toBe(true);
+  });
+});
+
+it("the error names the row, a stable reason and what to do", () => {
+  const raws = journal(record(history(times(6, CLEAN)), SMALL).rows).toSpliced(9, 1);
+  const log = new Replay(replay([], SMALL).analyzer);
+  const read = () => {
+    for (const raw of raws) log.accept(parseJournalRow(raw));
+    log.end();
+  };
+  expect(read).toThrow(
+    expect.objectContaining({
+      name: "UnfitLog",
+      reason: "contradiction",
+      rowId: expect.stringMatching(/^[0-9]+$/),
+      message: expect.stringContaining("metrics verify"),
+    }),
+  );
+});
+
+it("two sets of verdicts are the same whatever their order and repeats", () => {
+  expect(sameVerdicts(["a", "b"], ["b", "a"])).toBe(true);
+  expect(sameVerdicts(["a", "a"], ["a"])).toBe(true);
+  expect(sameVerdicts(["a", "a"], ["a", "b"])).toBe(false);
+  expect(sameVerdicts(["a", "b"], ["a", "a"])).toBe(false);
+  expect(sameVerdicts([], ["a"])).toBe(false);
+});

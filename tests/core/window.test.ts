@@ -1,0 +1,120 @@
+/** The ring, the running figures and the percentile against the simplest models of them. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Entry, MergeRing, nearestRank, RunningCount, RunningHistogram } from "../../src/core/window.ts";
+
+const entry: fc.Arbitrary<Entry> = fc.record({
+  attempts: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 31 - 1 })),
+  flags: fc.integer({ min: 0, max: 255 }),
+});
+const entries = fc.array(entry, { maxLength: 70, size: "max" });
+const size = fc.integer({ min: 1, max: 40 });
+
+function agesOf(ring: MergeRing): Entry[] {
+  return Array.from({ length: ring.length }, (_, age) => ring.at(age));
+}
+
+describe("MergeRing", () => {
+  it("holds the newest entries, as an array does that is cut to its capacity", () => {
+    fc.assert(
+      fc.property(size, entries, (capacity, pushed) => {
+        const ring = new MergeRing(capacity);
+        const model: Entry[] = [];
+        for (const one of pushed) {
+          ring.push(one);
+          model.unshift(one);
+          model.length = Math.min(model.length, capacity);
+          expect(ring.length).toBe(model.length);
+          expect(agesOf(ring)).toEqual(model);
+        }
+      }),
+    );
+  });
+
+  it.each([1, 7, 8, 9, 15, 16, 17, 32, 33])(
+    "of capacity %i keeps order while it grows and wraps",
+    (capacity) => {
+      const ring = new MergeRing(capacity);
+      for (let pushed = 1; pushed <= 100; pushed += 1) {
+        ring.push({ attempts: pushed, flags: pushed % 256 });
+        const kept = Math.min(pushed, capacity);
+        expect(agesOf(ring).map((one) => one.attempts)).toEqual(
+          Array.from({ length: kept }, (_, age) => pushed - age),
+        );
+      }
+    },
+  );
+
+  it("and its clone go on without each other", () => {
+    fc.assert(
+      fc.property(size, entries, entries, entries, (capacity, before, mine, theirs) => {
+        const ring = new MergeRing(capacity);
+        for (const one of before) ring.push(one);
+        const copy = ring.clone();
+        for (const one of theirs) copy.push(one);
+        for (const one of mine) ring.push(one);
+        const newest = (all: Entry[]) => all.toReversed().slice(0, capacity);
+        expect(agesOf(ring)).toEqual(newest([...before, ...mine]));
+        expect(agesOf(copy)).toEqual(newest([...before, ...theirs]));
+      }),
+    );
+  });
+});
+
+describe("RunningHistogram", () => {
+  it("reads the same percentile as sorting the window does", () => {
+    const percent = fc.integer({ min: 1, max: 100 });
+    fc.assert(
+      fc.property(size, percent, entries, fc.integer({ min: 0, max: 70 }), (window, p, pushed, cloneAt) => {
+        let histogram = new RunningHistogram(window, p / 100);
+        pushed.forEach((one, index) => {
+          if (index === cloneAt) histogram = histogram.clone();
+          histogram.slide(one, pushed[index - window] ?? null);
+          const last = pushed.slice(0, index + 1).slice(-window);
+          const sorted = last.map(({ attempts }) => attempts).toSorted((a, b) => a - b);
+          const reading = histogram.reading(last.length);
+          const n = last.length;
+          const value = sorted.find((_, rank) => (rank + 1) * 100 >= p * window);
+          expect(reading).toEqual(
+            n < window
+              ? { defined: false, numerator: null, n, window, needed: window - n }
+              : { defined: true, value, numerator: null, n, window },
+          );
+        });
+      }),
+    );
+  });
+});
+
+describe("RunningCount", () => {
+  it("counts the matches of the window, and its clone counts for itself", () => {
+    fc.assert(
+      fc.property(size, entries, (window, pushed) => {
+        const count = new RunningCount(window, ({ attempts }) => attempts === 1);
+        pushed.forEach((one, index) => {
+          const copy = count.clone();
+          const expected = pushed
+            .slice(0, index)
+            .slice(-window)
+            .filter(({ attempts }) => attempts === 1).length;
+          count.slide(one, pushed[index - window] ?? null);
+          expect(copy.count).toBe(expected);
+        });
+        expect(count.count).toBe(pushed.slice(-window).filter(({ attempts }) => attempts === 1).length);
+      }),
+    );
+  });
+});
+
+describe("the nearest rank", () => {
+  it("is exact for every whole percentage and every n up to 2000", () => {
+    const wrong: string[] = [];
+    for (let percent = 1; percent <= 100; percent += 1) {
+      for (let n = 1; n <= 2000; n += 1) {
+        const exact = Number((BigInt(percent) * BigInt(n) + 99n) / 100n);
+        if (nearestRank(percent / 100, n) !== exact) wrong.push(`p${percent} of ${n} is not rank ${exact}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
