@@ -11,7 +11,7 @@ const DEFAULT_PORT = 9464;
 const READY_WITHIN = 30_000;
 /** More than the daemon's own shutdown timeout. */
 const GONE_WITHIN = 10_000;
-const KEPT_LINES = 20;
+const KEPT_LINES = 15;
 
 export interface DaemonProcess {
   readonly pid: number;

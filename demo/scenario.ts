@@ -6,6 +6,8 @@
  * that the order of merges is the order of the plan, however long an item's way was.
  */
 
+import { deck, mulberry32, pick, type Random } from "./random.ts";
+
 export type Phase = "spec" | "build" | "review" | "merged";
 export type Mood = "good" | "bad";
 
@@ -214,31 +216,4 @@ function way(outcome: Plan["outcome"], random: Random): Step[] {
 function files(random: Random): string[] {
   const folder = () => FOLDERS[Math.floor(random() * FOLDERS.length)] as string;
   return [...new Set(Array.from({ length: 1 + Math.floor(random() * 3) }, () => `src/${folder()}/**`))];
-}
-
-/** Draws cards without replacement; a new deck when it is empty. */
-function deck<T>(random: Random, cards: readonly (readonly [T, number])[]): () => T {
-  let left: T[] = [];
-  return () => {
-    if (left.length === 0) left = cards.flatMap(([card, count]) => Array.from({ length: count }, () => card));
-    return left.splice(Math.floor(random() * left.length), 1)[0] as T;
-  };
-}
-
-function pick<T>(random: Random, cards: readonly (readonly [T, number])[]): T {
-  return deck(random, cards)();
-}
-
-/** From 0 up to, not including, 1. */
-type Random = () => number;
-
-/** Tommy Ettinger's mulberry32: small, good enough for a story, the same everywhere. */
-function mulberry32(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
