@@ -1,0 +1,36 @@
+/** Numbers and times as people read them. */
+
+/**
+ * A ratio as a percentage with one digit, or with as many as it takes to stand on its own side of the bounds: 849 of
+ * 999 is below 85 %, so it reads 84.98%, not 85.0%.
+ */
+export function percent(ratio: number, bounds: readonly number[] = []): string {
+  const written = [1, 2, 3, 4, 5, 6].map((digits) => (ratio * 100).toFixed(digits));
+  const honest = written.find((text) =>
+    bounds.every((bound) => Number(`${text}e-2`) >= bound === ratio >= bound),
+  );
+  return `${honest ?? ratio * 100}%`;
+}
+
+/** A bound as it was configured: 0.85 is 85%. */
+export function boundText(ratio: number): string {
+  return `${Number((ratio * 100).toPrecision(12))}%`;
+}
+
+/** An ISO date to the minute or second, without what makes it hard to read. */
+export function moment(iso: string, precision: "minutes" | "seconds"): string {
+  return `${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`;
+}
+
+/** How long that is, in its largest sensible unit. */
+export function span(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 120 * 60) return `${Math.floor(whole / 60)} min`;
+  if (whole < 48 * 3600) return `${Math.floor(whole / 3600)} h`;
+  return `${Math.floor(whole / 86_400)} d`;
+}
+
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
