@@ -82,7 +82,7 @@ export class Readiness {
       case "listen.lost":
         return this.#not("listen", "connection_lost");
       case "listen.degraded":
-        return this.#not("listen", code(event.reason));
+        return this.#not("listen", "not_heard");
       case "backlog.started":
         // A later backlog is judged by its age alone.
         if (this.#checks.lag.reason === "starting") this.#not("lag", "backlog");
@@ -122,7 +122,7 @@ function failureReason(sqlState: string, event: "db.connect_failed" | "db.discon
   return event === "db.disconnected" ? "disconnected" : "connect_failed";
 }
 
-/** A word, or nothing that could be more than one. */
+/** A word; a sentence may say too much. */
 function code(reason: string): string {
   return /^[a-z][a-z0-9_]{0,62}$/.test(reason) ? reason : "unspecified";
 }

@@ -28,6 +28,7 @@ const restored: DaemonEvent = {
   event: "restore.completed",
   seq: 1,
   merges: 1,
+  from_checkpoint: null,
   projects: 1,
   skipped: 0,
   took_ms: 1,
@@ -92,7 +93,7 @@ describe("while running", () => {
   test("without notifications it is ready, but degraded", () => {
     report({ event: "listen.lost", failure, retry_in_ms: 100 });
     expect(state()).toStrictEqual({ ready: true, degraded: true, failing: ["listen: connection_lost"] });
-    report({ event: "listen.degraded", reason: "not_heard" });
+    report({ event: "listen.degraded", reason: "notifications do not arrive" });
     expect(state()).toStrictEqual({ ready: true, degraded: true, failing: ["listen: not_heard"] });
     report({ event: "listen.connected" });
     expect(state()).toStrictEqual(WELL);

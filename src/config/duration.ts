@@ -8,8 +8,8 @@ export function parseDuration(text: string): number | null {
   return match === null ? null : Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
 }
 
-/** The shortest way to write it. */
+/** As people write it: a minute is 60s, two are 2m. */
 export function formatDuration(ms: number): string {
-  if (ms >= UNITS.m && ms % UNITS.m === 0) return `${ms / UNITS.m}m`;
+  if (ms > UNITS.m && ms % UNITS.m === 0) return `${ms / UNITS.m}m`;
   return ms >= UNITS.s && ms % UNITS.s === 0 ? `${ms / UNITS.s}s` : `${ms}ms`;
 }

@@ -1,0 +1,168 @@
+/** The verbs and their flags. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../config/duration.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { showConfig } from "./config.ts";
+import { probe } from "./health.ts";
+import { type ReadSnapshot, showSnapshot } from "./snapshot.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What verbs do beyond printing. */
+export type Verbs = {
+  readonly run: (config: Config) => Promise<number>;
+  readonly readSnapshot: ReadSnapshot;
+};
+
+type Define = (command: Command, terminal: Terminal, verbs: Verbs, done: (exitCode: number) => void) => void;
+type CommonFlags = { readonly config?: string; readonly json?: boolean; readonly output?: "text" | "json" };
+type SnapshotFlags = CommonFlags & {
+  readonly project: readonly string[];
+  readonly all?: boolean;
+  readonly wide?: boolean;
+  readonly requireDefined?: boolean;
+  readonly color: boolean;
+  readonly timeout: number;
+};
+
+const EXIT_CODES = `
+Exit codes:
+  0  done, undefined values included
+  1  unexpected failure; health: not well
+  2  usage or configuration error, nothing was contacted
+  3  database unreachable, timed out, refused, or not fit
+  4  --require-defined and something is undefined
+`;
+
+export const defineMetrics: Define = (command, terminal, verbs, done) => {
+  command
+    .description("Rolling merge metrics and policy crossings for the Damascus orchestrator")
+    .addHelpText("before", examples("metrics run", "metrics snapshot --json", "metrics config --check"))
+    .addHelpText("after", EXIT_CODES);
+  defineRun(command.command("run"), terminal, verbs, done);
+  defineSnapshot(command.command("snapshot"), terminal, verbs, done);
+  defineConfig(command.command("config"), terminal, verbs, done);
+  defineHealth(command.command("health"), terminal, verbs, done);
+};
+
+const defineRun: Define = (command, terminal, verbs, done) => {
+  command
+    .description("run the daemon until SIGTERM or SIGINT")
+    .addHelpText(
+      "before",
+      examples("metrics run", "METRICS_LOG_LEVEL=debug metrics run --config ./metrics.json"),
+    )
+    .addOption(configOption())
+    .action(async (flags: CommonFlags) => {
+      done(await verbs.run(loadConfig(terminal.env, { configFile: flags.config })));
+    });
+};
+
+export const defineSnapshot: Define = (command, terminal, verbs, done) => {
+  const name = command.parent === null ? "snapshot" : "metrics snapshot";
+  command
+    .description("show the current values, read from the log alone; works while the daemon is down")
+    .addHelpText(
+      "before",
+      examples(
+        name,
+        `${name} --project atlas --project borealis`,
+        `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
+        `${name} | grep '^first_pass_merge_rate'`,
+      ),
+    )
+    .addOption(
+      new Option("--project <name>", "only this project; may be repeated")
+        .argParser(collect)
+        .default([], "the busiest"),
+    )
+    .addOption(new Option("--all", "all projects").conflicts("project"))
+    .option("--wide", "counts, gates and bounds also where they do not fit or nobody looks")
+    .option(
+      "--require-defined",
+      "exit with 4 when a global reading, or a project's effective one, is undefined",
+    )
+    .addOption(jsonOption())
+    .addOption(outputOption())
+    .option("--no-color", "no colours, even on a terminal")
+    .addOption(configOption())
+    .addOption(timeoutOption("5s"))
+    .addHelpText("after", EXIT_CODES)
+    .action(async (flags: SnapshotFlags) => {
+      const {
+        project: projects,
+        all = false,
+        wide = false,
+        requireDefined = false,
+        color: colour,
+        timeout: timeoutMs,
+      } = flags;
+      const options = { projects, all, wide, requireDefined, colour, timeoutMs, configFile: flags.config };
+      done(await showSnapshot({ ...options, json: wantsJson(flags) }, terminal, verbs.readSnapshot));
+    });
+};
+
+const defineConfig: Define = (command, terminal, _verbs, done) => {
+  command
+    .description("show the effective settings and where each comes from, without secrets")
+    .addHelpText("before", examples("metrics config", "metrics config --check --config ./metrics.json"))
+    .option("--check", "only say whether the configuration is valid")
+    .addOption(jsonOption())
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action(async (flags: CommonFlags & { readonly check?: boolean }) => {
+      const options = { configFile: flags.config, json: wantsJson(flags), check: flags.check ?? false };
+      done(await showConfig(options, terminal));
+    });
+};
+
+const defineHealth: Define = (command, terminal, _verbs, done) => {
+  command
+    .description("ask the daemon on this host whether it is ready; exits with 1 where it is not")
+    .addHelpText("before", examples("metrics health", "metrics health --timeout 2s"))
+    .addOption(configOption())
+    .addOption(timeoutOption("3s"))
+    .action(async (flags: CommonFlags & { readonly timeout: number }) => {
+      const { well, says } = await probe(
+        loadConfig(terminal.env, { configFile: flags.config }).http,
+        flags.timeout,
+      );
+      await terminal.out(`${says}\n`);
+      done(well ? 0 : 1);
+    });
+};
+
+function examples(...lines: readonly string[]): string {
+  return `Examples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
+}
+
+function configOption(): Option {
+  return new Option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
+}
+
+function jsonOption(): Option {
+  return new Option("--json", "nothing but JSON on standard output").conflicts("output");
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <format>", "the same, as a choice").choices(["text", "json"]);
+}
+
+function timeoutOption(usual: string): Option {
+  return new Option("--timeout <duration>", "give up after this long, such as 500ms or 5s")
+    .argParser((text) => {
+      const ms = parseDuration(text);
+      if (ms === null || ms < 1 || ms > 3_600_000) {
+        throw new InvalidArgumentError("It must be a duration from 1ms to 60m, such as 500ms or 5s.");
+      }
+      return ms;
+    })
+    .default(parseDuration(usual), usual);
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function wantsJson(flags: CommonFlags): boolean {
+  return flags.json === true || flags.output === "json";
+}

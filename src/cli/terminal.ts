@@ -1,0 +1,43 @@
+/** Where a verb's words go: results to standard output, sentences to standard error. */
+
+export type Terminal = {
+  /** Resolves when the text was taken. @throws ReaderGone when nobody reads any more. */
+  readonly out: (text: string) => Promise<void>;
+  readonly err: (text: string) => Promise<void>;
+  /** Columns of standard output; null where it is no terminal. */
+  readonly columns: () => number | null;
+  readonly env: NodeJS.ProcessEnv;
+};
+
+/** Whoever read standard output has seen enough, as `head -1` does: nothing is wrong. */
+export class ReaderGone extends Error {}
+
+const USUAL_COLUMNS = 80;
+
+/** The process's own. Its streams are opened on first use: the daemon writes its log without them. */
+export const processTerminal: Terminal = {
+  out: async (text) => {
+    const failure = await write(process.stdout, text);
+    if (failure === null) return;
+    throw "code" in failure && failure.code === "EPIPE" ? new ReaderGone() : failure;
+  },
+  err: async (text) => {
+    await write(process.stderr, text);
+  },
+  columns: () => (process.stdout.isTTY ? process.stdout.columns || USUAL_COLUMNS : null),
+  env: process.env,
+};
+
+function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> {
+  // Without a listener, the event that goes with a failed write would end the process.
+  if (stream.listenerCount("error") === 0) stream.on("error", () => undefined);
+  return new Promise((resolve) => {
+    stream.write(text, (failure) => resolve(failure ?? null));
+  });
+}
+
+/** Whether colours and cursor codes are welcome. */
+export function wantsColour(terminal: Terminal, flag: boolean): boolean {
+  const { NO_COLOR: noColour, TERM: term } = terminal.env;
+  return flag && terminal.columns() !== null && !noColour && term !== "dumb";
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { main } from "../../src/cli/program.ts";
+import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+
+async function config(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
+  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, ...env } });
+  return {
+    code: await main("metrics", ["config", ...args], terminal, NOBODY),
+    ...told,
+  };
+}
+
+describe("metrics config", () => {
+  test("shows each setting with its origin and value, one a line", async () => {
+    const { code, out } = await config([], { METRICS_HTTP_PORT: "0", METRICS_POLL_INTERVAL: "120000ms" });
+    expect(code).toBe(0);
+    const lines = out.split("\n");
+    expect(lines[0]).toBe("database.host                  (environment)  db");
+    expect(lines).toContain("database.password              (environment)  (secret)");
+    expect(lines).toContain("METRICS_HTTP_PORT              (environment)  0");
+    expect(lines).toContain("METRICS_POLL_INTERVAL          (environment)  2m");
+    expect(lines).toContain("METRICS_AUDIT_INTERVAL         (default)      60s");
+    expect(lines).toContain(
+      'metrics.p95_attempts_to_merge  (default)      {"window":100,"record":["global"]}',
+    );
+  });
+
+  test("--json is nothing but JSON, with the same settings", async () => {
+    const { out, err } = await config(["--json"]);
+    expect(err).toBe("");
+    expect(JSON.parse(out)).toMatchObject({
+      schema_version: 1,
+      settings: expect.arrayContaining([
+        { setting: "METRICS_SCHEMA", value: "public", origin: "default" },
+        {
+          setting: "metrics.first_pass_merge_rate",
+          value: { window: 50, record: ["global"], gate: { name: "trust", upper: 0.85, lower: 0.7 } },
+          origin: "default",
+        },
+      ]),
+    });
+  });
+
+  test.each([[[]], [["--json"]], [["--check"]]])("config %j shows no secret", async (args) => {
+    const { out, err } = await config(args, { PGPASSWORD: "canary" });
+    expect(out + err).not.toContain("canary");
+  });
+
+  test("--check says that it is valid, or what is not", async () => {
+    expect(await config(["--check"])).toStrictEqual({ code: 0, out: "configuration is valid\n", err: "" });
+    const { code, out, err } = await config(["--check"], { METRICS_HTTP_PORT: "x" });
+    expect([code, out]).toStrictEqual([2, ""]);
+    expect(err).toMatch(/^metrics: METRICS_HTTP_PORT is "x": it must be /);
+  });
+
+  test("warns of a variable without effect, and of what was probably meant", async () => {
+    const { code, err } = await config(["--check"], { METRICS_HTPP_PORT: "1" });
+    expect([code, err]).toStrictEqual([
+      0,
+      "warning: METRICS_HTPP_PORT is not known and has no effect: did you mean METRICS_HTTP_PORT?\n",
+    ]);
+  });
+});

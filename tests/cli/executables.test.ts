@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { DATABASE } from "./fake-terminal.ts";
+
+const METRICS = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const SNAPSHOT = fileURLToPath(new URL("../../src/snapshot.ts", import.meta.url));
+
+type Setting = {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where standard output goes instead of to us: a file descriptor, or a pipe whose reader is gone. */
+  readonly stdout?: number | "reader gone";
+  readonly stderr?: "reader gone";
+};
+
+/** Runs an executable as its own process, to its end. */
+function execute(file: string, args: readonly string[], { env = DATABASE, stdout, stderr }: Setting = {}) {
+  const child = spawn(process.execPath, [file, ...args], {
+    env,
+    stdio: ["ignore", typeof stdout === "number" ? stdout : "pipe", "pipe"],
+  });
+  if (stdout === "reader gone") child.stdout?.destroy();
+  if (stderr === "reader gone") child.stderr?.destroy();
+  const told = { out: "", err: "" };
+  child.stdout?.on("data", (data: Buffer) => {
+    told.out += data.toString();
+  });
+  child.stderr?.on("data", (data: Buffer) => {
+    told.err += data.toString();
+  });
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, ...told }));
+  });
+}
+
+describe("the executables", () => {
+  test("are those of the package, and may be executed", () => {
+    const manifest: unknown = JSON.parse(
+      readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+    );
+    expect(manifest).toMatchObject({ bin: { metrics: "src/main.ts", snapshot: "src/snapshot.ts" } });
+    for (const file of [METRICS, SNAPSHOT]) {
+      expect(readFileSync(file, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+      expect(() => accessSync(file, constants.X_OK)).not.toThrow();
+    }
+  });
+
+  test("print results to standard output and nothing to standard error", async () => {
+    const { code, out, err } = await execute(METRICS, ["config", "--json"]);
+    expect([code, err]).toStrictEqual([0, ""]);
+    expect(() => JSON.parse(out)).not.toThrow();
+    expect((await execute(SNAPSHOT, ["--help"])).out).toMatch(/^Examples:\n {2}snapshot\n/);
+  });
+
+  test("end quietly with 0 when nobody reads any more", async () => {
+    expect(await execute(METRICS, ["config"], { stdout: "reader gone" })).toStrictEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
+  });
+
+  test("keep their exit code when nobody reads what is wrong", async () => {
+    const env = { METRICS_HTTP_PORT: "x", METRICS_LOG_LEVEL: "x" };
+    expect(await execute(METRICS, ["run"], { env, stderr: "reader gone" })).toStrictEqual({
+      code: 2,
+      out: "",
+      err: "",
+    });
+  });
+
+  test("say that a full disk took nothing", async () => {
+    const full = openSync("/dev/full", "w");
+    const { code, err } = await execute(METRICS, ["config"], { stdout: full });
+    closeSync(full);
+    expect([code, err]).toStrictEqual([
+      1,
+      expect.stringMatching(/^metrics: unexpected failure: ENOSPC.*\n$/),
+    ]);
+  });
+
+  test("refuse a configuration before anything is contacted", async () => {
+    const { code, out, err } = await execute(METRICS, ["run"], { env: {} });
+    expect([code, out]).toStrictEqual([2, ""]);
+    expect(err).toMatch(/^metrics: DATABASE_URL is not set.*\n$/);
+  });
+
+  test("exit with 3 and one line when the database cannot be reached", async () => {
+    const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d" };
+    const { code, out, err } = await execute(SNAPSHOT, [], { env });
+    expect([code, out]).toStrictEqual([3, ""]);
+    expect(err).toMatch(/^snapshot: .*ECONNREFUSED.*\n$/);
+    expect(err).not.toContain("canary");
+  });
+});

@@ -1,0 +1,33 @@
+import type { Verbs } from "../../src/cli/commands.ts";
+import { ReaderGone, type Terminal } from "../../src/cli/terminal.ts";
+
+export const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/damascus" };
+
+/** A terminal of so many columns, or a pipe, that keeps what it is told. */
+export function fakeTerminal(
+  some: {
+    readonly columns?: number | null;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly readerGone?: boolean;
+  } = {},
+) {
+  const told = { out: "", err: "" };
+  const terminal: Terminal = {
+    out: async (text) => {
+      if (some.readerGone === true) throw new ReaderGone();
+      told.out += text;
+    },
+    err: async (text) => {
+      told.err += text;
+    },
+    columns: () => some.columns ?? null,
+    env: some.env ?? DATABASE,
+  };
+  return { terminal, told };
+}
+
+/** For command lines that contact nobody. */
+export const NOBODY: Verbs = {
+  run: () => Promise.reject(new Error("contacted")),
+  readSnapshot: () => Promise.reject(new Error("contacted")),
+};

@@ -1,0 +1,108 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { main } from "../../src/cli/program.ts";
+import type { ReadinessReport } from "../../src/readiness.ts";
+import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+
+const SINCE = "2026-11-22T10:06:27.384Z";
+const OK = { ok: true, since: SINCE, reason: null };
+const READY: ReadinessReport = {
+  ready: true,
+  degraded: false,
+  checks: { database: OK, listen: OK, restore: OK, writer: OK, lag: OK },
+};
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A daemon's port that answers so; with null it never answers. */
+async function daemon(status: number, document: unknown): Promise<number> {
+  const server = createServer((_, response) => {
+    if (document !== null)
+      response.writeHead(status).end(typeof document === "string" ? document : JSON.stringify(document));
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function health(port: number, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env } });
+  return {
+    code: await main("metrics", ["health", ...args], terminal, NOBODY),
+    ...told,
+  };
+}
+
+describe("metrics health", () => {
+  test.each(["127.0.0.1", "0.0.0.0", "localhost"])(
+    "finds a ready daemon that is bound to %s, and exits with 0",
+    async (host) => {
+      const port = await daemon(200, READY);
+      expect(await health(port, { METRICS_HTTP_HOST: host })).toStrictEqual({
+        code: 0,
+        out: "ready\n",
+        err: "",
+      });
+    },
+  );
+
+  test("degraded is well", async () => {
+    const listen = { ok: false, since: SINCE, reason: "not_heard" };
+    const port = await daemon(200, { ...READY, degraded: true, checks: { ...READY.checks, listen } });
+    expect(await health(port)).toMatchObject({
+      code: 0,
+      out: `ready, degraded: listen not_heard since ${SINCE}\n`,
+    });
+  });
+
+  test("a daemon that is not ready says why, and the exit code is 1", async () => {
+    const database = { ok: false, since: SINCE, reason: "disconnected" };
+    const port = await daemon(503, { ...READY, ready: false, checks: { ...READY.checks, database } });
+    expect(await health(port)).toMatchObject({
+      code: 1,
+      out: `not ready: database disconnected since ${SINCE}\n`,
+    });
+  });
+
+  test("what is not our daemon is not well, whatever it says", async () => {
+    for (const document of ["<html>", { ready: true }, []]) {
+      const port = await daemon(200, document);
+      expect(await health(port)).toMatchObject({
+        code: 1,
+        out: `not well: something else answers at http://127.0.0.1:${port}/readyz\n`,
+      });
+    }
+  });
+
+  test("no daemon, and one that does not answer, are not well", async () => {
+    const port = await daemon(200, null);
+    expect(await health(port, {}, ["--timeout", "50ms"])).toMatchObject({
+      code: 1,
+      out: `not well: no answer within 50 ms at http://127.0.0.1:${port}/readyz\n`,
+    });
+    expect(await health(1)).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^not well: no answer.* at http:/),
+    });
+  });
+
+  test("where there is nothing to ask, it is a matter of configuration", async () => {
+    expect(await health(0)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("METRICS_HTTP_PORT is 0"),
+    });
+    expect(await health(9464, { METRICS_HTTP_ENABLED: "false" })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("METRICS_HTTP_ENABLED is false"),
+    });
+  });
+});
