@@ -69,11 +69,17 @@ export type DaemonEvent =
   | {
       readonly event: "restore.completed";
       readonly seq: number;
+      /** Merges whose rows were folded. */
       readonly merges: number;
+      /** The `seq` of the checkpoint that the fold began with; null where it began with the first row. */
+      readonly from_checkpoint: number | null;
       readonly projects: number;
       readonly skipped: number;
       readonly took_ms: number;
     }
+  | { readonly event: "checkpoint.written"; readonly seq: number; readonly bytes: number }
+  /** A checkpoint that does not serve: the journal is folded instead. */
+  | { readonly event: "checkpoint.passed_over"; readonly row_id: string; readonly reason: string }
   | { readonly event: "backlog.started" }
   | {
       readonly event: "backlog.progress";

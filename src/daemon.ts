@@ -112,7 +112,17 @@ export class Daemon {
       }
       await this.#bell.wait(this.#comparing === null ? this.#settings.pollIntervalMs : 0);
     }
-    await this.#log?.end();
+    await this.#leave();
+  }
+
+  /** Leaves a checkpoint behind, if there is anything to cover, so that the next start has little to fold. */
+  async #leave(): Promise<void> {
+    try {
+      await this.#recorder?.checkpoint();
+      await this.#log?.end();
+    } catch (error) {
+      if (this.#describe(error, 0, 0) === null) throw error;
+    }
   }
 
   /** Records everything that is due now. */

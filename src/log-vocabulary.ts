@@ -76,7 +76,17 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
   "restore.completed": {
     level: "info",
     msg: "memory equals the journal",
-    fields: { seq: true, merges: true, projects: true, skipped: true, took_ms: true },
+    fields: { seq: true, merges: true, from_checkpoint: true, projects: true, skipped: true, took_ms: true },
+  },
+  "checkpoint.written": {
+    level: "debug",
+    msg: "left a checkpoint for the next start",
+    fields: { seq: true, bytes: true },
+  },
+  "checkpoint.passed_over": {
+    level: "warn",
+    msg: "a checkpoint does not serve, the journal is folded instead",
+    fields: { row_id: true, reason: true },
   },
   "backlog.started": { level: "info", msg: "recording what is due", fields: {} },
   "backlog.progress": {

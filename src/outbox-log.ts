@@ -2,6 +2,8 @@
  * The outbox as the recorder needs it: one connection, one statement at a time. `postgres/` supplies it; tests supply a
  * simulated one. Any failure ends a connection's life: whoever holds it forgets what it knows and opens another.
  */
+
+import type { CheckpointRow } from "./core/checkpoint.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";
 import type { RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
@@ -32,6 +34,11 @@ export type FoundMerge = {
   readonly recordedAs: string | null;
 };
 
+export type AppendedRow = EventRow | CheckpointRow;
+
+/** A checkpoint as it is chosen, before it is read. */
+export type CheckpointInLog = { readonly rowId: string; readonly seq: number; readonly lowMark: bigint };
+
 export type Since = {
   /** The fingerprint of the row at the head's id; null where there is no such row. */
   readonly headFingerprint: string | null;
@@ -52,11 +59,16 @@ export interface OutboxLog {
   /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
   newestJournal(rows: number): Promise<RawJournalRow[]>;
 
+  /** The newest checkpoints, newest first. */
+  checkpoints(limit: number): Promise<CheckpointInLog[]>;
+  /** The payload of one, as text; null where there is none or it is absurdly large. */
+  checkpoint(rowId: string): Promise<string | null>;
+
   /** Begins the writers' transaction and is granted their lock, each in a statement of its own. @throws LockBlocked */
   beginLocked(): Promise<void>;
   /** Appends rows and returns their ids and the last one's fingerprint. */
   append(
-    rows: readonly EventRow[],
+    rows: readonly AppendedRow[],
   ): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
   /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
   commit(): Promise<void>;

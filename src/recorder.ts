@@ -17,19 +17,20 @@
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
-import { createHash } from "node:crypto";
 import type { Clock } from "./clock.ts";
-import { Analyzer } from "./core/analyzer.ts";
-import { type JournalRow, parseJournalRow, type RawJournalRow } from "./core/journal-row.ts";
+import type { Analyzer } from "./core/analyzer.ts";
+import { checkpointRow } from "./core/checkpoint.ts";
+import type { RawJournalRow } from "./core/journal-row.ts";
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
-import { journalNeeds, Replay } from "./core/replay.ts";
+import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
+import { acceptRows, PAGE_ROWS, type Restored, restore, survivingFloor } from "./restore.ts";
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
@@ -48,10 +49,10 @@ export class HistoryReset extends Error {
   }
 }
 
-/** Rows at the journal's end that every restore checks, whatever else it may pass over: those of 100 merges. */
-export const TAIL_ROWS = 800;
-/** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
-export const PAGE_ROWS = 20_000;
+/** Merges after which a checkpoint is written: a restart folds about as many rows again. */
+const CHECKPOINT_EVERY = 1000;
+/** A large checkpoint is written less often: at most this many of its bytes for each merge. */
+const CHECKPOINT_BYTES_PER_MERGE = 500;
 const FIRST_BATCH = 100;
 const LARGEST_BATCH = 1000;
 const FAST_MS = 100;
@@ -73,11 +74,12 @@ export class Recorder {
   #folded: bigint;
   readonly #lowMark: LowMark;
   /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
-  readonly #floor: bigint;
+  #floor: bigint;
   /** Where the comparison of the whole log goes on; null while none is under way. */
   #compared: bigint | null = null;
   #comparison = { found: 0, startedAt: 0 };
   #batch = FIRST_BATCH;
+  #checkpointEvery = CHECKPOINT_EVERY;
   #highest: bigint;
   readonly #repeats = new Set<string>();
   readonly #holderWatch: HolderWatch;
@@ -87,7 +89,8 @@ export class Recorder {
     settings: RecorderSettings,
     report: Report,
     clock: Clock,
-    restored: { replay: Replay; head: Head | null; folded: bigint },
+    restored: Restored,
+    folded: bigint,
   ) {
     this.#log = log;
     this.#settings = settings;
@@ -96,9 +99,9 @@ export class Recorder {
     this.#replay = restored.replay;
     this.analyzer = restored.replay.analyzer;
     this.#head = restored.head;
-    this.#folded = restored.folded;
-    this.#floor = restored.replay.floor;
-    this.#lowMark = new LowMark(this.#floor);
+    this.#folded = folded;
+    this.#floor = restored.floor;
+    this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
   }
@@ -121,33 +124,31 @@ export class Recorder {
     await log.beginLocked();
     const { newest } = await log.look(null);
     await log.rollback();
-    const replay = new Replay(
-      new Analyzer(settings.metrics, journalNeeds(await log.newestJournal(TAIL_ROWS))),
-    );
     const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
     );
-    let head: Head | null = null;
-    for (let after = 0n; after < newest; ) {
-      const end = await log.pageEnd(after, newest, PAGE_ROWS);
-      head = acceptAll(replay, await log.journal(after, end)) ?? head;
-      after = end;
-      progress.at(after);
-    }
-    replay.end();
+    const restored = await restore(log, settings.metrics, newest, {
+      passed: (id) => progress.at(id),
+      passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
+    });
+    const { replay } = restored;
     const { analyzer } = replay;
     if (analyzer.truncated)
-      report({ event: "history.truncated", first_seq: analyzer.global.seq - replay.merges + 1 });
+      report({
+        event: "history.truncated",
+        first_seq: analyzer.global.seq - analyzer.global.ring.length + 1,
+      });
     if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
     report({
       event: "restore.completed",
       seq: analyzer.global.seq,
       merges: replay.merges,
+      from_checkpoint: restored.fromCheckpoint,
       projects: analyzer.projects.size,
       skipped: analyzer.skipped,
       took_ms: clock.monotonic() - startedAt,
     });
-    return new Recorder(log, settings, report, clock, { replay, head, folded: newest });
+    return new Recorder(log, settings, report, clock, restored, newest);
   }
 
   /**
@@ -164,6 +165,7 @@ export class Recorder {
     const recorded = await this.#recordRange(readAfter, look.newest, shouldStop);
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
+    await this.#checkpointIfDue();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
@@ -198,6 +200,35 @@ export class Recorder {
     return found.some((merge) => merge.recordedAs === eventId) ? "committed" : "aborted";
   }
 
+  /** Writes a checkpoint of what no checkpoint covers yet. */
+  async checkpoint(): Promise<void> {
+    if (this.#head === null || this.#uncovered === 0) return;
+    await this.#log.beginLocked();
+    this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+    const place = {
+      row_id: this.#head.id,
+      low_mark: String(this.#lowMark.low),
+      floor: String(this.#floor),
+    };
+    const row = checkpointRow(this.analyzer, place, this.#settings.producer);
+    const { ids } = await this.#log.append([row]);
+    const newest = this.#checkAscending(ids);
+    await this.#log.commit();
+    this.#folded = newest;
+    this.#replay.checkpointSeq = this.analyzer.global.seq;
+    const bytes = JSON.stringify(row.payload).length;
+    this.#checkpointEvery = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
+    this.#report({ event: "checkpoint.written", seq: this.analyzer.global.seq, bytes });
+  }
+
+  get #uncovered(): number {
+    return this.analyzer.global.seq - this.#replay.checkpointSeq;
+  }
+
+  async #checkpointIfDue(): Promise<void> {
+    if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
+  }
+
   async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
     const startedAt = this.#clock.monotonic();
     let recorded = 0;
@@ -212,6 +243,7 @@ export class Recorder {
         this.#report({ event: "backlog.started" });
       }
       recorded += await this.#recordPage(after, end, "scan", shouldStop);
+      await this.#checkpointIfDue();
       after = end;
       progress.at(after);
     }
@@ -228,7 +260,7 @@ export class Recorder {
     shouldStop: () => boolean,
   ): Promise<number> {
     const found = await this.#log.merges(after, upTo);
-    const due = this.#due(found);
+    const due = await this.#surviving(this.#due(found), foundBy);
     if (due.length === 0) {
       // Somebody else may have recorded them.
       if (found.length > 0) this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
@@ -243,6 +275,16 @@ export class Recorder {
       this.due = due.length - start;
     }
     return recorded;
+  }
+
+  /**
+   * What the comparison finds among settled rows may be due, or its rows went from the journal's old end since: then it
+   * is older than everything that survives there, and counts as recorded.
+   */
+  async #surviving(due: FoundMerge[], foundBy: Arrival["found_by"]): Promise<FoundMerge[]> {
+    if (due.length === 0 || foundBy === "scan") return due;
+    this.#floor = await survivingFloor(this.#log, this.#folded);
+    return due.filter((merge) => BigInt(merge.eventId) > this.#floor);
   }
 
   /** The first merge of each work item that is not recorded; the others are repeats. */
@@ -321,7 +363,7 @@ export class Recorder {
       skipped: this.analyzer.skipped,
       foreign: this.#replay.foreign,
     };
-    const head = acceptAll(this.#replay, since.rows, (row) => {
+    const head = acceptRows(this.#replay, since.rows, (row) => {
       const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
       if (merge !== null) identities.add(mergeIdentity(merge));
     });
@@ -365,25 +407,4 @@ export class Recorder {
     if (tookMs > SLOW_MS) this.#batch = Math.max(1, Math.floor(this.#batch / 2));
     else if (tookMs < FAST_MS && size === this.#batch) this.#batch = Math.min(LARGEST_BATCH, this.#batch * 2);
   }
-}
-
-/** Replays rows. @returns the newest one of ours, to stand on; null where none is. */
-function acceptAll(
-  replay: Replay,
-  rows: readonly RawJournalRow[],
-  seen?: (row: JournalRow) => void,
-): Head | null {
-  let newest: RawJournalRow | null = null;
-  for (const raw of rows) {
-    const row = parseJournalRow(raw);
-    if (row.type !== "foreign") newest = raw;
-    replay.accept(row);
-    seen?.(row);
-  }
-  return newest === null ? null : { id: newest.id, fingerprint: fingerprintOf(newest.payload ?? "") };
-}
-
-/** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */
-function fingerprintOf(payload: string): string {
-  return createHash("sha256").update(payload).digest("hex");
 }

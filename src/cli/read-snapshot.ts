@@ -1,19 +1,17 @@
 /** The snapshot from the log alone: one connection, one repeatable-read snapshot, the same fold as the daemon's. */
 import type { Config } from "../config.ts";
-import { Analyzer } from "../core/analyzer.ts";
-import { parseJournalRow, UnfitLog } from "../core/journal-row.ts";
+import { UnfitLog } from "../core/journal-row.ts";
 import { mergeIdentity } from "../core/merge.ts";
-import { journalNeeds, Replay } from "../core/replay.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName, DAEMON_NAME } from "../postgres/application-name.ts";
 import { begin, connect, type Query } from "../postgres/connection.ts";
-import { journal, newestJournal } from "../postgres/journal.ts";
-import { mergeSource } from "../postgres/merge-source.ts";
 import { literal, namesIn } from "../postgres/names.ts";
-import { outboxColumns } from "../postgres/preflight.ts";
-import { look } from "../postgres/settled.ts";
-import { PAGE_ROWS, TAIL_ROWS } from "../recorder.ts";
+import { readableColumns } from "../postgres/preflight.ts";
+import { journalReader } from "../postgres/reader.ts";
+import { PAGE_ROWS, restore } from "../restore.ts";
+
+const SILENT = { passed: () => undefined, passedOver: () => undefined };
 
 /** The database cannot be read: the message says why and what to do. */
 export class Unreadable extends Error {
@@ -52,21 +50,13 @@ export async function readSnapshot(
 
 async function read(query: Query, config: Config): Promise<Snapshot> {
   const names = namesIn(config.schema);
-  const columns = await outboxColumns(query, names);
-  const source = mergeSource(query, names, config.merge, columns);
-  const { newest } = await look(query, names, null);
-  const tail = await newestJournal(query, names, TAIL_ROWS);
-  const replay = new Replay(new Analyzer(config.metrics, journalNeeds(tail)));
-  for (let after = 0n; after < newest; ) {
-    const end = await source.pageEnd(after, newest, PAGE_ROWS);
-    for (const row of await journal(query, names, after, end)) replay.accept(parseJournalRow(row));
-    after = end;
-  }
-  replay.end();
+  const reader = journalReader(query, config, await readableColumns(query, names));
+  const { newest } = await reader.look(null);
+  const { replay, lowMark } = await restore(reader, config.metrics, newest, SILENT);
   const due = new Map<string, number | null>();
-  for (let after = replay.floor; after < newest; ) {
-    const end = await source.pageEnd(after, newest, PAGE_ROWS);
-    for (const merge of await source.merges(after, end)) {
+  for (let after = lowMark; after < newest; ) {
+    const end = await reader.pageEnd(after, newest, PAGE_ROWS);
+    for (const merge of await reader.merges(after, end)) {
       const identity = mergeIdentity(merge);
       if (merge.recordedAs === null && !due.has(identity)) due.set(identity, merge.ageMs);
     }

@@ -7,14 +7,18 @@
 import { DEFAULT_VERDICTS, entryOf, MAX_VERDICT_SETS, type VerdictSets } from "./catalogue.ts";
 import { nextState } from "./gate.ts";
 import type { Merge } from "./merge.ts";
-import { type Change, type EventRow, eventRows } from "./metric-event.ts";
 import { gateFor, type MetricSettings } from "./metric.ts";
+import { type Change, type EventRow, eventRows } from "./metric-event.ts";
 import { valueOf } from "./reading.ts";
 import { effective, type ScopeKind } from "./scope.ts";
 import { type GateMemory, ScopeState } from "./scope-state.ts";
 
 /** The newest merge that was folded. */
-export type Newest = { readonly eventId: string; readonly mergedAt: string | null };
+export type Newest = {
+  readonly eventId: string;
+  readonly workItemId: string;
+  readonly mergedAt: string | null;
+};
 
 export interface Scopes {
   readonly metrics: readonly MetricSettings[];
@@ -111,7 +115,7 @@ export function slide(scopes: Scopes, merge: Merge): void {
   const entry = entryOf(merge, scopes.verdictSets);
   scopes.global.push(entry);
   scopes.project(merge.project).push(entry);
-  scopes.newest = { eventId: merge.eventId, mergedAt: merge.mergedAt };
+  scopes.newest = { eventId: merge.eventId, workItemId: merge.workItemId, mergedAt: merge.mergedAt };
 }
 
 /** Folds one merge and returns the rows that record it, in the order in which they are to be appended. */

@@ -26,3 +26,7 @@ export function nextState(gate: Gate, state: GateState, value: number): GateStat
 export function direction(to: GateState): "up" | "down" {
   return to === "high" ? "up" : "down";
 }
+
+export function isState(value: unknown): value is GateState {
+  return value === "unknown" || value === "high" || value === "low";
+}

@@ -4,10 +4,11 @@
  * rows with it that do not hold together are a contradiction, and nothing is written until a person has looked.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
-import type { GateState } from "./gate.ts";
+import { type GateState, isState } from "./gate.ts";
+import { asObject, isCount, isCountOrZero, isId, type Json, parseObject } from "./json.ts";
 import { MAX_ATTEMPTS, type Merge } from "./merge.ts";
-import { CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
 import { METRIC_NAMES, type MetricName } from "./metric.ts";
+import { CHECKPOINT_KIND, CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
 import type { ScopeKind } from "./scope.ts";
 
 /** A row as selected: `payload` is the JSON text, or null where it is too large to be a row of ours. */
@@ -50,6 +51,8 @@ export type SkippedRow = {
 export type JournalRow =
   | MetricRow
   | SkippedRow
+  /** A checkpoint; its payload is read on its own. */
+  | { readonly type: "checkpoint"; readonly id: string }
   /** Ours, of a kind that adds nothing to the fold. */
   | { readonly type: "other"; readonly id: string; readonly key: string }
   /** Not ours: no marker. */
@@ -83,6 +86,7 @@ export function contradiction(rowId: string, what: string): UnfitLog {
  * @throws UnfitLog for a newer `schema_version`, or a row with our marker that is not whole.
  */
 export function parseJournalRow(raw: RawJournalRow): JournalRow {
+  if (raw.kind === CHECKPOINT_KIND) return { type: "checkpoint", id: raw.id };
   const foreign = { type: "foreign", id: raw.id } as const;
   const payload = parseObject(raw.payload);
   if (payload === null) return foreign;
@@ -100,7 +104,8 @@ export function parseJournalRow(raw: RawJournalRow): JournalRow {
   if (raw.kind === CROSSING_KIND || METRIC_NAMES.some((name) => raw.kind === `metric.${name}`)) {
     if (!isCount(payload["seq"])) return foreign;
     const row = parseMetric(raw, key, payload);
-    if (row === null) throw contradiction(raw.id, "it carries the marker of this daemon but not the fields of its kind");
+    if (row === null)
+      throw contradiction(raw.id, "it carries the marker of this daemon but not the fields of its kind");
     return row;
   }
   return { type: "other", id: raw.id, key };
@@ -191,37 +196,6 @@ function parseCrossing(payload: Json): RecordedCrossing | null {
   const { event_id: eventId, since } = previous;
   if (!isId(eventId) || !(since === null || typeof since === "string")) return null;
   return { from, to, upper, lower, previous: { eventId, since } };
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function parseObject(text: string | null): Json | null {
-  if (text === null) return null;
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
-function asObject(value: unknown): Json | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
-}
-
-function isCountOrZero(value: unknown): value is number {
-  return value === 0 || isCount(value);
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === "string" && /^-?[0-9]{1,19}$/.test(value);
-}
-
-function isState(value: unknown): value is GateState {
-  return value === "unknown" || value === "high" || value === "low";
 }
 
 function isMetricName(value: unknown): value is MetricName {

@@ -63,6 +63,9 @@ function characters(text: string): number {
 }
 
 /** The identity under which a merge is recorded once: its work item, or the event itself where it names none. */
-export function mergeIdentity(merge: { readonly eventId: string; readonly workItemId: string | null }): string {
+export function mergeIdentity(merge: {
+  readonly eventId: string;
+  readonly workItemId: string | null;
+}): string {
   return merge.workItemId === null ? `event:${merge.eventId}` : `item:${merge.workItemId}`;
 }

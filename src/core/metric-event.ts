@@ -10,16 +10,19 @@ import type { Crossing } from "./scope-state.ts";
 export const SCHEMA_VERSION = 1;
 export const CROSSING_KIND = "metric.threshold_crossed";
 export const SKIPPED_KIND = "metric.merge_skipped";
+export const CHECKPOINT_KIND = "metric.checkpoint";
 
 export function metricKind(name: MetricName): string {
   return `metric.${name}`;
 }
 
+type Payload = MetricPayload | CrossingPayload | SkippedPayload;
+
 /** A row to append: `payload` is the event's JSON. */
 export type EventRow = {
   readonly kind: string;
   readonly workItemId: string | null;
-  readonly payload: MetricPayload | CrossingPayload | SkippedPayload;
+  readonly payload: Payload;
 };
 
 export type MetricPayload = {

@@ -2,7 +2,11 @@
 import type { Gate } from "./gate.ts";
 import type { ScopeKind } from "./scope.ts";
 
-export const METRIC_NAMES = ["first_pass_merge_rate", "rebase_conflict_rate", "p95_attempts_to_merge"] as const;
+export const METRIC_NAMES = [
+  "first_pass_merge_rate",
+  "rebase_conflict_rate",
+  "p95_attempts_to_merge",
+] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
 /** Merges in the largest window that may be configured. */

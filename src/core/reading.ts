@@ -20,12 +20,7 @@ export type Reading =
     };
 
 /** A reading of a window of `window` merges of which `n` are there; `value` is asked for only when it is full. */
-export function readingOf(
-  n: number,
-  window: number,
-  numerator: number | null,
-  value: () => number,
-): Reading {
+export function readingOf(n: number, window: number, numerator: number | null, value: () => number): Reading {
   return n < window
     ? { defined: false, numerator, n, window, needed: window - n }
     : { defined: true, value: value(), numerator, n, window };

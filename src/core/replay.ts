@@ -26,6 +26,8 @@ export class Replay {
   readonly analyzer: Analyzer;
   /** Merges folded. */
   merges = 0;
+  /** The `seq` up to which a checkpoint covers the journal; 0 where none does. */
+  checkpointSeq: number;
   /** Rows of kind `metric.*` without our marker. */
   foreign = 0;
   /** The smallest event id among the merges whose rows survive; null while there is none. */
@@ -34,6 +36,7 @@ export class Replay {
 
   constructor(analyzer: Analyzer) {
     this.analyzer = analyzer;
+    this.checkpointSeq = analyzer.global.seq;
   }
 
   /** Merges up to this id count as recorded: their rows went from the old end. 0 where nothing is known to be gone. */
@@ -55,6 +58,7 @@ export class Replay {
       return;
     }
     this.#close();
+    if (row.type === "checkpoint") this.checkpointSeq = this.analyzer.global.seq;
     if (row.type === "skipped") {
       this.analyzer.skipped += 1;
       this.#survives(row.eventId);
@@ -107,7 +111,8 @@ export class Replay {
       const row = set[index] as MetricRow;
       if (keys.has(row.key)) throw contradiction(row.id, `its key ${JSON.stringify(row.key)} is repeated`);
       keys.add(row.key);
-      if (!sameFacts(row, first)) throw contradiction(row.id, "its facts differ from those of the rows beside it");
+      if (!sameFacts(row, first))
+        throw contradiction(row.id, "its facts differ from those of the rows beside it");
       const scope = row.scope === "global" ? analyzer.global : project;
       if (row.seq !== scope.seq) {
         throw contradiction(row.id, `seq ${row.seq} of its ${row.scope} scope, ${scope.seq} was expected`);
@@ -138,9 +143,13 @@ export class Replay {
     // In a truncated log the writer may have known more merges than survive, never fewer.
     const surviving = Math.min(scope.ring.length, window);
     const due = this.analyzer.truncated ? Math.max(n, surviving) : Math.min(scope.seq, window);
-    if (n !== due || n > window) throw contradiction(row.id, `n is ${n}, its merges give ${due} of ${window}`);
+    if (n !== due || n > window)
+      throw contradiction(row.id, `n is ${n}, its merges give ${due} of ${window}`);
     if ((value !== null) !== (n === window)) {
-      throw contradiction(row.id, `value is ${value === null ? "undefined" : "defined"} with ${n} of ${window} merges`);
+      throw contradiction(
+        row.id,
+        `value is ${value === null ? "undefined" : "defined"} with ${n} of ${window} merges`,
+      );
     }
     if (ratio ? numerator === null || (value !== null && value !== numerator / n) : numerator !== null) {
       throw contradiction(row.id, `value ${value} is not numerator ${numerator} of ${n}`);
@@ -184,11 +193,15 @@ export class Replay {
     // The first surviving row of a scope whose older rows are gone stands for itself.
     const inherited = this.analyzer.truncated && before === NO_MEMORY && row.seq > 1;
     if (crossing !== null) {
-      const justified = crossing.to === "high" ? Number(row.value) >= crossing.upper : Number(row.value) < crossing.lower;
+      const justified =
+        crossing.to === "high" ? Number(row.value) >= crossing.upper : Number(row.value) < crossing.lower;
       const follows = inherited || crossing.from === before.state;
       const changes = crossing.from !== crossing.to && crossing.to === state && crossing.to !== "unknown";
       if (!justified || !follows || !changes || row.value === null) {
-        throw contradiction(crossed?.id ?? row.id, `it crosses from ${crossing.from} to ${crossing.to} at ${row.value}`);
+        throw contradiction(
+          crossed?.id ?? row.id,
+          `it crosses from ${crossing.from} to ${crossing.to} at ${row.value}`,
+        );
       }
     } else if (row.state !== null && state !== before.state && !inherited) {
       const taken =
@@ -197,13 +210,13 @@ export class Replay {
         !before.defined &&
         row.value !== null &&
         state === this.analyzer.global.gate(index).state;
-      if (!taken) throw contradiction(row.id, `state goes from ${before.state} to ${state} without a crossing`);
+      if (!taken)
+        throw contradiction(row.id, `state goes from ${before.state} to ${state} without a crossing`);
     }
     scope.gates[index] = {
       state,
       defined: row.value !== null,
-      crossed:
-        crossing === null ? before.crossed : { eventId: row.merge.eventId, since: row.merge.mergedAt },
+      crossed: crossing === null ? before.crossed : { eventId: row.merge.eventId, since: row.merge.mergedAt },
     };
   }
 

@@ -73,7 +73,9 @@ export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snap
     metrics: [
       ...analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, null, analyzer.global)),
       ...projects.flatMap((name) =>
-        analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, name, analyzer.project(name))),
+        analyzer.metrics.map((metric, index) =>
+          describe(analyzer, metric, index, name, analyzer.project(name)),
+        ),
       ),
     ],
   };

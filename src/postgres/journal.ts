@@ -1,5 +1,6 @@
 /** Reading our own rows back. */
 import type { RawJournalRow } from "../core/journal-row.ts";
+import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { Head, Since } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
@@ -13,8 +14,8 @@ export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'U
  */
 const LARGEST_PAYLOAD = 65_536;
 const COLUMNS = `e.id::text AS row_id, e.kind,
-  CASE WHEN pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
-const OURS = "starts_with(e.kind, 'metric.') AND e.kind <> 'metric.checkpoint'";
+  CASE WHEN e.kind <> '${CHECKPOINT_KIND}' AND pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
+const OURS = "starts_with(e.kind, 'metric.')";
 
 export async function journal(
   query: Query,

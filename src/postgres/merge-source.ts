@@ -11,9 +11,9 @@ import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 import { isBadData, type Query, type TextRow } from "./connection.ts";
 import { literal, literals, type Names } from "./names.ts";
+import type { OutboxColumns } from "./preflight.ts";
 
 export type MergeRule = { readonly kind: string; readonly target: string };
-export type OutboxColumns = { readonly payload: "json" | "jsonb" };
 
 /** Kinds of which one row means that its work item is recorded. */
 const RECORDING_KINDS = [...METRIC_NAMES.map(metricKind), SKIPPED_KIND];

@@ -1,7 +1,7 @@
 /** The writers' transaction, statement by statement. Why it is built like this stands in `recorder.ts`. */
 import { createHash } from "node:crypto";
-import type { EventRow } from "../core/metric-event.ts";
-import { CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
+import { CHECKPOINT_KIND } from "../core/metric-event.ts";
+import { type AppendedRow, CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
 import { begin, type Connection, type ConnectionSettings } from "./connection.ts";
 import { PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
@@ -34,7 +34,7 @@ export async function append(
   connection: Connection,
   { outbox }: Names,
   { columns, sequenceCache }: Fitness,
-  rows: readonly EventRow[],
+  rows: readonly AppendedRow[],
 ): Promise<{ ids: string[]; fingerprint: string }> {
   if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
   const { rows: appended } = await connection.run(
@@ -45,7 +45,7 @@ export async function append(
      RETURNING e.id::text AS row_id, ${PAYLOAD_FINGERPRINT} AS fingerprint`,
     [
       rows.map((row) => row.kind),
-      rows.map((row) => row.workItemId),
+      rows.map((row) => (row.kind === CHECKPOINT_KIND && columns.workItemNullable ? null : row.workItemId)),
       rows.map((row) => JSON.stringify(row.payload)),
     ],
   );

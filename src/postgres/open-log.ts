@@ -3,12 +3,12 @@ import type { Report } from "../daemon-event.ts";
 import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
 import { type Connection, type ConnectionSettings, connect, isLockTimeout } from "./connection.ts";
 import { advisoryLockHolders, describeTransactions } from "./holders.ts";
-import { journal, journalSince, newestJournal } from "./journal.ts";
-import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { journalSince } from "./journal.ts";
+import type { MergeRule } from "./merge-source.ts";
 import { append, beginLocked, commit, lockKey } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
-import { look } from "./settled.ts";
+import { journalReader } from "./reader.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -35,14 +35,9 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
   // Inside the writers' transaction a statement joins it; outside, it is one of its own.
   let locked = false;
   const query = (text: string) => (locked ? run(text) : read(text));
-  const { merges, pageEnd } = mergeSource(query, names, settings.merge, fitness.columns);
   return {
-    look: (head) => look(query, names, head),
-    pageEnd,
-    merges,
-    journal: (after, upTo) => journal(query, names, after, upTo),
+    ...journalReader(query, settings, fitness.columns),
     journalSince: (head, after) => journalSince(query, names, head, after),
-    newestJournal: (rows) => newestJournal(query, names, rows),
     beginLocked: async () => {
       try {
         await beginLocked(connection, settings, names);

@@ -7,9 +7,16 @@ import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
 import { SEQUENCES_OF_ID } from "./settled.ts";
 
+/** How the outbox is made, as far as statements depend on it. */
+export type OutboxColumns = {
+  readonly payload: "json" | "jsonb";
+  readonly workItemId: string;
+  readonly workItemNullable: boolean;
+};
+
 /** What the other conversations need to know of the database. */
 export type Fitness = {
-  readonly columns: { readonly payload: "json" | "jsonb"; readonly workItemId: string };
+  readonly columns: OutboxColumns;
   /** Ids that a session may set aside at once. */
   readonly sequenceCache: number;
   readonly serverVersion: string;
@@ -84,10 +91,7 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
   }
   if (problems.length > 0) throw new UnfitDatabase("unfit_schema", problems);
   return {
-    columns: {
-      payload: types.get("events_outbox.payload") === "json" ? "json" : "jsonb",
-      workItemId: left ?? "text",
-    },
+    columns: outboxColumnsOf(columns),
     sequenceCache,
     serverVersion: server["version"] ?? "",
     role,
@@ -96,22 +100,23 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
 }
 
 /** What reading needs to know: for the verbs that only read, where a problem of writing is none. */
-export async function outboxColumns(
-  query: Query,
-  { schema, outbox }: Names,
-): Promise<{ payload: "json" | "jsonb" }> {
-  const { rows } = await query(
-    `SELECT t.typname FROM pg_namespace n
-       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'events_outbox'
-       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'payload' AND NOT a.attisdropped
-       JOIN pg_type t ON t.oid = a.atttypid
-      WHERE n.nspname = ${literal(schema)}`,
-  );
-  const type = rows[0]?.["typname"];
-  if (type === "json" || type === "jsonb") return { payload: type };
+export async function readableColumns(query: Query, names: Names): Promise<OutboxColumns> {
+  const { rows } = await query(columnsStatement(names));
+  if (rows.some((row) => row["relname"] === "events_outbox" && row["attname"] === "payload"))
+    return outboxColumnsOf(rows);
   throw new UnfitDatabase("unfit_schema", [
-    `${outbox.replaceAll('"', "")} is not there or has no payload of type json or jsonb: check METRICS_SCHEMA and DATABASE_URL`,
+    `there is no table ${names.schema}.events_outbox with a payload: check METRICS_SCHEMA and DATABASE_URL`,
   ]);
+}
+
+function outboxColumnsOf(rows: readonly TextRow[]): OutboxColumns {
+  const column = (name: string): TextRow | undefined =>
+    rows.find((row) => row["relname"] === "events_outbox" && row["attname"] === name);
+  return {
+    payload: column("payload")?.["typname"] === "json" ? "json" : "jsonb",
+    workItemId: column("work_item_id")?.["typname"] ?? "text",
+    workItemNullable: column("work_item_id")?.["not_null"] !== "true",
+  };
 }
 
 const SERVER = `
@@ -124,6 +129,7 @@ const columnsStatement = ({ schema }: Names): string => `
          has_schema_privilege(n.oid, 'USAGE')::text AS schema_usage,
          has_column_privilege(c.oid, a.attnum, 'SELECT')::text AS may_select,
          has_column_privilege(c.oid, a.attnum, 'INSERT')::text AS may_insert,
+         a.attnotnull::text AS not_null,
          (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '')::text AS must_be_given
     FROM pg_namespace n
     JOIN pg_class c ON c.relnamespace = n.oid

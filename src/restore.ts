@@ -1,0 +1,207 @@
+/**
+ * Restore: the journal into memory, from a checkpoint where one serves, else from its beginning.
+ *
+ * The checkpoint is taken from some way back, so that the rows of the newest 100 merges are folded and checked whatever
+ * it says. If it does not serve or the rows after it contradict it, the whole journal is folded instead; only when that
+ * contradicts itself, the log is unfit. When rows have gone from the journal's old end, any checkpoint that is left
+ * knows more than they do.
+ */
+import { createHash } from "node:crypto";
+import { Analyzer, type JournalNeeds } from "./core/analyzer.ts";
+import { analyzerFrom, type CheckpointPayload, parseCheckpoint } from "./core/checkpoint.ts";
+import {
+  type JournalRow,
+  type MetricRow,
+  parseJournalRow,
+  type RawJournalRow,
+  UnfitLog,
+} from "./core/journal-row.ts";
+import type { MetricSettings } from "./core/metric.ts";
+import { journalNeeds, Replay } from "./core/replay.ts";
+import type { CheckpointInLog, Head, OutboxLog } from "./outbox-log.ts";
+
+/** The part of a log that reading needs. */
+export type JournalReader = Pick<
+  OutboxLog,
+  "look" | "pageEnd" | "merges" | "journal" | "newestJournal" | "checkpoints" | "checkpoint"
+>;
+
+export type Restored = {
+  readonly replay: Replay;
+  /** The newest row of the journal. */
+  readonly head: Head | null;
+  /** Every merge up to this id is recorded. */
+  readonly lowMark: bigint;
+  /** Merges up to this id count as recorded, as their rows went from the old end. */
+  readonly floor: bigint;
+  /** The `seq` of the checkpoint that the fold began with; null where it began with the first row. */
+  readonly fromCheckpoint: number | null;
+};
+
+export type RestoreEvents = {
+  /** Every outbox row up to here has been passed. */
+  readonly passed: (id: bigint) => void;
+  readonly passedOver: (rowId: string, reason: string) => void;
+};
+
+/** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
+export const PAGE_ROWS = 20_000;
+/** Merges whose rows every restore checks. */
+const CHECKED_MERGES = 100;
+/** More rows than 100 merges have. */
+const TAIL_ROWS = 800;
+const CHECKPOINTS_CONSIDERED = 4;
+
+/**
+ * Folds the journal's rows up to `newest`.
+ * @throws UnfitLog when the journal contradicts itself or is a newer version's.
+ */
+export async function restore(
+  log: JournalReader,
+  metrics: readonly MetricSettings[],
+  newest: bigint,
+  events: RestoreEvents,
+): Promise<Restored> {
+  const tail = await log.newestJournal(TAIL_ROWS);
+  const places = await log.checkpoints(CHECKPOINTS_CONSIDERED);
+  const fold = new Fold(log, metrics, journalNeeds(tail), newest, events, places);
+  const seq = newestSeq(tail);
+  const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
+  const shortened = place === undefined ? null : await fold.from(place);
+  if (shortened !== null) return shortened;
+  const whole = await fold.whole();
+  if (!whole.replay.analyzer.truncated) return whole;
+  for (const candidate of places.toReversed()) {
+    const continued = candidate === place ? null : await fold.from(candidate);
+    if (continued !== null) return continued;
+  }
+  return whole;
+}
+
+function newestSeq(newestFirst: readonly RawJournalRow[]): number {
+  for (const raw of newestFirst) {
+    const row = parseJournalRow(raw);
+    if (row.type === "metric" && row.scope === "global") return row.seq;
+  }
+  return 0;
+}
+
+class Fold {
+  readonly #log: JournalReader;
+  readonly #metrics: readonly MetricSettings[];
+  readonly #needs: JournalNeeds;
+  readonly #newest: bigint;
+  readonly #events: RestoreEvents;
+  readonly #places: readonly CheckpointInLog[];
+
+  constructor(
+    log: JournalReader,
+    metrics: readonly MetricSettings[],
+    needs: JournalNeeds,
+    newest: bigint,
+    events: RestoreEvents,
+    places: readonly CheckpointInLog[],
+  ) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#needs = needs;
+    this.#newest = newest;
+    this.#events = events;
+    this.#places = places;
+  }
+
+  async whole(): Promise<Restored> {
+    const replay = new Replay(new Analyzer(this.#metrics, this.#needs));
+    const head = await this.#accept(replay, 0n, null);
+    const { floor } = replay;
+    return { replay, head, lowMark: floor, floor, fromCheckpoint: null };
+  }
+
+  /** @returns null, having told why, when the checkpoint does not serve. */
+  async from(place: CheckpointInLog): Promise<Restored | null> {
+    const checkpoint = parseCheckpoint(await this.#log.checkpoint(place.rowId));
+    if (typeof checkpoint === "string") return this.#passOver(place, checkpoint);
+    const analyzer = analyzerFrom(checkpoint, this.#metrics, this.#needs);
+    if (typeof analyzer === "string") return this.#passOver(place, analyzer);
+    const replay = new Replay(analyzer);
+    try {
+      const head = await this.#accept(replay, BigInt(checkpoint.row_id) - 1n, checkpoint);
+      const floor = BigInt(checkpoint.floor);
+      const marks = [floor, BigInt(checkpoint.low_mark), ...this.#places.map(({ lowMark }) => lowMark)];
+      const lowMark = marks.reduce((highest, mark) => (mark > highest ? mark : highest));
+      return { replay, head, lowMark, floor, fromCheckpoint: checkpoint.seq };
+    } catch (error) {
+      if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
+      return this.#passOver(place, `the rows after it contradict it: ${error.message}`);
+    }
+  }
+
+  #passOver(place: CheckpointInLog, reason: string): null {
+    this.#events.passedOver(place.rowId, reason);
+    return null;
+  }
+
+  /** Folds what comes after a row; the checkpoint's own newest row is already folded and only looked at. */
+  async #accept(replay: Replay, start: bigint, checkpoint: CheckpointPayload | null): Promise<Head | null> {
+    let head: Head | null = null;
+    for (let after = start; after < this.#newest; ) {
+      const end = await this.#log.pageEnd(after, this.#newest, PAGE_ROWS);
+      const rows = await this.#log.journal(after, end);
+      const standing = rows.find((row) => row.id === checkpoint?.row_id);
+      if (standing !== undefined) head = headOf(standing);
+      head = acceptRows(replay, standing === undefined ? rows : rows.slice(1)) ?? head;
+      after = end;
+      this.#events.passed(after);
+    }
+    replay.end();
+    return head;
+  }
+}
+
+/** Replays rows. @returns the newest one of ours, to stand on; null where none is. */
+export function acceptRows(
+  replay: Replay,
+  rows: readonly RawJournalRow[],
+  seen?: (row: JournalRow) => void,
+): Head | null {
+  let newest: RawJournalRow | null = null;
+  for (const raw of rows) {
+    const row = parseJournalRow(raw);
+    if (row.type === "metric" || row.type === "skipped") newest = raw;
+    replay.accept(row);
+    seen?.(row);
+  }
+  return newest === null ? null : headOf(newest);
+}
+
+/** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */
+function headOf(row: RawJournalRow): Head {
+  const fingerprint = createHash("sha256")
+    .update(row.payload ?? "")
+    .digest("hex");
+  return { id: row.id, fingerprint };
+}
+
+/**
+ * The id up to which merges count as recorded because the rows of theirs went from the journal's old end: just below the
+ * smallest event that survives, if the first merge that survives is not the first one; else 0.
+ */
+export async function survivingFloor(log: JournalReader, upTo: bigint): Promise<bigint> {
+  let smallest: bigint | null = null;
+  const first: MetricRow[] = [];
+  for (let after = 0n; after < upTo; ) {
+    const end = await log.pageEnd(after, upTo, PAGE_ROWS);
+    for (const raw of await log.journal(after, end)) {
+      const row = parseJournalRow(raw);
+      if (row.type !== "metric" && row.type !== "skipped") continue;
+      const id = BigInt(row.type === "metric" ? row.merge.eventId : row.eventId);
+      if (smallest === null || id < smallest) smallest = id;
+      if (row.type === "metric" && (first[0] ?? row).merge.eventId === row.merge.eventId) first.push(row);
+    }
+    after = end;
+  }
+  const [oldest] = first;
+  if (oldest === undefined || smallest === null) return 0n;
+  const begins = oldest.scope === "global" && oldest.seq === 1 && first.length >= oldest.setSize;
+  return begins ? 0n : smallest - 1n;
+}
