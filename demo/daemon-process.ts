@@ -14,8 +14,7 @@ const GONE_WITHIN = 10_000;
 const KEPT_LINES = 15;
 
 export interface DaemonProcess {
-  readonly pid: number;
-  /** Of its HTTP service, such as http://127.0.0.1:9464; null where it has none. */
+  /** Of its HTTP service, such as http://127.0.0.1:9464; null while it has none. */
   readonly address: string | null;
   /** Asks it to end and waits. Does nothing if it has ended. Throws when it ends with another code than 0. */
   stop(): Promise<void>;
@@ -27,10 +26,13 @@ export type DaemonOptions = {
   readonly onLine: (line: string) => void;
   /** It ended without being asked to; the message holds its last lines. */
   readonly onDeath: (reason: Error) => void;
+  /** Ends the wait for it to become ready. */
+  readonly signal: AbortSignal;
 };
 
-/** Resolves when the daemon is ready. Throws when it ends before, or is not ready in time. */
-export async function startDaemon({ databaseUrl, onLine, onDeath }: DaemonOptions): Promise<DaemonProcess> {
+/** Resolves when the daemon is ready. Throws when it ends before, is not ready in time, or the signal comes first. */
+export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
+  const { databaseUrl, onLine, onDeath, signal } = options;
   const child = spawn(process.execPath, [ENTRY, "run"], {
     env: {
       ...environment(databaseUrl),
@@ -52,7 +54,11 @@ export async function startDaemon({ databaseUrl, onLine, onDeath }: DaemonOption
   };
   for (const lines of [log, errors]) lines.on("line", keep).on("line", onLine);
 
-  const state = { asked: false };
+  const state: { asked: boolean; address: string | null } = { asked: false, address: null };
+  log.on("line", (line) => {
+    const { event, address } = fieldsOf(line);
+    if (event === "http.listening" && typeof address === "string") state.address = address;
+  });
   const gone = ended(child);
   const death = gone.then((how) => new Error(`The daemon ${how}. Its last lines:\n${last.join("\n")}`));
   const guard = afterUs('read -r _; kill -TERM "$0" 2>/dev/null', String(child.pid));
@@ -68,35 +74,36 @@ export async function startDaemon({ databaseUrl, onLine, onDeath }: DaemonOption
     if (how !== "ended with exit code 0") throw await death;
   }
 
-  const ready = await Promise.race([readiness(log), death]);
-  if (ready instanceof Error) {
+  const notReady = await Promise.race([readiness(log, signal), death]);
+  if (notReady !== null) {
     await stop().catch(() => {});
-    throw ready;
+    throw notReady;
   }
   // It never rejects.
   void (async () => {
     const reason = await death;
     if (!state.asked) onDeath(reason);
   })();
-  return { pid: child.pid as number, address: ready.address, stop };
+  return {
+    get address() {
+      return state.address;
+    },
+    stop,
+  };
 }
 
-/** Resolves at the daemon's own word, or with the error that it did not come in time. */
-function readiness(log: Interface): Promise<{ readonly address: string | null } | Error> {
+/** Null at the daemon's own word that it is ready, or the error that it did not come in time. */
+function readiness(log: Interface, signal: AbortSignal): Promise<Error | null> {
   return new Promise((resolve) => {
-    let address: string | null = null;
-    const timer = setTimeout(
-      () => resolve(new Error(`The daemon was not ready within ${READY_WITHIN / 1_000} s`)),
-      READY_WITHIN,
-    );
-    log.on("line", (line) => {
-      const { event, address: told } = fieldsOf(line);
-      if (event === "http.listening" && typeof told === "string") address = told;
-      if (event !== "daemon.ready") return;
-      clearTimeout(timer);
-      resolve({ address });
-    });
+    const giveUp = (why: string): void => resolve(new Error(`The daemon was not ready ${why}`));
+    const timer = setTimeout(() => giveUp(`within ${READY_WITHIN / 1_000} s`), READY_WITHIN);
+    signal.addEventListener("abort", () => giveUp("when the demo was ended"), { once: true });
     log.once("close", () => clearTimeout(timer));
+    log.on("line", (line) => {
+      if (fieldsOf(line)["event"] !== "daemon.ready") return;
+      clearTimeout(timer);
+      resolve(null);
+    });
   });
 }
 

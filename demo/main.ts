@@ -58,6 +58,7 @@ async function demo(options: DemoOptions, end: AbortController): Promise<void> {
     databaseUrl: database.daemonUrl,
     onLine: (line) => story.read(line).forEach(say),
     onDeath: (reason) => end.abort(reason),
+    signal,
   });
   resources.defer(() => daemon.stop());
   signal.throwIfAborted();
