@@ -4,13 +4,16 @@ import { Bell } from "../bell.ts";
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
+import { snapshotOf } from "../core/snapshot.ts";
 import { Daemon } from "../daemon.ts";
 import type { DaemonEvent, Report } from "../daemon-event.ts";
+import { type HttpPorts, startHttp } from "../http/server.ts";
 import { createLogger } from "../log.ts";
 import { UnfitDatabase } from "../outbox-log.ts";
 import { daemonName } from "../postgres/application-name.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
+import { Readiness } from "../readiness.ts";
 import { PRODUCER } from "../version.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
@@ -22,7 +25,12 @@ const EXIT = { done: 0, failure: 1, unfit: 3 };
 /** @returns the process's exit code. */
 export async function run(config: Config): Promise<number> {
   const instance = randomBytes(4).toString("hex");
-  const { report } = createLogger({ level: config.logLevel, instance });
+  const log = createLogger({ level: config.logLevel, instance });
+  const readiness = new Readiness(systemClock.now);
+  const report: Report = (event) => {
+    readiness.accept(event);
+    log.report(event);
+  };
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsToTell(config) });
 
@@ -35,23 +43,22 @@ export async function run(config: Config): Promise<number> {
     statementTimeoutMs: config.statementTimeoutMs,
     lockTimeoutMs: config.lockTimeoutMs,
   };
+  const logSettings = { ...connection, schema: config.schema, merge: config.merge };
   const daemon = new Daemon(
-    {
-      metrics: config.metrics,
-      producer: PRODUCER,
-      pollIntervalMs: config.pollIntervalMs,
-      auditIntervalMs: config.auditIntervalMs,
-      backoff: BACKOFF,
-    },
-    {
-      open: (signal) =>
-        openLog({ ...connection, schema: config.schema, merge: config.merge }, report, signal),
-      report,
-      clock: systemClock,
-    },
+    { ...config, producer: PRODUCER, backoff: BACKOFF },
+    { open: (signal) => openLog(logSettings, report, signal), report, clock: systemClock },
     bell,
     stop.signal,
   );
+  const stopped = stopOnSignals(stop, daemon, config.shutdownTimeoutMs, report);
+  let alive = true;
+  const http = config.http.enabled
+    ? await startHttp(
+        config.http,
+        httpPorts(daemon, readiness, () => alive),
+        report,
+      )
+    : null;
   const listening = listen(
     {
       ...connection,
@@ -65,7 +72,6 @@ export async function run(config: Config): Promise<number> {
     systemClock,
     stop.signal,
   );
-  const shutdown = stopOnSignals(stop, daemon, config.shutdownTimeoutMs, report);
   try {
     await daemon.run();
     return EXIT.done;
@@ -73,10 +79,27 @@ export async function run(config: Config): Promise<number> {
     report(fatal(error));
     return error instanceof UnfitDatabase || error instanceof UnfitLog ? EXIT.unfit : EXIT.failure;
   } finally {
+    alive = false;
     stop.abort();
     await listening;
-    shutdown();
+    await http?.close();
+    stopped();
   }
+}
+
+function httpPorts(daemon: Daemon, readiness: Readiness, isAlive: () => boolean): HttpPorts {
+  return {
+    isAlive,
+    readiness: () => readiness.current(),
+    historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
+    snapshot: () => {
+      const { analyzer, due, lagSeconds } = daemon;
+      if (analyzer === null) return null;
+      // From memory: it knows of itself, not of other instances.
+      const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
+      return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag });
+    },
+  };
 }
 
 /** @returns what to call when everything has ended. */
