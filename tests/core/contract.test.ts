@@ -510,6 +510,7 @@ describe("a project's name", () => {
     "toString",
     "hasOwnProperty",
     "🦉",
+    "\uffee",
     "\u001b[2J",
     "a|b",
     "global",

@@ -23,7 +23,7 @@ describe("for any history and any configuration", () => {
       fc.property(merges, settings, (all, metrics) => {
         expect(record(all, metrics).sets).toEqual(naiveSets(all, metrics, PRODUCER));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

@@ -57,10 +57,10 @@ export class Life {
 
   /** The merges whose sets survive whole, oldest first. */
   get surviving(): Merge[] {
+    const left = new Map<number, number>();
+    for (const { set } of this.written) left.set(set, (left.get(set) ?? 0) + 1);
     const whole = this.written.filter(
-      ({ row, set }) =>
-        "set_size" in row.payload &&
-        row.payload.set_size === this.written.filter((other) => other.set === set).length,
+      ({ row, set }) => "set_size" in row.payload && row.payload.set_size === left.get(set),
     );
     return [...new Set(whole.map((one) => one.merge))];
   }
@@ -89,9 +89,10 @@ export class Life {
   /** What the surviving rows prove, no more and no less, counted naively. */
   proven(): Knowledge {
     const { surviving } = this;
+    const whole = new Set(surviving);
     const states = new Map<string, string | null>();
     for (const { row, merge: recorded } of this.written) {
-      if (isMetric(row) && surviving.includes(recorded)) {
+      if (isMetric(row) && whole.has(recorded)) {
         states.set(`${row.payload.metric}|${row.payload.project}`, row.payload.state);
       }
     }

@@ -28,7 +28,7 @@ describe("a log pruned at any row", () => {
         life.prune(rows % (life.written.length + 1));
         expect(life.known()).toEqual(life.proven());
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -56,7 +56,7 @@ describe("a log pruned at any row", () => {
           expect(memory(restart ? life.analyzer : again)).toEqual(memory(again));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -74,7 +74,7 @@ describe("a log pruned at any row", () => {
         const next = history([CLEAN, CONFLICT], 9000);
         expect(foldAll(again, next)).toEqual(foldAll(life.analyzer, next));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

@@ -41,7 +41,7 @@ describe("the journal replayed", () => {
           expect(foldAll(again.analyzer, all.slice(cut))).toEqual(sets.slice(cut));
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 

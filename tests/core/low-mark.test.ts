@@ -1,0 +1,152 @@
+/** Settling: no row may appear at or below the low mark that was not read, however transactions overlap. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LowMark } from "../../src/core/low-mark.ts";
+
+type Transaction = { name: string; ids: bigint[]; state: "open" | "committed" | "gone" };
+
+/** A sequence, a table and its locks, as far as a look at them can tell. */
+class Table {
+  #next = 1n;
+  #begun = 0;
+  readonly transactions: Transaction[] = [];
+
+  begin(): void {
+    this.#begun += 1;
+    this.transactions.push({ name: `3/${this.#begun}`, ids: [this.#next++], state: "open" });
+  }
+
+  drawAgain(one: Transaction): void {
+    one.ids.push(this.#next++);
+  }
+
+  prepare(one: Transaction): void {
+    one.name = `-1/${one.name.slice(2)}`;
+  }
+
+  get holders(): Set<string> {
+    return new Set(this.transactions.filter(({ state }) => state !== "gone").map(({ name }) => name));
+  }
+
+  readonly aborted = new Set<Transaction>();
+  get visible(): bigint[] {
+    return this.transactions
+      .filter((one) => one.state !== "open" && !this.aborted.has(one))
+      .flatMap(({ ids }) => ids);
+  }
+
+  get newest(): bigint {
+    return this.visible.reduce((a, b) => (a > b ? a : b), 0n);
+  }
+}
+
+const action = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("begin" as const) },
+  { weight: 2, arbitrary: fc.constant("draw again" as const) },
+  { weight: 1, arbitrary: fc.constant("prepare" as const) },
+  { weight: 4, arbitrary: fc.constant("commit" as const) },
+  { weight: 4, arbitrary: fc.constant("let go" as const) },
+  { weight: 1, arbitrary: fc.constant("abort" as const) },
+  { weight: 4, arbitrary: fc.constant("look" as const) },
+  { weight: 4, arbitrary: fc.constant("read" as const) },
+);
+const steps = fc.array(fc.tuple(action, fc.nat(20)), { maxLength: 120, size: "max" });
+
+function act(table: Table, what: string, pick: number): void {
+  if (what === "begin") table.begin();
+  const state = what === "let go" ? "committed" : "open";
+  const candidates = table.transactions.filter((one) => one.state === state);
+  const one = candidates[pick % Math.max(1, candidates.length)];
+  if (one === undefined) return;
+  if (what === "draw again") table.drawAgain(one);
+  if (what === "prepare" && !one.name.startsWith("-1/")) table.prepare(one);
+  // A commit is visible before its locks are let go.
+  if (what === "commit") one.state = "committed";
+  if (what === "let go") one.state = "gone";
+  if (what === "abort") {
+    one.state = "gone";
+    table.aborted.add(one);
+  }
+}
+
+describe("the low mark", () => {
+  it("rises over no row that was not read, and over all in the end", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const table = new Table();
+        const mark = new LowMark(0n);
+        const read = new Set<bigint>();
+        let pending: { after: bigint; upTo: bigint } | null = null;
+        const look = () => {
+          const { newest, holders } = table;
+          pending = { after: mark.look(newest, holders), upTo: newest };
+        };
+        const readOn = () => {
+          if (pending === null) return;
+          const { after, upTo } = pending;
+          for (const id of table.visible) if (id > after && id <= upTo) read.add(id);
+          const before = mark.low;
+          mark.settle();
+          pending = null;
+          expect(mark.low >= before).toBe(true);
+          // Whatever will still become visible stands above the mark; what is visible below it was read.
+          const hidden = table.transactions
+            .filter((one) => one.state !== "gone" || !table.aborted.has(one))
+            .flatMap(({ ids }) => ids)
+            .filter((id) => id <= mark.low && !read.has(id));
+          expect(hidden).toEqual([]);
+        };
+        for (const [what, pick] of all) {
+          if (what === "look" && pending === null) look();
+          else if (what === "read") readOn();
+          else if (what !== "look") act(table, what, pick);
+        }
+        // Everything ends: two rounds settle it all.
+        readOn();
+        for (const one of table.transactions) one.state = "gone";
+        for (let round = 0; round < 2; round += 1) {
+          look();
+          readOn();
+        }
+        expect(mark.low).toBe(table.newest);
+        expect(table.visible.filter((id) => !read.has(id))).toEqual([]);
+        expect(mark.holders.size).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is not held by a transaction that is passed over, nor are rows read twice for it", () => {
+    const mark = new LowMark(0n);
+    expect(mark.look(5n, new Set(["3/1"]))).toBe(0n);
+    mark.settle();
+    expect([mark.low, mark.top, [...mark.holders]]).toEqual([0n, 5n, ["3/1"]]);
+    expect(mark.look(9n, new Set(["3/1"]))).toBe(5n);
+    mark.passOver("3/1");
+    mark.settle();
+    expect(mark.low).toBe(9n);
+  });
+
+  it("waits for a transaction under the name that PREPARE gives it", () => {
+    const mark = new LowMark(0n);
+    mark.look(5n, new Set(["3/1"]));
+    mark.settle();
+    expect(mark.look(5n, new Set(["-1/700"]))).toBe(0n);
+    mark.settle();
+    expect([mark.low, [...mark.holders]]).toEqual([0n, ["-1/700"]]);
+    expect(mark.look(5n, new Set())).toBe(0n);
+    mark.settle();
+    expect(mark.low).toBe(5n);
+  });
+
+  it("reads again only from where a transaction ended", () => {
+    const mark = new LowMark(0n);
+    mark.look(5n, new Set(["3/1"]));
+    mark.settle();
+    mark.look(9n, new Set(["3/1", "3/2"]));
+    mark.settle();
+    expect(mark.look(12n, new Set(["3/1"]))).toBe(5n);
+    mark.settle();
+    expect(mark.look(12n, new Set())).toBe(0n);
+  });
+});
