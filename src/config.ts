@@ -8,11 +8,12 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type ConnectionOptions, readConnection } from "./config/connection.ts";
-import { type MergeRule, readMetricsFile } from "./config/metrics-file.ts";
+import { readMetricsFile } from "./config/metrics-file.ts";
 import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
 import { type LogLevel, VARIABLE_NAMES, VARIABLES } from "./config/variables.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import type { MergeRule } from "./postgres/merge-source.ts";
 
 export type Origin = "default" | "file" | "environment" | "flag";
 

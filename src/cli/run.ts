@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { Bell } from "../bell.ts";
 import { systemClock } from "../clock.ts";
+import { settingsForLog } from "../config/effective.ts";
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { snapshotOf } from "../core/snapshot.ts";
@@ -32,7 +33,7 @@ export async function run(config: Config): Promise<number> {
     log.report(event);
   };
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
-  report({ event: "daemon.starting", settings: settingsToTell(config) });
+  report({ event: "daemon.starting", settings: settingsForLog(config) });
 
   const stop = new AbortController();
   const bell = new Bell();
@@ -139,10 +140,4 @@ function fatal(error: unknown): DaemonEvent {
     };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { event: "daemon.fatal", failure: { code: "unexpected", message }, problems: [] };
-}
-
-/** The settings that a log may show: no connection, as it may hold a password. */
-function settingsToTell(config: Config): Readonly<Record<string, unknown>> {
-  const { database: _, origins: __, warnings: ___, ...settings } = config;
-  return settings;
 }

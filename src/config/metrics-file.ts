@@ -1,15 +1,14 @@
 /** The configuration file: what a merge is, and the windows, scopes, verdicts and gates of the metrics. */
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import { DEFAULT_VERDICTS } from "../core/catalogue.ts";
+import { CATALOGUE, DEFAULT_VERDICTS } from "../core/catalogue.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
+import type { MergeRule } from "../postgres/merge-source.ts";
 import { knownMembers, METRICS_FILE } from "./metrics-schema.ts";
 import { nearest } from "./nearest.ts";
 import { fileProblem } from "./secret.ts";
 import { shown } from "./shown.ts";
 
-/** Which rows of the outbox are merges: kind, and the payload's target. */
-export type MergeRule = { readonly kind: string; readonly target: string };
 export type MetricsFile = { readonly merge: MergeRule; readonly metrics: readonly MetricSettings[] };
 
 const DEFAULT_MERGE: MergeRule = { kind: "phase.transition", target: "merged" };
@@ -38,19 +37,22 @@ export function readMetricsFile(path: string, source: string, problems: string[]
     return null;
   }
   const { merge = DEFAULT_MERGE, metrics } = parsed.data;
-  return { merge, metrics: METRIC_NAMES.flatMap((name) => settingsOf(name, metrics[name])) };
+  return { merge, metrics: METRIC_NAMES.map((name) => settingsOf(name, metrics[name])) };
 }
 
 type FileMetric = z.output<typeof METRICS_FILE>["metrics"][MetricName];
 
-function settingsOf(name: MetricName, metric: FileMetric): MetricSettings[] {
-  if (metric === undefined) return [];
+function settingsOf(name: MetricName, metric: FileMetric): MetricSettings {
   const gate = "gate" in metric ? (metric.gate ?? null) : null;
   const verdicts = "verdicts" in metric ? (metric.verdicts ?? DEFAULT_VERDICTS) : DEFAULT_VERDICTS;
-  const looksAtVerdicts = name === "rebase_conflict_rate";
-  return [
-    { name, window: metric.window, record: metric.record, gate, verdicts: looksAtVerdicts ? verdicts : null },
-  ];
+  const { looksAtVerdicts } = CATALOGUE[name];
+  return {
+    name,
+    window: metric.window,
+    record: metric.record,
+    gate,
+    verdicts: looksAtVerdicts ? verdicts : null,
+  };
 }
 
 /** Says where the JSON breaks, never what stands there: the path may point at another file, a secret's even. */

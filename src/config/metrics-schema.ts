@@ -1,23 +1,27 @@
 /** The shape of the configuration file. Each error is an expectation, to be read after "it must be". */
 import { z } from "zod";
-import { METRIC_NAMES } from "../core/metric.ts";
-import { IDENTIFIER } from "./variables.ts";
+import { MAX_WINDOW, METRIC_NAMES } from "../core/metric.ts";
+import { IDENTIFIER, WORD } from "../postgres/names.ts";
 
-const MAX_WINDOW = 100_000;
-const RECORD = '["global"] or ["global", "project"]: the order of the global rows is the order of the merges';
+const RECORD =
+  '[], ["global"] or ["global", "project"]: the order of the global rows is the order of the merges';
 const VERDICTS = 'a list of verdicts, such as ["rebase_conflict"]; leave it out for just that one';
 
 /** A string, without the character that PostgreSQL cannot store. */
 const word = (expectation: string) =>
   z.custom<string>((value) => typeof value === "string" && /^[^\0]{1,512}$/u.test(value), expectation);
 
+/** A word that a statement compares with. */
+const rowWord = (expectation: string) =>
+  z.custom<string>((value) => typeof value === "string" && WORD.test(value), expectation);
+
 const merge = z.strictObject(
   {
-    kind: word("the kind of a transition row, such as phase.transition").refine(
+    kind: rowWord("the kind of a transition row, such as phase.transition").refine(
       (kind) => !kind.startsWith("metric."),
       "a kind that the orchestrator writes; metric.* rows are our own",
     ),
-    target: word("the target of a transition that merges, such as merged"),
+    target: rowWord("the target of a transition that merges, such as merged"),
   },
   'an object such as {"kind": "phase.transition", "target": "merged"}',
 );
@@ -29,7 +33,10 @@ const window = z.custom<number>(
 
 const record = z
   .array(z.enum(["global", "project"], RECORD), RECORD)
-  .refine((scopes) => scopes.includes("global") && new Set(scopes).size === scopes.length, RECORD)
+  .refine(
+    (scopes) => (scopes.length === 0 || scopes.includes("global")) && new Set(scopes).size === scopes.length,
+    RECORD,
+  )
   .transform((scopes) => scopes.toSorted());
 
 const ratio = z.custom<number>(
@@ -71,19 +78,12 @@ const metric = {
   p95_attempts_to_merge: z.strictObject({ window, record }, METRIC),
 };
 
+/** All metrics are computed, and so need a window; a metric with an empty `record` is shown only. */
 const metrics = z
-  .strictObject(
-    {
-      first_pass_merge_rate: metric.first_pass_merge_rate.optional(),
-      rebase_conflict_rate: metric.rebase_conflict_rate.optional(),
-      p95_attempts_to_merge: metric.p95_attempts_to_merge.optional(),
-    },
-    "an object with a member for each metric",
-  )
-  .refine(
-    (named) => METRIC_NAMES.some((name) => named[name] !== undefined),
-    `an object with at least one of ${METRIC_NAMES.join(", ")}`,
-  );
+  .strictObject(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`)
+  .refine((named) => METRIC_NAMES.some((name) => named[name].record.length > 0), {
+    error: "an object in which at least one metric is recorded: its rows are the order of the merges",
+  });
 
 export const METRICS_FILE = z.strictObject(
   { merge: merge.optional(), metrics },

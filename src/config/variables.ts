@@ -1,10 +1,8 @@
 /** The settings that come from the environment: their defaults, and what each may be. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { IDENTIFIER } from "../postgres/names.ts";
 import { parseDuration } from "./duration.ts";
-
-/** Names that reach SQL text (quoted). PostgreSQL would cut a longer one silently. */
-export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

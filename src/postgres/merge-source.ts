@@ -13,6 +13,7 @@ import { isBadData, type Query, type TextRow } from "./connection.ts";
 import { literal, literals, type Names } from "./names.ts";
 import type { OutboxColumns } from "./preflight.ts";
 
+/** Which rows of the outbox are merges: kind, and the payload's target. */
 export type MergeRule = { readonly kind: string; readonly target: string };
 
 /** Kinds of which one row means that its work item is recorded. */

@@ -3,6 +3,7 @@
  * put somebody else's table or function before the one that was meant (CVE-2018-1058).
  */
 
+/** Names of schemas and channels. PostgreSQL would cut a longer one silently. */
 export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
 
 /** The names of the orchestrator's tables in one schema, quoted. */
