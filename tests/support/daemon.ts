@@ -1,0 +1,259 @@
+/** The daemon in this process, on a test database as the role of config/grants.sql: started, watched, stopped, crashed. */
+import { randomBytes } from "node:crypto";
+import type { Backoff } from "../../src/backoff.ts";
+import { Bell } from "../../src/bell.ts";
+import { readSnapshot } from "../../src/cli/read-snapshot.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Config, loadConfig } from "../../src/config.ts";
+import type { MetricSettings } from "../../src/core/metric.ts";
+import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
+import { Daemon } from "../../src/daemon.ts";
+import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { OutboxLog } from "../../src/outbox-log.ts";
+import { daemonName } from "../../src/postgres/application-name.ts";
+import { openLog } from "../../src/postgres/open-log.ts";
+import { listen } from "../../src/postgres/wakeup.ts";
+import { PRODUCER } from "../../src/version.ts";
+import type { TestDatabase } from "./database.ts";
+import { until } from "./until.ts";
+
+export type EventName = DaemonEvent["event"];
+export type EventOf<Name extends EventName> = Extract<DaemonEvent, { event: Name }>;
+
+export type TestDaemonOptions = {
+  /** Default: the test database's own. A proxy's stands between. */
+  readonly url?: string;
+  /** Default 25 ms. */
+  readonly pollIntervalMs?: number;
+  /** Default an hour, so that only the first comparison runs and nothing hides behind the others. */
+  readonly auditIntervalMs?: number;
+  readonly statementTimeoutMs?: number;
+  readonly lockTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
+  readonly backoff?: Backoff;
+  readonly clock?: Clock;
+  readonly metrics?: readonly MetricSettings[];
+  /** Whether it listens for notifications. Default false. */
+  readonly listens?: boolean;
+  readonly selfCheck?: { readonly everyMs: number; readonly withinMs: number };
+  /** Stands between the recorder and the log: to watch it, or to break it. */
+  readonly wrap?: (log: OutboxLog) => OutboxLog;
+  /** Opens the log otherwise. */
+  readonly open?: typeof openLog;
+};
+
+export interface TestDaemon extends AsyncDisposable {
+  readonly events: readonly DaemonEvent[];
+  readonly instance: string;
+  /** Rejects only when the daemon gave up by itself. */
+  readonly running: Promise<void>;
+  /** All events of this name so far. */
+  all<Name extends EventName>(name: Name): EventOf<Name>[];
+  /** The first event of this name after `from` (default: from the beginning) that matches. */
+  event<Name extends EventName>(
+    name: Name,
+    matches?: (event: EventOf<Name>) => boolean,
+    from?: number,
+  ): Promise<EventOf<Name>>;
+  /** A place in the events: what comes later comes after this. */
+  mark(): number;
+  ring(): void;
+  ready(): Promise<void>;
+  /** Resolves when every committed merge is recorded or skipped, and memory has all of it. */
+  converged(withinMs?: number): Promise<void>;
+  /** What is in memory now; null while it cannot be trusted. */
+  memory(): Snapshot | null;
+  /** Lets go in good order. */
+  stop(): Promise<void>;
+  /** Is gone from one moment to the next, as by kill -9: connections break, nothing is told to anybody. */
+  crash(): Promise<void>;
+}
+
+export function configOf(url: string): Config {
+  return loadConfig({ DATABASE_URL: url });
+}
+
+export function startDaemon(database: TestDatabase, options: TestDaemonOptions = {}): TestDaemon {
+  const config = configOf(options.url ?? database.daemonUrl);
+  const instance = randomBytes(4).toString("hex");
+  const clock = options.clock ?? systemClock;
+  const backoff = options.backoff ?? { firstMs: 10, capMs: 100 };
+  const events: DaemonEvent[] = [];
+  const watchers = new Set<() => void>();
+  const stopping = new AbortController();
+  const bell = new Bell();
+  const report = (event: DaemonEvent): void => {
+    events.push(event);
+    for (const watcher of watchers) watcher();
+  };
+  const connection = {
+    database: config.database,
+    applicationName: daemonName(instance),
+    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+    statementTimeoutMs: options.statementTimeoutMs ?? 5_000,
+    lockTimeoutMs: options.lockTimeoutMs ?? 5_000,
+  };
+  const open = options.open ?? openLog;
+  const daemon = new Daemon(
+    {
+      metrics: options.metrics ?? config.metrics,
+      producer: PRODUCER,
+      pollIntervalMs: options.pollIntervalMs ?? 25,
+      auditIntervalMs: options.auditIntervalMs ?? 3_600_000,
+      backoff,
+    },
+    {
+      open: async (signal) => {
+        const log = await open({ ...connection, schema: config.schema, merge: config.merge }, report, signal);
+        return options.wrap?.(log) ?? log;
+      },
+      report,
+      clock,
+    },
+    bell,
+    stopping.signal,
+  );
+  const running = daemon.run();
+  // Awaited where it matters; a test that expects the daemon to give up looks at it itself.
+  running.catch(() => undefined);
+  const listening =
+    options.listens === true
+      ? listen(
+          {
+            ...connection,
+            notifyChannel: config.notifyChannel,
+            selfChannel: `damascus_metrics_${instance}`,
+            backoff,
+            selfCheck: options.selfCheck ?? { everyMs: 1_000, withinMs: 1_000 },
+          },
+          () => bell.ring(),
+          report,
+          clock,
+          stopping.signal,
+        )
+      : Promise.resolve();
+
+  function all<Name extends EventName>(name: Name): EventOf<Name>[] {
+    return events.filter((one): one is EventOf<Name> => one.event === name);
+  }
+
+  function awaited<Name extends EventName>(
+    name: Name,
+    matches: (event: EventOf<Name>) => boolean = () => true,
+    from = 0,
+  ): Promise<EventOf<Name>> {
+    return new Promise((resolve, reject) => {
+      let looked = from;
+      const look = (): void => {
+        for (; looked < events.length; looked += 1) {
+          const candidate = events[looked];
+          if (candidate?.event !== name || !matches(candidate as EventOf<Name>)) continue;
+          finish();
+          resolve(candidate as EventOf<Name>);
+          return;
+        }
+      };
+      const failed = (why: unknown): void => {
+        finish();
+        const seen = events.slice(-12).map((one) => JSON.stringify(one));
+        reject(new Error(`${name} did not come: ${String(why)}; the last events:\n${seen.join("\n")}`));
+      };
+      const timer = setTimeout(() => failed("not within 15 s"), 15_000);
+      const finish = (): void => {
+        clearTimeout(timer);
+        watchers.delete(look);
+      };
+      watchers.add(look);
+      running.then(() => failed("the daemon ended"), failed);
+      look();
+    });
+  }
+
+  function memory(): Snapshot | null {
+    const { analyzer } = daemon;
+    if (analyzer === null) return null;
+    return snapshotOf(analyzer, { generatedAt: "", running: 0, lag: { merges: daemon.due, seconds: null } });
+  }
+
+  async function converged(withinMs?: number): Promise<void> {
+    let state = {};
+    await until(
+      "every merge is recorded and in memory",
+      async () => {
+        const counted = await countRecorded(database);
+        const now = memory();
+        state = { ...counted, memory: now?.as_of.seq ?? null };
+        return counted.due === 0 && now?.as_of.seq === counted.seq && now.skipped.total === counted.skipped;
+      },
+      withinMs,
+    ).catch((error: unknown) => {
+      const seen = events.slice(-12).map((one) => JSON.stringify(one));
+      throw new Error(`${String(error)}: ${JSON.stringify(state)}; the last events:\n${seen.join("\n")}`);
+    });
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await listening;
+    await running;
+  }
+
+  async function crash(): Promise<void> {
+    daemon.abandon();
+    stopping.abort();
+    await listening;
+    await running.catch(() => undefined);
+  }
+
+  return {
+    events,
+    instance,
+    running,
+    all,
+    event: awaited,
+    mark: () => events.length,
+    ring: () => bell.ring(),
+    ready: async () => {
+      await awaited("daemon.ready");
+    },
+    converged,
+    memory,
+    stop,
+    crash,
+    [Symbol.asyncDispose]: crash,
+  };
+}
+
+export type Counted = { readonly due: number; readonly seq: number; readonly skipped: number };
+
+/** Work items that have merged and are neither recorded nor skipped; the newest seq; the skips. */
+export async function countRecorded(database: TestDatabase): Promise<Counted> {
+  const { rows } = await database.admin.query<Counted>(
+    `WITH ours AS (
+       SELECT kind, payload FROM events_outbox
+        WHERE kind IN ('metric.first_pass_merge_rate', 'metric.merge_skipped') AND payload->>'producer' IS NOT NULL
+     ), merges AS (
+       SELECT DISTINCT coalesce(work_item_id::text, 'event ' || id) AS identity FROM events_outbox
+        WHERE kind = 'phase.transition' AND payload::text ~ '"target" ?: ?"merged"'
+     ), recorded AS (
+       SELECT coalesce(payload->'merge'->>'work_item_id', 'event ' || (payload->'merge'->>'event_id')) AS identity
+         FROM ours
+     )
+     SELECT (SELECT count(*) FROM merges WHERE identity NOT IN (SELECT identity FROM recorded))::int AS due,
+            coalesce((SELECT max((payload->>'seq')::int) FROM ours WHERE kind <> 'metric.merge_skipped'), 0) AS seq,
+            (SELECT count(*) FROM ours WHERE kind = 'metric.merge_skipped')::int AS skipped`,
+  );
+  return rows[0] ?? { due: 0, seq: 0, skipped: 0 };
+}
+
+/** Two snapshots are the same as far as the log decides: the moment, who runs, and what is due beside. */
+export function comparable(snapshot: Snapshot | null): unknown {
+  if (snapshot === null) return null;
+  const { as_of, skipped, metrics } = snapshot;
+  return { as_of: { ...as_of, generated_at: "" }, skipped, metrics };
+}
+
+/** What `metrics snapshot` reads from the log alone. */
+export function snapshotFromLog(database: TestDatabase): Promise<Snapshot> {
+  return readSnapshot(configOf(database.daemonUrl), { timeoutMs: 5_000 });
+}

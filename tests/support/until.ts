@@ -1,0 +1,20 @@
+/** Waiting for what cannot announce itself: asks again and again, and says what it waited for when it gives up. */
+import { setTimeout as delay } from "node:timers/promises";
+
+const EVERY_MS = 10;
+const WITHIN_MS = 15_000;
+
+/** Resolves with the first answer that is neither false, null nor undefined. Throws when none comes in time. */
+export async function until<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  withinMs = WITHIN_MS,
+): Promise<Exclude<T, false | null | undefined>> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== false && answer != null) return answer as Exclude<T, false | null | undefined>;
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await delay(EVERY_MS);
+  }
+}
