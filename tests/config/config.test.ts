@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config.ts";
-import { METRIC_NAMES } from "../../src/core/metric.ts";
+import { METRIC_NAMES, type MetricName } from "../../src/core/metric.ts";
 import { problemsOf, temporaryFile } from "./support.ts";
 
 const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/damascus" };
@@ -8,7 +8,14 @@ const fileOf = (content: unknown) => ({
   METRICS_CONFIG_FILE: temporaryFile(typeof content === "string" ? content : JSON.stringify(content)),
 });
 const configOf = (env: NodeJS.ProcessEnv) => loadConfig({ ...DATABASE, ...env });
-const metricsOf = (metrics: unknown) => configOf(fileOf({ metrics })).metrics;
+const rate = { window: 2, record: ["global"] };
+/** All metrics, some of them said otherwise. */
+const named = (some: object) => ({
+  ...Object.fromEntries(METRIC_NAMES.map((name) => [name, rate])),
+  ...some,
+});
+const metricOf = (name: MetricName, metrics: object) =>
+  configOf(fileOf({ metrics: named(metrics) })).metrics.find((metric) => metric.name === name);
 const problemOf = (content: unknown) => {
   const env = fileOf(content);
   return problemsOf(() => configOf(env)).map((problem) =>
@@ -139,43 +146,42 @@ describe("the environment", () => {
 });
 
 describe("the configuration file", () => {
-  const rate = { window: 2, record: ["global"] };
-
   test("a flag wins over the environment", () => {
-    const flag = temporaryFile(JSON.stringify({ metrics: { p95_attempts_to_merge: rate } }));
+    const flag = temporaryFile(JSON.stringify({ metrics: named({}) }));
     const config = loadConfig({ ...DATABASE, METRICS_CONFIG_FILE: "/nonexistent" }, { configFile: flag });
-    expect(config.metrics.map((metric) => metric.name)).toStrictEqual(["p95_attempts_to_merge"]);
+    expect(config.metrics.map((metric) => metric.window)).toStrictEqual([2, 2, 2]);
     expect(config.origins).toMatchObject({ METRICS_CONFIG_FILE: "flag", metrics: "file" });
   });
 
   test("metrics come in the order of their rows, whatever the order in the file", () => {
-    const named = Object.fromEntries(METRIC_NAMES.toReversed().map((name) => [name, rate]));
-    expect(metricsOf(named).map((metric) => metric.name)).toStrictEqual([...METRIC_NAMES]);
+    const metrics = Object.fromEntries(METRIC_NAMES.toReversed().map((name) => [name, rate]));
+    expect(configOf(fileOf({ metrics })).metrics.map(({ name }) => name)).toStrictEqual([...METRIC_NAMES]);
   });
 
   test("the rebase conflict rate counts the verdict rebase_conflict unless told otherwise", () => {
-    expect(metricsOf({ rebase_conflict_rate: rate })[0]?.verdicts).toStrictEqual(["rebase_conflict"]);
-    expect(metricsOf({ rebase_conflict_rate: { ...rate, verdicts: ["a", "b"] } })[0]?.verdicts).toStrictEqual(
-      ["a", "b"],
-    );
+    expect(metricOf("rebase_conflict_rate", {})?.verdicts).toStrictEqual(["rebase_conflict"]);
+    const others = { rebase_conflict_rate: { ...rate, verdicts: ["a", "b"] } };
+    expect(metricOf("rebase_conflict_rate", others)?.verdicts).toStrictEqual(["a", "b"]);
   });
 
   test("bounds may be equal, and at the ends of the scale", () => {
     const gate = { name: "g", lower: 0, upper: 0 };
-    expect(metricsOf({ first_pass_merge_rate: { ...rate, gate } })[0]?.gate).toStrictEqual(gate);
+    expect(
+      metricOf("first_pass_merge_rate", { first_pass_merge_rate: { ...rate, gate } })?.gate,
+    ).toStrictEqual(gate);
   });
 
   test.each([0, -1, 1.5, 100_001, "50", null])("a window of %j is refused", (window) => {
-    expect(problemOf({ metrics: { first_pass_merge_rate: { ...rate, window } } })).toStrictEqual([
+    expect(problemOf({ metrics: named({ first_pass_merge_rate: { ...rate, window } }) })).toStrictEqual([
       `metrics.first_pass_merge_rate.window is ${JSON.stringify(window)}: it must be a whole number of merges from 1 to 100000`,
     ]);
   });
 
-  test.each([[[]], [["project"]], [["global", "global"]], [["global", "galaxy"]], ["global"]])(
+  test.each([[["project"]], [["global", "global"]], [["global", "galaxy"]], ["global"]])(
     "recording %j is refused: the global rows are the order of merges",
     (record) => {
       expect(problemOf({ metrics: { first_pass_merge_rate: { ...rate, record } } }).join()).toMatch(
-        /^metrics\.first_pass_merge_rate\.record\S* is .*it must be \["global"\] or/,
+        /^metrics\.first_pass_merge_rate\.record\S* is .*it must be \[\], \["global"\] or/,
       );
     },
   );
@@ -207,7 +213,12 @@ describe("the configuration file", () => {
       "verdicts is []: it must be a list of verdicts",
     ],
     [{ metrics: { rebase_conflict_rate: { ...rate, verdicts: [""] } } }, 'verdicts.0 is "": it must be'],
-    [{ metrics: {} }, "metrics is {}: it must be an object with at least one of first_pass_merge_rate"],
+    [{ metrics: {} }, "metrics.rebase_conflict_rate is missing: it must be an object such as"],
+    [
+      { metrics: Object.fromEntries(METRIC_NAMES.map((name) => [name, { ...rate, record: [] }])) },
+      "it must be an object in which at least one metric is recorded",
+    ],
+    [{ merge: { kind: "it's", target: "merged" }, metrics: named({}) }, "merge.kind is"],
     [{ metrics: { first_pass_rate: rate } }, "metrics.first_pass_rate is not known here"],
     [{}, "metrics is missing"],
     [[], "the document is something else: it must be an object"],
