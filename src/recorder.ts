@@ -268,10 +268,12 @@ export class Recorder {
     }
     let recorded = 0;
     this.due = due.length;
+    // Of the whole page: what is folded before one batch may record merges of a later one.
+    const recordedByOthers = new Set<string>();
     for (let start = 0; start < due.length && !shouldStop(); ) {
       const batch = due.slice(start, start + this.#batch);
       start += batch.length;
-      recorded += await this.#record(batch, foundBy);
+      recorded += await this.#record(batch, foundBy, recordedByOthers);
       this.due = due.length - start;
     }
     return recorded;
@@ -306,11 +308,16 @@ export class Recorder {
     return [...first.values()];
   }
 
-  /** Records one batch in one transaction. */
-  async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
+  /** Records one batch in one transaction, without what others have recorded since it was found. */
+  async #record(
+    batch: readonly FoundMerge[],
+    foundBy: Arrival["found_by"],
+    recordedByOthers: Set<string>,
+  ): Promise<number> {
     const startedAt = this.#clock.monotonic();
     await this.#log.beginLocked();
-    const recordedByOthers = this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+    const since = await this.#log.journalSince(this.#head, this.#folded);
+    for (const identity of this.#foldSince(since)) recordedByOthers.add(identity);
     const due = batch.filter((merge) => !recordedByOthers.has(mergeIdentity(merge)));
     if (due.length === 0) {
       await this.#log.rollback();
