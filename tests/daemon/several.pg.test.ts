@@ -1,0 +1,124 @@
+/** Several daemons on one log: no leader, each merge once, and everybody's memory is the same. */
+import { isDeepStrictEqual } from "node:util";
+import { describe, expect, it } from "vitest";
+import type { OutboxLog } from "../../src/outbox-log.ts";
+import { barrier } from "../support/barrier.ts";
+import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { until } from "../support/until.ts";
+
+/** Stops before the lock whenever there are merges to record; restoring takes the lock too and is let through. */
+function stopsBeforeRecording(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
+  return (log) => {
+    let found = 0;
+    return {
+      ...log,
+      merges: async (after, upTo) => {
+        const all = await log.merges(after, upTo);
+        found = all.filter((one) => one.recordedAs === null).length;
+        return all;
+      },
+      beginLocked: async () => {
+        if (found > 0) await wait();
+        found = 0;
+        await log.beginLocked();
+      },
+    };
+  };
+}
+
+async function expectSameMemory(database: TestDatabase, daemons: readonly TestDaemon[]): Promise<void> {
+  const fromLog = comparable(await snapshotFromLog(database));
+  const same = (daemon: TestDaemon): boolean => isDeepStrictEqual(comparable(daemon.memory()), fromLog);
+  await until("every memory is what the log gives", () => daemons.every(same)).catch(() => undefined);
+  for (const daemon of daemons) expect(comparable(daemon.memory())).toEqual(fromLog);
+}
+
+it("a backlog of several batches, read by one and meanwhile recorded by another, is recorded once", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(250));
+  const gate = barrier();
+  await using slow = startDaemon(database, { wrap: stopsBeforeRecording(gate.wait) });
+  await gate.reached;
+  await using quick = startDaemon(database);
+  await quick.ready();
+  gate.open();
+  await slow.ready();
+  expect(await violations(database.admin)).toEqual([]);
+  expect(slow.all("merge.recorded")).toHaveLength(0);
+  expect(slow.all("writer.fenced").length).toBeGreaterThan(0);
+  await expectSameMemory(database, [slow, quick]);
+});
+
+it("what another recorded in part is recorded by both together, each merge once", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(30));
+  const gate = barrier();
+  await using slow = startDaemon(database, { wrap: stopsBeforeRecording(gate.wait) });
+  await gate.reached;
+  const quick = startDaemon(database);
+  await quick.ready();
+  await quick.crash();
+  await merges(database.admin, times(5, REWORKED));
+  gate.open();
+  await slow.converged();
+  expect(slow.all("journal.foreign_rows_folded")).toMatchObject([{ merges: 30 }]);
+  expect(slow.all("merge.recorded")).toHaveLength(5);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+describe.each([2, 5])("%i daemons", (count) => {
+  it("record each merge once, fold what the others recorded, and agree", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, [...times(60), ...times(60, REWORKED)]);
+    await using all = together(Array.from({ length: count }, () => startDaemon(database)));
+    for (const facts of [...times(40), ...times(20, CONFLICT), ...times(20)]) {
+      await merge(database.admin, facts);
+      for (const daemon of all.daemons) daemon.ring();
+    }
+    for (const daemon of all.daemons) await daemon.converged();
+    expect(await violations(database.admin)).toEqual([]);
+    const recorded = all.daemons.map((daemon) => daemon.all("merge.recorded").length);
+    expect(recorded.reduce((sum, one) => sum + one)).toBe(200);
+    await expectSameMemory(database, all.daemons);
+    for (const daemon of all.daemons) expect(daemon.all("db.disconnected")).toEqual([]);
+  });
+});
+
+it("goes on with the others when one of them crashes in the middle of a write", async () => {
+  await using database = await createDatabase();
+  const gate = barrier();
+  const victim = startDaemon(database, {
+    wrap: (log) => ({
+      ...log,
+      append: async (rows) => {
+        const appended = await log.append(rows);
+        await gate.wait();
+        return appended;
+      },
+    }),
+  });
+  await merge(database.admin);
+  await gate.reached;
+  await using other = startDaemon(database);
+  await other.event("restore.started");
+  const gone = victim.crash();
+  gate.open();
+  await gone;
+  await other.converged();
+  expect(other.all("merge.recorded")).toHaveLength(1);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+function together(
+  daemons: readonly TestDaemon[],
+): AsyncDisposable & { readonly daemons: readonly TestDaemon[] } {
+  return {
+    daemons,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(daemons.map((daemon) => daemon.crash()));
+    },
+  };
+}
