@@ -10,7 +10,7 @@ import { Analyzer, type JournalNeeds } from "./analyzer.ts";
 import type { VerdictSets } from "./catalogue.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
-import { METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
+import type { MetricName, MetricSettings } from "./metric.ts";
 import { CHECKPOINT_KIND, SCHEMA_VERSION, sameVerdicts } from "./metric-event.ts";
 import { type GateMemory, NO_MEMORY, type ScopeState } from "./scope-state.ts";
 import type { Entry } from "./window.ts";
@@ -122,7 +122,7 @@ export function analyzerFrom(
       return `it reaches back ${checkpoint.capacity} merges, ${analyzer.capacity} are needed`;
     for (const { attempts, flags } of entries) target.push({ attempts, flags: remap(flags, bits) });
     target.seq = scope.seq;
-    METRIC_NAMES.forEach((name, index) => {
+    metrics.forEach(({ name }, index) => {
       const gate = scope.gates[name];
       if (gate !== undefined) target.gates[index] = readGate(gate);
     });
