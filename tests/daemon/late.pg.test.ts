@@ -1,0 +1,306 @@
+/** Ids commit out of order: whatever becomes visible late is recorded when it does, by the scan, and stalls nobody. */
+import { expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import type { OutboxLog } from "../../src/outbox-log.ts";
+import { startDaemon, type TestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { drawId, event, hold, merge, mergeUnder, transitions } from "../support/orchestrator.ts";
+import { until } from "../support/until.ts";
+
+type Watched = TestDaemon & {
+  /** After which id the newest look read. */
+  readonly readAfter: () => bigint;
+  /** Resolves when a look that begins after this call has been followed by its reading. */
+  readonly looks: () => Promise<void>;
+};
+
+/**
+ * A daemon whose only comparison of the whole log has been made on the empty log: what comes late is found by the low
+ * mark or not at all. It looks when it is told to.
+ */
+async function startWatched(database: TestDatabase, options: TestDaemonOptions = {}): Promise<Watched> {
+  let looks = 0;
+  let readAfter = 0n;
+  const wrap = (log: OutboxLog): OutboxLog => ({
+    ...log,
+    look: async (head) => {
+      const look = await log.look(head);
+      looks += 1;
+      return look;
+    },
+    pageEnd: (after, upTo, rows) => {
+      readAfter = after;
+      return log.pageEnd(after, upTo, rows);
+    },
+  });
+  const daemon = startDaemon(database, { pollIntervalMs: 600_000, wrap, ...options });
+  await daemon.event("comparison.completed");
+  return Object.assign(daemon, {
+    readAfter: () => readAfter,
+    looks: async () => {
+      // The bell may ring while a look is under way: the second one begins after this call.
+      for (const target of [looks + 1, looks + 2]) {
+        await until("a look", () => {
+          daemon.ring();
+          return looks >= target;
+        });
+      }
+    },
+  });
+}
+
+/** The low mark at the end, as the checkpoint of a good leave tells it. */
+async function lowMarkLeftBehind(database: TestDatabase, daemon: TestDaemon): Promise<bigint> {
+  await daemon.stop();
+  const { rows } = await database.admin.query<{ low: string }>(
+    "SELECT payload->>'low_mark' AS low FROM events_outbox WHERE kind = 'metric.checkpoint' ORDER BY id DESC LIMIT 1",
+  );
+  return BigInt(rows[0]?.low ?? -1);
+}
+
+async function recorded(daemon: TestDaemon, eventId: string) {
+  return daemon.event("merge.recorded", (one) => one.event_id === eventId);
+}
+
+it("a low id that commits late is recorded when it becomes visible, and stalls nobody", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using late = await hold(database);
+  const low = await merge(late.client);
+  const high = await merge(database.admin);
+  await daemon.looks();
+  expect(await recorded(daemon, high.eventId)).toMatchObject({ seq: 1, late: false });
+  await daemon.looks();
+  await late.commit();
+  await daemon.looks();
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("those that are late together are each recorded as they end, in any order", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using first = await hold(database);
+  await using second = await hold(database);
+  await using third = await hold(database);
+  const ids = [await merge(first.client), await merge(second.client), await merge(third.client)];
+  await merge(database.admin);
+  await daemon.looks();
+  for (const [nth, transaction] of [
+    [1, second],
+    [2, third],
+    [0, first],
+  ] as const) {
+    await merge(database.admin);
+    await transaction.commit();
+    await daemon.looks();
+    expect(await recorded(daemon, ids[nth]?.eventId ?? "")).toMatchObject({ found_by: "scan" });
+  }
+  expect(daemon.all("merge.recorded").map((one) => one.seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("ids that were rolled back hold nothing up: the low mark passes them", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using undone = await hold(database);
+  await merge(undone.client);
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  await undone.rollback();
+  await daemon.looks();
+  const { eventId: newest } = await merge(database.admin);
+  await daemon.looks();
+  await daemon.looks();
+  expect(daemon.readAfter()).toBeGreaterThan(BigInt(high.eventId));
+  expect(daemon.all("merge.recorded")).toHaveLength(2);
+  expect(await lowMarkLeftBehind(database, daemon)).toBeGreaterThanOrEqual(BigInt(newest));
+});
+
+it("an id drawn by nextval before its transaction has touched the table is waited for", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using late = await hold(database);
+  const drawn = await drawId(late.client);
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  await daemon.looks();
+  await mergeUnder(late.client, drawn);
+  await late.commit();
+  await daemon.looks();
+  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+});
+
+it("an id drawn in a savepoint that was rolled back, and used all the same, is waited for", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using late = await hold(database);
+  await late.client.query("SAVEPOINT attempt");
+  const { eventId: drawn } = await merge(late.client);
+  await late.client.query("ROLLBACK TO SAVEPOINT attempt");
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  await daemon.looks();
+  await mergeUnder(late.client, drawn);
+  await late.commit();
+  await daemon.looks();
+  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, found_by: "scan" });
+});
+
+it("what a savepoint takes back is no merge, what follows it is", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using late = await hold(database);
+  await late.client.query("SAVEPOINT attempt");
+  await merge(late.client, { attempts: 7 });
+  await late.client.query("ROLLBACK TO SAVEPOINT attempt");
+  const kept = await merge(late.client, { attempts: 3 });
+  await late.client.query("RELEASE SAVEPOINT attempt");
+  await merge(database.admin);
+  await daemon.looks();
+  await late.commit();
+  await daemon.looks();
+  await recorded(daemon, kept.eventId);
+  expect(daemon.all("merge.recorded").map((one) => one.attempts)).toEqual([1, 3]);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a prepared transaction is waited for, though it has no session", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using late = await hold(database);
+  const low = await merge(late.client);
+  await late.prepare("late");
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  await daemon.looks();
+  await database.admin.query("COMMIT PREPARED 'late'");
+  await daemon.looks();
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "scan" });
+});
+
+it("a transaction that was seen in a session and is prepared before the next look is waited for", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using other = await hold(database);
+  await merge(other.client);
+  await other.prepare("other");
+  await using late = await hold(database);
+  const low = await merge(late.client);
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  await late.prepare("late");
+  await daemon.looks();
+  await daemon.looks();
+  await database.admin.query("COMMIT PREPARED 'late'");
+  await daemon.looks();
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "scan" });
+  await database.admin.query("ROLLBACK PREPARED 'other'");
+  await merge(database.admin);
+  await daemon.looks();
+  await daemon.looks();
+  expect(daemon.readAfter()).toBeGreaterThan(BigInt(high.eventId));
+});
+
+it("a repeat that commits before the first transition of its work item is the one that counts", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  const item = await database.admin.query<{ id: string }>(
+    "INSERT INTO work_items (project, attempts) VALUES ('atlas', 1) RETURNING id::text",
+  );
+  const itemId = item.rows[0]?.id ?? "";
+  await using late = await hold(database);
+  const [lower] = await transitions(late.client, [itemId]);
+  const [higher] = await transitions(database.admin, [itemId]);
+  await daemon.looks();
+  await recorded(daemon, higher ?? "");
+  await late.commit();
+  await daemon.looks();
+  expect(await daemon.event("merge.repeat_ignored")).toMatchObject({ event_id: lower });
+  await daemon.looks();
+  expect(daemon.all("merge.repeat_ignored")).toHaveLength(1);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("somebody who stays for a minute is named, for an hour passed over; the comparison still finds his merge", async () => {
+  await using database = await createDatabase();
+  let ahead = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+  await using daemon = await startWatched(database, { clock });
+  await using forgotten = await hold(database);
+  await forgotten.client.query("SET LOCAL application_name = 'forgetful'");
+  const low = await merge(forgotten.client);
+  const high = await merge(database.admin);
+  await daemon.looks();
+  await recorded(daemon, high.eventId);
+  ahead += 61_000;
+  await daemon.looks();
+  expect(await daemon.event("settle.waiting")).toMatchObject({
+    holders: [{ application: "forgetful", role: "postgres" }],
+  });
+  ahead += 3_600_000;
+  await daemon.looks();
+  await daemon.event("settle.passed_over");
+  const mark = daemon.mark();
+  await merge(database.admin);
+  await daemon.looks();
+  expect(daemon.readAfter()).toBeGreaterThan(BigInt(low.eventId));
+  await forgotten.commit();
+  ahead += 3_600_000;
+  await daemon.looks();
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ late: true, found_by: "comparison" });
+  expect(await daemon.event("comparison.completed", ({ found }) => found === 1, mark)).toBeDefined();
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("transactions that never touch the log hold nothing up", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using busy = await hold(database);
+  await busy.client.query("INSERT INTO work_items (project) VALUES ('elsewhere')");
+  await busy.client.query("SELECT count(*) FROM events_outbox");
+  await merge(database.admin);
+  const other = await event(database.admin, { kind: "note", payload: "{}" });
+  await daemon.looks();
+  expect(await lowMarkLeftBehind(database, daemon)).toBeGreaterThanOrEqual(BigInt(other));
+});
+
+it("the low mark does not pass the id of an open transaction", async () => {
+  await using database = await createDatabase();
+  await using daemon = await startWatched(database);
+  await using open = await hold(database);
+  const drawn = await drawId(open.client);
+  await merge(database.admin);
+  await daemon.looks();
+  await merge(database.admin);
+  await daemon.looks();
+  expect(await lowMarkLeftBehind(database, daemon)).toBeLessThan(BigInt(drawn));
+});
+
+it("a sequence with a cache is warned of; two daemons and late ids below what was settled agree in the end", async () => {
+  await using database = await createDatabase();
+  await database.admin.query("ALTER SEQUENCE events_outbox_id_seq CACHE 20");
+  const early = await database.admin.connect();
+  const late = await merge(early).finally(() => undefined);
+  await using one = startDaemon(database, { auditIntervalMs: 50 });
+  await using two = startDaemon(database, { auditIntervalMs: 50 });
+  await one.event("db.warning", ({ warning }) => warning.includes("CACHE 20"));
+  for (let round = 0; round < 6; round += 1) {
+    await merge(database.admin);
+    await merge(early);
+  }
+  await one.converged();
+  await two.converged();
+  expect(late.eventId).toBe("1");
+  const found = [...one.all("merge.recorded"), ...two.all("merge.recorded")];
+  expect(found).toHaveLength(13);
+  expect(found.some((merged) => merged.late)).toBe(true);
+  expect(await violations(database.admin)).toEqual([]);
+  early.release();
+});
