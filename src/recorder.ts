@@ -20,14 +20,21 @@
 import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { checkpointRow } from "./core/checkpoint.ts";
-import type { RawJournalRow } from "./core/journal-row.ts";
+import { type JournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
 import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
-import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import {
+  CommitUnknown,
+  type FoundMerge,
+  type Head,
+  type OutboxLog,
+  type Since,
+  UnfitDatabase,
+} from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { acceptRows, PAGE_ROWS, type Restored, restore, survivingFloor } from "./restore.ts";
@@ -82,6 +89,8 @@ export class Recorder {
   #checkpointEvery = CHECKPOINT_EVERY;
   #highest: bigint;
   readonly #repeats = new Set<string>();
+  /** The merges that others have recorded since the page at hand was found: some of them may be on it. */
+  readonly #foldedSinceFound = new Set<string>();
   readonly #holderWatch: HolderWatch;
 
   private constructor(
@@ -111,9 +120,28 @@ export class Recorder {
    *
    * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
    * is has an id up to the newest visible one, and every later one will have a higher id.
+   *
+   * Pages are read one after another, so rows that retention deletes meanwhile leave what looks like a contradiction. A
+   * real one stays where it is: it is one when it is found in the same row again.
    * @throws UnfitLog when the journal contradicts itself or is a newer version's.
    */
   static async restore(
+    log: OutboxLog,
+    settings: RecorderSettings,
+    report: Report,
+    clock: Clock,
+  ): Promise<Recorder> {
+    for (let found: UnfitLog | null = null; ; ) {
+      try {
+        return await Recorder.#read(log, settings, report, clock);
+      } catch (error) {
+        if (!(error instanceof UnfitLog) || error.rowId === found?.rowId) throw error;
+        found = error;
+      }
+    }
+  }
+
+  static async #read(
     log: OutboxLog,
     settings: RecorderSettings,
     report: Report,
@@ -165,14 +193,15 @@ export class Recorder {
     const recorded = await this.#recordRange(readAfter, look.newest, shouldStop);
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
-    await this.#checkpointIfDue();
+    if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
 
   /**
-   * Compares a page of the settled part of the log with the journal: for what no lock shows (a sequence with a cache,
-   * ids given explicitly, a holder that was passed over). Begins anew after the last page.
+   * Compares a page of what has been scanned with the journal: for what no lock shows (a sequence with a cache, ids given
+   * explicitly, a holder that was passed over). All of it, as a transaction that keeps the low mark where it is must not
+   * keep others' rows from being found. Begins anew after the last page.
    * @returns whether the comparison has reached its end.
    */
   async comparePage(shouldStop: () => boolean): Promise<boolean> {
@@ -180,13 +209,13 @@ export class Recorder {
       this.#compared = this.#floor;
       this.#comparison = { found: 0, startedAt: this.#clock.monotonic() };
     }
-    const { low } = this.#lowMark;
-    if (this.#compared < low) {
-      const end = await this.#log.pageEnd(this.#compared, low, PAGE_ROWS);
+    const { top } = this.#lowMark;
+    if (this.#compared < top) {
+      const end = await this.#log.pageEnd(this.#compared, top, PAGE_ROWS);
       this.#comparison.found += await this.#recordPage(this.#compared, end, "comparison", shouldStop);
       this.#compared = end;
     }
-    if (this.#compared < low) return false;
+    if (this.#compared < top) return false;
     this.#compared = null;
     const { found, startedAt } = this.#comparison;
     this.#report({ event: "comparison.completed", found, took_ms: this.#clock.monotonic() - startedAt });
@@ -204,7 +233,7 @@ export class Recorder {
   async checkpoint(): Promise<void> {
     if (this.#head === null || this.#uncovered === 0) return;
     await this.#log.beginLocked();
-    this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+    this.#foldSince(await this.#since());
     const place = {
       row_id: this.#head.id,
       low_mark: String(this.#lowMark.low),
@@ -225,10 +254,6 @@ export class Recorder {
     return this.analyzer.global.seq - this.#replay.checkpointSeq;
   }
 
-  async #checkpointIfDue(): Promise<void> {
-    if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
-  }
-
   async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
     const startedAt = this.#clock.monotonic();
     let recorded = 0;
@@ -243,7 +268,6 @@ export class Recorder {
         this.#report({ event: "backlog.started" });
       }
       recorded += await this.#recordPage(after, end, "scan", shouldStop);
-      await this.#checkpointIfDue();
       after = end;
       progress.at(after);
     }
@@ -259,22 +283,22 @@ export class Recorder {
     foundBy: Arrival["found_by"],
     shouldStop: () => boolean,
   ): Promise<number> {
+    this.#foldedSinceFound.clear();
     const found = await this.#log.merges(after, upTo);
     const due = await this.#surviving(this.#due(found), foundBy);
     if (due.length === 0) {
       // Somebody else may have recorded them.
-      if (found.length > 0) this.#foldSince(await this.#log.journalSince(this.#head, this.#folded));
+      if (found.length > 0) this.#foldSince(await this.#since());
       return 0;
     }
     let recorded = 0;
     this.due = due.length;
-    // Of the whole page: what is folded before one batch may record merges of a later one.
-    const recordedByOthers = new Set<string>();
     for (let start = 0; start < due.length && !shouldStop(); ) {
       const batch = due.slice(start, start + this.#batch);
       start += batch.length;
-      recorded += await this.#record(batch, foundBy, recordedByOthers);
+      recorded += await this.#record(batch, foundBy);
       this.due = due.length - start;
+      if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
     }
     return recorded;
   }
@@ -309,16 +333,13 @@ export class Recorder {
   }
 
   /** Records one batch in one transaction, without what others have recorded since it was found. */
-  async #record(
-    batch: readonly FoundMerge[],
-    foundBy: Arrival["found_by"],
-    recordedByOthers: Set<string>,
-  ): Promise<number> {
+  async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
     const startedAt = this.#clock.monotonic();
     await this.#log.beginLocked();
-    const since = await this.#log.journalSince(this.#head, this.#folded);
-    for (const identity of this.#foldSince(since)) recordedByOthers.add(identity);
-    const due = batch.filter((merge) => !recordedByOthers.has(mergeIdentity(merge)));
+    const standsOnNothing = this.#head === null;
+    this.#foldSince(await this.#since());
+    const there = standsOnNothing ? await this.#stillThere(batch) : batch;
+    const due = there.filter((merge) => !this.#foldedSinceFound.has(mergeIdentity(merge)));
     if (due.length === 0) {
       await this.#log.rollback();
       this.#report({ event: "writer.fenced", merges: batch.length });
@@ -357,14 +378,26 @@ export class Recorder {
     };
   }
 
-  /** Folds rows that others have committed. @returns the identities of the merges that they record. */
-  #foldSince(since: {
-    readonly headFingerprint: string | null;
-    readonly rows: readonly RawJournalRow[];
-  }): Set<string> {
+  /**
+   * The journal's rows that are not folded yet. Memory that has folded none stands on no row that could show a reset of
+   * the log, after which ids begin again: so it counts on none of them.
+   */
+  #since(): Promise<Since> {
+    return this.#log.journalSince(this.#head, this.#head === null ? 0n : this.#folded);
+  }
+
+  /** The merges of a batch that the log still has as they were found: for want of a row that would show a reset. */
+  async #stillThere(batch: readonly FoundMerge[]): Promise<readonly FoundMerge[]> {
+    const ids = batch.map((merge) => BigInt(merge.eventId));
+    const found = await this.#log.merges((ids[0] ?? 0n) - 1n, ids.at(-1) ?? 0n);
+    const items = new Map(found.map((merge) => [merge.eventId, merge.workItemId]));
+    return batch.filter((merge) => items.get(merge.eventId) === merge.workItemId);
+  }
+
+  /** Folds rows that others have committed. */
+  #foldSince(since: Since): void {
     this.#checkHead(since.headFingerprint);
-    const identities = new Set<string>();
-    if (since.rows.length === 0) return identities;
+    if (since.rows.length === 0) return;
     const before = {
       seq: this.analyzer.global.seq,
       skipped: this.analyzer.skipped,
@@ -372,21 +405,32 @@ export class Recorder {
     };
     const head = acceptRows(this.#replay, since.rows, (row) => {
       const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
-      if (merge !== null) identities.add(mergeIdentity(merge));
+      if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
     });
     this.#replay.end();
     this.#head = head ?? this.#head;
     this.#folded = BigInt(since.rows.at(-1)?.id ?? this.#folded);
     const unmarked = this.#replay.foreign - before.foreign;
     if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
-    if (identities.size > 0) {
-      this.#report({
-        event: "journal.foreign_rows_folded",
-        merges: this.analyzer.global.seq - before.seq,
-        skipped: this.analyzer.skipped - before.skipped,
-      });
+    const merges = this.analyzer.global.seq - before.seq;
+    const skipped = this.analyzer.skipped - before.skipped;
+    if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
+  }
+
+  /**
+   * Folds rows onto memory. What contradicts memory need not contradict the log: after rows went from its old end,
+   * somebody who restored since knows less than we do. The log decides; if it contradicts itself, restoring shows it.
+   */
+  #accept(rows: readonly RawJournalRow[], seen: (row: JournalRow) => void): Head | null {
+    try {
+      const head = acceptRows(this.#replay, rows, seen);
+      this.#replay.end();
+      return head;
+    } catch (error) {
+      throw error instanceof UnfitLog && error.reason === "contradiction"
+        ? new HistoryReset(error.rowId)
+        : error;
     }
-    return identities;
   }
 
   #checkHead(fingerprint: string | null): void {

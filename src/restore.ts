@@ -70,8 +70,9 @@ export async function restore(
   const shortened = place === undefined ? null : await fold.from(place);
   if (shortened !== null) return shortened;
   const whole = await fold.whole();
-  if (!whole.replay.analyzer.truncated) return whole;
-  for (const candidate of places.toReversed()) {
+  const { truncated, global } = whole.replay.analyzer;
+  if (!truncated && places.every((candidate) => candidate.seq <= global.seq)) return whole;
+  for (const candidate of places) {
     const continued = candidate === place ? null : await fold.from(candidate);
     if (continued !== null) return continued;
   }

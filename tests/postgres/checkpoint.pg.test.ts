@@ -1,0 +1,213 @@
+import { describe, expect, test } from "vitest";
+import {
+  comparable,
+  configOf,
+  snapshotFromLog,
+  startDaemon,
+  type TestDaemonOptions,
+} from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+
+/** Runs a daemon until everything is recorded, and lets it go in good order. */
+async function recorded(database: TestDatabase, options: TestDaemonOptions = {}) {
+  await using daemon = startDaemon(database, options);
+  await daemon.ready();
+  await daemon.converged();
+  const memory = daemon.memory();
+  await daemon.stop();
+  return { memory, restored: daemon.all("restore.completed")[0], daemon };
+}
+
+async function checkpoints(
+  database: TestDatabase,
+): Promise<{ id: string; item: string | null; payload: { seq: number } }[]> {
+  const { rows } = await database.admin.query<{ id: string; item: string | null; payload: { seq: number } }>(
+    "SELECT id::text, work_item_id::text AS item, payload FROM events_outbox WHERE kind = 'metric.checkpoint' ORDER BY id",
+  );
+  return rows;
+}
+
+const HISTORY = [
+  ...times(70),
+  ...times(40, CONFLICT),
+  ...times(30, REWORKED),
+  ...times(60, { project: "borealis" }),
+];
+
+describe("a checkpoint", () => {
+  test("is left on shutdown, and a later start folds only what came after it", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, HISTORY);
+    const first = await recorded(database);
+    expect(await checkpoints(database)).toMatchObject([{ item: null, payload: { seq: 200 } }]);
+    await merges(database.admin, times(120, CONFLICT));
+    await recorded(database);
+    const third = await recorded(database);
+    expect(third.restored).toMatchObject({ seq: 320, from_checkpoint: 200, merges: 120 });
+    expect(comparable(third.memory)).toEqual(comparable(await snapshotFromLog(database)));
+    expect(first.restored).toMatchObject({ seq: 0, from_checkpoint: null });
+    expect(await violations(database.admin)).toEqual([]);
+  });
+
+  test("gives the same memory as folding the whole journal", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, HISTORY);
+    await recorded(database);
+    await merges(database.admin, times(150, REWORKED));
+    await recorded(database);
+    const short = await recorded(database);
+    await database.admin.query("DELETE FROM events_outbox WHERE kind = 'metric.checkpoint'");
+    const whole = await recorded(database);
+    expect(short.restored?.from_checkpoint).toBe(200);
+    expect(whole.restored?.from_checkpoint).toBeNull();
+    expect(comparable(whole.memory)).toEqual(comparable(short.memory));
+  });
+
+  test("is not written when nothing was recorded since the last one", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(3));
+    await recorded(database);
+    await recorded(database);
+    await recorded(database);
+    expect(await checkpoints(database)).toHaveLength(1);
+  });
+
+  test("is written during a long backlog, at most 1000 merges and a page apart", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(2_500));
+    await using daemon = startDaemon(database);
+    await daemon.ready();
+    expect((await checkpoints(database)).length).toBeGreaterThanOrEqual(1);
+    await daemon.crash();
+    await merge(database.admin);
+    const again = await recorded(database);
+    expect(again.restored?.merges).toBeLessThan(2_500);
+    expect(await violations(database.admin)).toEqual([]);
+  });
+
+  test("lets windows continue over rows that went from the old end", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, HISTORY);
+    const before = await recorded(database);
+    const [checkpoint] = await checkpoints(database);
+    await database.admin.query("DELETE FROM events_outbox WHERE id < $1", [checkpoint?.id]);
+    await using after = startDaemon(database);
+    await after.ready();
+    expect(comparable(after.memory())).toEqual(comparable(before.memory));
+    await after.stop();
+    await merge(database.admin, CONFLICT);
+    const next = await recorded(database);
+    expect(next.memory?.metrics[1]).toMatchObject({ metric: "rebase_conflict_rate", n: 100 });
+    expect(next.memory?.as_of.seq).toBe(201);
+    expect(comparable(await snapshotFromLog(database))).toEqual(comparable(next.memory));
+  });
+
+  test("carries the merge's own work item where the outbox takes no row without one, and is found all the same", async () => {
+    await using database = await createDatabase();
+    await database.admin.query("ALTER TABLE events_outbox ALTER work_item_id SET NOT NULL");
+    await merges(database.admin, times(110));
+    await recorded(database);
+    await merges(database.admin, times(110));
+    const newest = (await checkpoints(database))[0];
+    expect(newest?.item).toBe("110");
+    await recorded(database);
+    const { restored } = await recorded(database);
+    expect(restored).toMatchObject({ from_checkpoint: 110, merges: 110 });
+    expect(await violations(database.admin)).toEqual([]);
+  });
+
+  test("of 3,000 projects is written less often, and serves", async () => {
+    await using database = await createDatabase();
+    await merges(
+      database.admin,
+      Array.from({ length: 3_000 }, (_, index) => ({ project: `p${index}` })),
+    );
+    const first = await recorded(database);
+    await merges(database.admin, times(101));
+    await recorded(database);
+    const { restored, memory } = await recorded(database);
+    expect(restored).toMatchObject({ from_checkpoint: 3_000, projects: 3_001 });
+    expect(first.memory?.metrics).toHaveLength(3 + 3 * 3_000);
+    expect(memory?.as_of.seq).toBe(3_101);
+  });
+});
+
+describe("a checkpoint that does not serve is passed over, and the journal is folded instead", () => {
+  async function withCheckpoint(): Promise<TestDatabase> {
+    const database = await createDatabase();
+    await merges(database.admin, HISTORY);
+    await recorded(database);
+    await merges(database.admin, times(120));
+    await recorded(database);
+    return database;
+  }
+
+  test.each([
+    ["a newer schema", `jsonb_set(payload, '{schema_version}', '99')`, /schema_version 99/],
+    ["facts that are none", `jsonb_set(payload, '{global,facts}', '"1*x"')`, /facts cannot be read/],
+    [
+      "a forged window, which the rows after it contradict",
+      `jsonb_set(payload, '{global,facts}', '"2*100"')`,
+      /contradict it/,
+    ],
+    ["a forged place in the order", `jsonb_set(payload, '{global,seq}', '150')`, /contradict it/],
+  ])("%s", async (_, edit, reason) => {
+    await using database = await withCheckpoint();
+    const honest = comparable(await snapshotFromLog(database));
+    await database.admin.query(
+      `UPDATE events_outbox SET payload = ${edit} WHERE kind = 'metric.checkpoint' AND payload->>'seq' = '200'`,
+    );
+    const { restored, memory, daemon } = await recorded(database);
+    expect(restored).toMatchObject({ from_checkpoint: null, seq: 320 });
+    expect(daemon.all("checkpoint.passed_over")[0]?.reason).toMatch(reason);
+    expect(comparable(memory)).toEqual(honest);
+  });
+
+  test("windows that were configured larger since fill from the journal's facts", async () => {
+    await using database = await withCheckpoint();
+    const { metrics } = configOf(database.daemonUrl);
+    const larger = metrics.map((metric) => ({ ...metric, window: metric.window * 2 }));
+    const { restored, memory } = await recorded(database, { metrics: larger });
+    expect(restored?.from_checkpoint).toBeNull();
+    expect(memory?.metrics[1]).toMatchObject({ metric: "rebase_conflict_rate", n: 200, window: 200 });
+  });
+});
+
+test("a late merge with an id below the checkpoint's low mark is found by the comparison, and recorded", async () => {
+  await using database = await createDatabase();
+  await database.admin.query("SELECT setval('events_outbox_id_seq', 1000)");
+  await merges(database.admin, times(100));
+  await recorded(database);
+  await merges(database.admin, times(110));
+  await recorded(database);
+  // An id given by hand shows in no lock.
+  const { rows } = await database.admin.query<{ id: string }>(
+    "INSERT INTO work_items (project, attempts) VALUES ('atlas', 1) RETURNING id::text",
+  );
+  await database.admin.query(
+    "INSERT INTO events_outbox (id, kind, work_item_id, payload) VALUES (17, 'phase.transition', $1, '{\"target\": \"merged\"}')",
+    [rows[0]?.id],
+  );
+  await using daemon = startDaemon(database);
+  const late = await daemon.event("merge.recorded");
+  expect(late).toMatchObject({ event_id: "17", seq: 211, late: true, found_by: "comparison" });
+  await daemon.stop();
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+test("merges whose rows went from the journal's old end are not recorded again, whatever the checkpoint knows", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(250));
+  await recorded(database);
+  await database.admin.query(
+    "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint' AND id < (SELECT min(id) + 400 FROM events_outbox WHERE kind LIKE 'metric.%')",
+  );
+  await using daemon = startDaemon(database);
+  await daemon.ready();
+  await daemon.event("comparison.completed");
+  expect(daemon.all("merge.recorded")).toEqual([]);
+  expect(daemon.memory()?.as_of.seq).toBe(250);
+  await daemon.stop();
+});
