@@ -1,0 +1,168 @@
+/** The connection breaks at every single message of a write, and whatever came of it, the log is right. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EventName, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { merge } from "../support/orchestrator.ts";
+import { type FrontendMessage, type Proxy, startProxy, type Verdict } from "../support/proxy.ts";
+import { until } from "../support/until.ts";
+
+let database: TestDatabase;
+let proxy: Proxy;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  proxy = await startProxy(database.daemonUrl);
+});
+
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+const isCommit = ({ type, text }: FrontendMessage): boolean => type === "Q" && text.startsWith("COMMIT");
+const locks = ({ type, text }: FrontendMessage): boolean =>
+  type === "Q" && text.includes("pg_advisory_xact_lock");
+
+/** Judges the `k`-th message from now on, from 1. @returns whether it has come to that. */
+function atMessage(k: number, verdict: Verdict): () => boolean {
+  let seen = 0;
+  proxy.onMessage = () => {
+    seen += 1;
+    return seen === k ? verdict : "pass";
+  };
+  return () => seen >= k;
+}
+
+function settled({ events }: TestDaemon): boolean {
+  const last = (name: EventName): number => events.findLastIndex((one) => one.event === name);
+  return last("comparison.completed") > last("db.connected");
+}
+
+describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdict) => {
+  it("at every message of a write, one after the other: each merge is recorded once", async () => {
+    await using daemon = startDaemon(database, {
+      url: proxy.url(database.daemonUrl),
+      pollIntervalMs: 600_000,
+    });
+    let cuts = 0;
+    let unknown = 0;
+    for (let k = 1; ; k += 1) {
+      // The comparison that follows every restore would be counted in.
+      await until("the daemon has settled down", () => settled(daemon));
+      const struck = atMessage(k, verdict);
+      const mark = daemon.mark();
+      await merge(database.admin);
+      daemon.ring();
+      await daemon.converged();
+      proxy.onMessage = () => "pass";
+      if (!struck()) break;
+      cuts += 1;
+      const after = daemon.events.slice(mark);
+      unknown += after.filter((one) => one.event === "commit.unknown").length;
+      expect(after.filter((one) => one.event === "commit.unknown").length).toBe(
+        after.filter((one) => one.event === "commit.resolved").length,
+      );
+    }
+    // Look, merges, lock, fence, parse, bind, describe, execute, sync, commit.
+    expect(cuts).toBe(10);
+    expect(unknown).toBe(1);
+    expect(await violations(database.admin)).toEqual([]);
+  });
+});
+
+it("at every message of a start, from connecting to the end of the first comparison: it comes to be ready", async () => {
+  let cuts = 0;
+  for (let k = 1; ; k += 1) {
+    const struck = atMessage(k, "cut-before");
+    await merge(database.admin);
+    await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+    await daemon.converged();
+    await until("the daemon has settled down", () => settled(daemon));
+    if (!struck()) break;
+    cuts += 1;
+    await daemon.stop();
+  }
+  expect(cuts).toBeGreaterThan(15);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a COMMIT that was done but never answered: unknown, resolved as committed, recorded once", async () => {
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+  await daemon.ready();
+  let struck = false;
+  proxy.onMessage = (message) => {
+    if (struck || !isCommit(message)) return "pass";
+    struck = true;
+    return "lose-answer";
+  };
+  const { eventId } = await merge(database.admin);
+  expect(await daemon.event("commit.unknown")).toMatchObject({ merges: 1 });
+  expect(await daemon.event("commit.resolved")).toEqual({ event: "commit.resolved", outcome: "committed" });
+  await daemon.converged();
+  expect(daemon.all("merge.recorded").filter((one) => one.event_id === eventId)).toEqual([]);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a COMMIT that never arrived: unknown, resolved as aborted, recorded by the next attempt", async () => {
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+  await daemon.ready();
+  let struck = false;
+  proxy.onMessage = (message) => {
+    if (struck || !isCommit(message)) return "pass";
+    struck = true;
+    return "cut-before";
+  };
+  const { eventId } = await merge(database.admin);
+  await daemon.event("commit.unknown");
+  expect(await daemon.event("commit.resolved")).toMatchObject({ outcome: "aborted" });
+  expect(await daemon.event("merge.recorded", (one) => one.event_id === eventId)).toBeDefined();
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a COMMIT that is answered with ROLLBACK is a failure, not a success", async () => {
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+  await daemon.ready();
+  let struck = false;
+  proxy.onMessage = (message) => {
+    if (struck || !isCommit(message)) return "pass";
+    struck = true;
+    return { say: "ROLLBACK" };
+  };
+  const { eventId } = await merge(database.admin);
+  expect(await daemon.event("db.disconnected")).toMatchObject({ failure: { code: "COMMIT_ROLLED_BACK" } });
+  await daemon.event("merge.recorded", (one) => one.event_id === eventId);
+  await daemon.converged();
+  expect(daemon.all("merge.recorded")).toHaveLength(1);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a connection that falls silent within a write is given up in time, and the lock with it", async () => {
+  await using daemon = startDaemon(database, {
+    url: proxy.url(database.daemonUrl),
+    statementTimeoutMs: 200,
+    lockTimeoutMs: 200,
+  });
+  await daemon.ready();
+  let silent = 0;
+  proxy.onMessage = (message) => {
+    if (silent > 0 || !(message.type === "S" || locks(message)) || locks(message)) return "pass";
+    silent += 1;
+    return "blackhole";
+  };
+  const { eventId } = await merge(database.admin);
+  await daemon.event("merge.recorded", (one) => one.event_id === eventId);
+  expect(silent).toBe(1);
+  expect(daemon.all("db.disconnected").length).toBeGreaterThan(0);
+  expect(await violations(database.admin)).toEqual([]);
+});
+
+it("a network that takes connections and never answers is given up by the connection timeout", async () => {
+  proxy.onMessage = () => "pass";
+  proxy.mode = "blackhole";
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl), connectTimeoutMs: 100 });
+  await daemon.event("db.connect_failed", ({ attempt }) => attempt === 2);
+  proxy.mode = "pass";
+  await daemon.ready();
+  expect(daemon.all("db.connect_failed").map((one) => one.failure.message)).toContain("timeout expired");
+});
