@@ -403,11 +403,10 @@ export class Recorder {
       skipped: this.analyzer.skipped,
       foreign: this.#replay.foreign,
     };
-    const head = acceptRows(this.#replay, since.rows, (row) => {
+    const head = this.#accept(since.rows, (row) => {
       const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
       if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
     });
-    this.#replay.end();
     this.#head = head ?? this.#head;
     this.#folded = BigInt(since.rows.at(-1)?.id ?? this.#folded);
     const unmarked = this.#replay.foreign - before.foreign;
