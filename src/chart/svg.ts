@@ -1,0 +1,252 @@
+/**
+ * A metric over the merges as SVG: the line with gaps where the metric was undefined, its bounds at their exact height,
+ * a mark at every crossing, and the gate's state as a band below. No scripts. Colours are custom properties, so that a
+ * page may set its own; the title and description say in words what is drawn.
+ */
+import { scaleLinear } from "d3-scale";
+import { area, line } from "d3-shape";
+import { safe } from "../cli/safe.ts";
+import type { GateState } from "../core/gate.ts";
+import { columnOf, type HistoryPoint } from "../core/history.ts";
+
+export type HistorySvgOptions = {
+  /** What is drawn, in a few words; read out first. */
+  readonly title: string;
+  /** Whether values are ratios 0–1, to be written as percentages. */
+  readonly ratio: boolean;
+  /** Ratios 0–1; null where nothing is gated. */
+  readonly bounds: { readonly upper: number; readonly lower: number } | null;
+  /** Distinguishes this chart's ids from those of others on the same page: letters, digits, hyphens. */
+  readonly id: string;
+  /** In CSS pixels; default 720 by 240. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Whether the document carries its own style, as a file must. A page has HISTORY_CSS in its style sheet instead. */
+  readonly standalone?: boolean;
+};
+
+/** Light and dark, by the reader's preference. Every rule is confined to charts. */
+export const HISTORY_CSS = `
+.history-chart{--chart-ink:#1f2328;--chart-faint:#6e7781;--chart-grid:#d0d7de;--chart-line:#0969da;--chart-upper:#1a7f37;--chart-lower:#bc4c00;--chart-high:#1a7f37;--chart-low:#bc4c00;--chart-unknown:#afb8c1;--chart-ground:transparent;font:12px ui-sans-serif,system-ui,sans-serif}
+@media (prefers-color-scheme:dark){.history-chart{--chart-ink:#e6edf3;--chart-faint:#8d96a0;--chart-grid:#30363d;--chart-line:#58a6ff;--chart-upper:#3fb950;--chart-lower:#f0883e;--chart-high:#3fb950;--chart-low:#f0883e;--chart-unknown:#6e7681}}
+.history-chart .ground{fill:var(--chart-ground)}
+.history-chart text{fill:var(--chart-faint)}
+.history-chart .empty{fill:var(--chart-ink)}
+.history-chart .grid{stroke:var(--chart-grid);stroke-width:1}
+.history-chart .line{fill:none;stroke:var(--chart-line);stroke-width:1.5;stroke-linejoin:round}
+.history-chart .spread{fill:var(--chart-line);opacity:.25}
+.history-chart .point{fill:var(--chart-line)}
+.history-chart .bound{stroke-width:1;stroke-dasharray:6 3}
+.history-chart .upper{stroke:var(--chart-upper)}
+.history-chart .lower{stroke:var(--chart-lower);stroke-dasharray:2 3}
+.history-chart text.upper-label{fill:var(--chart-upper)}
+.history-chart text.lower-label{fill:var(--chart-lower)}
+.history-chart .high{fill:var(--chart-high)}
+.history-chart .low{fill:var(--chart-low)}
+.history-chart .unknown{fill:var(--chart-unknown)}
+.history-chart .crossing{stroke:var(--chart-ink);stroke-width:1}
+`;
+
+const MARGIN = { top: 14, right: 64, bottom: 40, left: 52 };
+const BAND = 6;
+/** A mark's half width. */
+const MARK = 6;
+
+/** An `<svg>` element for a page, or a whole document where it stands alone. */
+export function historySvg(points: readonly HistoryPoint[], options: HistorySvgOptions): string {
+  const { width = 720, height = 240, id, standalone = false } = options;
+  const plot = {
+    left: MARGIN.left,
+    right: width - MARGIN.right,
+    top: MARGIN.top,
+    bottom: height - MARGIN.bottom,
+  };
+  const body = points.some(({ value }) => value !== null)
+    ? drawn(points, options, plot)
+    : [
+        `<text class="empty" x="${width / 2}" y="${height / 2}" text-anchor="middle">${xml(emptyText(points))}</text>`,
+      ];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" class="history-chart" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
+    `<title id="${id}-title">${xml(options.title)}</title>`,
+    `<desc id="${id}-desc">${xml(describe(points, options))}</desc>`,
+    ...(standalone
+      ? [`<style>${HISTORY_CSS}:root{--chart-ground:Canvas;color-scheme:light dark}</style>`]
+      : []),
+    `<rect class="ground" width="${width}" height="${height}"/>`,
+    ...body,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+/** What is drawn, in words. */
+export function describe(points: readonly HistoryPoint[], { ratio, bounds }: HistorySvgOptions): string {
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === undefined) return "No merge is recorded.";
+  const defined = points.flatMap(({ value }) => (value === null ? [] : [value]));
+  const crossings = points.filter(({ crossing }) => crossing !== null).length;
+  const range =
+    defined.length === 0
+      ? "undefined throughout"
+      : `between ${valueText(extremes(defined)[0], ratio)} and ${valueText(extremes(defined)[1], ratio)}`;
+  const said = `Merges ${first.seq} to ${last.seq}: ${range}, now ${last.value === null ? `undefined (${last.n} of ${last.window} merges)` : valueText(last.value, ratio)}.`;
+  if (bounds === null) return said;
+  const times = crossings === 1 ? "once" : `${crossings} times`;
+  return `${said} The gate rises at ${valueText(bounds.upper, ratio)} and falls below ${valueText(bounds.lower, ratio)}; it crossed ${times} here and is ${last.state ?? "unknown"} now.`;
+}
+
+type Plot = { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number };
+
+function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot: Plot): string[] {
+  const { ratio, bounds } = options;
+  const y = scaleLinear(domainOf(points, options), [plot.bottom, plot.top]);
+  const first = points[0]?.seq ?? 0;
+  const last = points.at(-1)?.seq ?? 0;
+  const x = scaleLinear([first, Math.max(last, first + 1)], [plot.left, plot.right]);
+  const lines = [
+    ...y
+      .ticks(4)
+      .filter((tick) => ratio || Number.isInteger(tick))
+      .flatMap((tick) => [
+        `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at(y(tick))}" y2="${at(y(tick))}"/>`,
+        `<text x="${plot.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end">${valueText(tick, ratio)}</text>`,
+      ]),
+    ...x
+      .ticks(6)
+      .filter((tick) => Number.isInteger(tick) && tick >= first && tick <= last)
+      .map(
+        (tick) =>
+          `<text x="${at(x(tick))}" y="${plot.bottom + BAND + 20}" text-anchor="middle">${tick}</text>`,
+      ),
+    ...bandOf(points, x, plot),
+  ];
+  if (bounds !== null) {
+    lines.push(...boundLine("upper", bounds.upper, y, plot), ...boundLine("lower", bounds.lower, y, plot));
+  }
+  lines.push(...curve(points, x, y, plot), ...points.flatMap((point) => crossingMark(point, x, y, ratio)));
+  const end = points.at(-1);
+  if (end !== undefined && end.value !== null)
+    lines.push(`<circle class="point" cx="${at(x(end.seq))}" cy="${at(y(end.value))}" r="3"/>`);
+  return lines;
+}
+
+type Scale = (value: number) => number;
+
+/** The line; where a pixel holds several merges, also the range that they span. */
+function curve(points: readonly HistoryPoint[], x: Scale, y: Scale, plot: Plot): string[] {
+  const pixels = Math.floor(plot.right - plot.left);
+  const columns = new Map<number, { x: number; low: number; high: number; last: number } | null>();
+  points.forEach(({ seq, value }, index) => {
+    const key = columnOf(index, points.length, pixels);
+    const before = columns.get(key) ?? null;
+    // One undefined merge within a pixel is a gap: a line must not run over it.
+    if (value === null || (before === null && columns.has(key))) columns.set(key, null);
+    else
+      columns.set(key, {
+        x: x(seq),
+        low: Math.min(value, before?.low ?? value),
+        high: Math.max(value, before?.high ?? value),
+        last: value,
+      });
+  });
+  const spread = [...columns.values()];
+  type Spot = NonNullable<(typeof spread)[number]>;
+  const outline = line<Spot | null>(
+    (spot) => spot?.x ?? 0,
+    (spot) => y(spot?.last ?? 0),
+  )
+    .defined((spot) => spot !== null)
+    .digits(1);
+  const range = area<Spot | null>(
+    (spot) => spot?.x ?? 0,
+    (spot) => y(spot?.low ?? 0),
+    (spot) => y(spot?.high ?? 0),
+  )
+    .defined((spot) => spot !== null)
+    .digits(1);
+  return [
+    ...(points.length > pixels ? [`<path class="spread" d="${range(spread) ?? ""}"/>`] : []),
+    `<path class="line" d="${outline(spread) ?? ""}"/>`,
+  ];
+}
+
+function boundLine(which: "upper" | "lower", bound: number, y: Scale, plot: Plot): string[] {
+  const sign = which === "upper" ? "up ≥" : "down <";
+  return [
+    `<line class="bound ${which}" x1="${plot.left}" x2="${plot.right}" y1="${at(y(bound))}" y2="${at(y(bound))}"/>`,
+    `<text class="${which}-label" x="${plot.right + 6}" y="${at(y(bound) + 4)}">${xml(`${sign} ${valueText(bound, true)}`)}</text>`,
+  ];
+}
+
+/** A triangle that points where the gate went, and says so. */
+function crossingMark(point: HistoryPoint, x: Scale, y: Scale, ratio: boolean): string[] {
+  const { crossing, value, seq, merged_at: mergedAt } = point;
+  if (crossing === null || value === null) return [];
+  const tip = crossing.to === "high" ? -MARK : MARK;
+  const [cx, cy] = [x(seq), y(value)];
+  const shape = `M${at(cx)},${at(cy + tip)}L${at(cx + MARK)},${at(cy - tip / 2)}L${at(cx - MARK)},${at(cy - tip / 2)}Z`;
+  const when = mergedAt === null ? "" : `, ${mergedAt.slice(0, 16).replace("T", " ")}Z`;
+  const says = `${crossing.gate} ${crossing.from} to ${crossing.to} at ${valueText(value, ratio)}, merge ${seq}${when}`;
+  return [`<path class="crossing ${crossing.to}" d="${shape}"><title>${xml(says)}</title></path>`];
+}
+
+/** The gate's state below the plot, one bar for each stretch. */
+function bandOf(points: readonly HistoryPoint[], x: Scale, plot: Plot): string[] {
+  const bars: string[] = [];
+  let start = 0;
+  for (let index = 1; index <= points.length; index += 1) {
+    const [opening, ending] = [points[start], points[index]];
+    if (opening === undefined || (ending !== undefined && ending.state === opening.state)) continue;
+    const [from, to] = [x(opening.seq), ending === undefined ? plot.right : x(ending.seq)];
+    if (opening.state !== null) bars.push(bar(opening.state, from, to, plot, opening.seq));
+    start = index;
+  }
+  return bars;
+}
+
+function bar(state: GateState, from: number, to: number, plot: Plot, seq: number): string {
+  const says = `${state} from merge ${seq}`;
+  return `<rect class="${state}" x="${at(from)}" y="${plot.bottom + 4}" width="${at(Math.max(to - from, 1))}" height="${BAND}"><title>${says}</title></rect>`;
+}
+
+/** Room for the values and the bounds, with some air; ratios stay within 0–1. */
+export function domainOf(
+  points: readonly Pick<HistoryPoint, "value">[],
+  { ratio, bounds }: Pick<HistorySvgOptions, "ratio" | "bounds">,
+): [number, number] {
+  const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
+  const [low, high] = extremes([
+    ...extremes(values),
+    ...(bounds === null ? [] : [bounds.upper, bounds.lower]),
+  ]);
+  if (!ratio) return [0, Math.max(2, Math.ceil(high * 1.1))];
+  const air = Math.max((high - low) * 0.08, 0.01);
+  return [Math.max(0, low - air), Math.min(1, high + air)];
+}
+
+/** The smallest and largest of any number of values; none gives 0 and 1. */
+function extremes(values: readonly number[]): [number, number] {
+  if (values.length === 0) return [0, 1];
+  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+}
+
+function emptyText(points: readonly HistoryPoint[]): string {
+  const last = points.at(-1);
+  return last === undefined
+    ? "no merges recorded yet"
+    : `undefined: ${last.n} of ${last.window} merges so far`;
+}
+
+function valueText(value: number, ratio: boolean): string {
+  return ratio ? `${Number((value * 100).toFixed(2))}%` : String(value);
+}
+
+function at(pixel: number): string {
+  return String(Math.round(pixel * 10) / 10);
+}
+
+/** Text from outside as text of an XML document: harmless to read and to parse. */
+function xml(text: string): string {
+  return safe(text, 600).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
