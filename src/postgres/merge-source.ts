@@ -24,12 +24,14 @@ const LONGEST_TEXT = 512;
 /** A row that can only be read as text is read up to here. */
 const LONGEST_PAYLOAD = 1_000_000;
 
+/** A column without a time zone holds the server's local time. */
+const CREATED_AT = "e.created_at::timestamptz";
 const IS_DATE = "isfinite(e.created_at) AND e.created_at >= '0001-01-01' AND e.created_at < '10000-01-01'";
 
 const MERGE_COLUMNS = `
   e.id::text AS event_id, e.work_item_id::text AS work_item_id,
-  CASE WHEN ${IS_DATE} THEN to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS merged_at,
-  CASE WHEN ${IS_DATE} THEN (extract(epoch FROM clock_timestamp() - e.created_at) * 1000)::text END AS age_ms,
+  CASE WHEN ${IS_DATE} THEN to_char(${CREATED_AT} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS merged_at,
+  CASE WHEN ${IS_DATE} THEN (extract(epoch FROM clock_timestamp() - ${CREATED_AT}) * 1000)::text END AS age_ms,
   (w.id IS NOT NULL)::text AS has_item,
   left(w.project::text, ${LONGEST_TEXT + 1}) AS project,
   left(w.attempts::text, 20) AS attempts,
