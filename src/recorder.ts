@@ -108,7 +108,8 @@ export class Recorder {
     this.#replay = restored.replay;
     this.analyzer = restored.replay.analyzer;
     this.#head = restored.head;
-    this.#folded = folded;
+    // Memory without a row to stand on would not notice that the log was reset, with ids that begin again.
+    this.#folded = restored.head === null ? 0n : folded;
     this.#floor = restored.floor;
     this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
@@ -378,12 +379,9 @@ export class Recorder {
     };
   }
 
-  /**
-   * The journal's rows that are not folded yet. Memory that has folded none stands on no row that could show a reset of
-   * the log, after which ids begin again: so it counts on none of them.
-   */
+  /** The journal's rows that are not folded yet. */
   #since(): Promise<Since> {
-    return this.#log.journalSince(this.#head, this.#head === null ? 0n : this.#folded);
+    return this.#log.journalSince(this.#head, this.#folded);
   }
 
   /** The merges of a batch that the log still has as they were found: for want of a row that would show a reset. */

@@ -63,7 +63,8 @@ export async function restore(
   events: RestoreEvents,
 ): Promise<Restored> {
   const tail = await log.newestJournal(TAIL_ROWS);
-  const places = await log.checkpoints(CHECKPOINTS_CONSIDERED);
+  // One that somebody has written meanwhile stands for rows beyond those that are folded here.
+  const places = (await log.checkpoints(CHECKPOINTS_CONSIDERED)).filter(({ rowId }) => BigInt(rowId) <= newest);
   const fold = new Fold(log, metrics, journalNeeds(tail), newest, events, places);
   const seq = newestSeq(tail);
   const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
