@@ -47,7 +47,7 @@ export class Daemon {
   /** A merge whose COMMIT went unanswered. */
   #unresolved: string | null = null;
   #nextComparison = 0;
-  #comparing: { startedAt: number } | null = null;
+  #comparing: { spentMs: number } | null = null;
   /** Since when there may be merges that are not recorded; null while there are none. */
   #behindSince: number | null;
   #lagHigh = false;
@@ -163,12 +163,15 @@ export class Daemon {
     const now = this.#ports.clock.monotonic();
     if (this.#comparing === null) {
       if (now < this.#nextComparison) return;
-      this.#comparing = { startedAt: now };
+      this.#comparing = { spentMs: 0 };
     }
-    if (!(await recorder.comparePage(this.#stopping))) return;
-    const took = this.#ports.clock.monotonic() - this.#comparing.startedAt;
+    const complete = await recorder.comparePage(this.#stopping);
+    // Only what its pages take: whatever else passes between them must not put off the next one.
+    this.#comparing.spentMs += this.#ports.clock.monotonic() - now;
+    if (!complete) return;
+    const { spentMs } = this.#comparing;
     this.#comparing = null;
-    this.#nextComparison = now + Math.max(this.#settings.auditIntervalMs, took / COMPARISON_SHARE);
+    this.#nextComparison = now + Math.max(this.#settings.auditIntervalMs, spentMs / COMPARISON_SHARE);
   }
 
   async #afterFailure(error: unknown, attempt: number): Promise<void> {
