@@ -60,7 +60,7 @@ export class Daemon {
     this.#stop = stop;
     this.#startedAt = ports.clock.monotonic();
     this.#behindSince = this.#startedAt;
-    stop.addEventListener("abort", () => bell.ring(), { once: true });
+    stop.addEventListener("abort", () => bell.ring("shutdown"), { once: true });
   }
 
   /** What is in memory; null while it cannot be trusted. */

@@ -5,9 +5,10 @@ import { systemClock } from "../clock.ts";
 import { settingsForLog } from "../config/effective.ts";
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
-import { snapshotOf } from "../core/snapshot.ts";
+import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { Daemon } from "../daemon.ts";
 import type { DaemonEvent, Report } from "../daemon-event.ts";
+import { Prometheus } from "../http/prometheus.ts";
 import { type HttpPorts, startHttp } from "../http/server.ts";
 import { createLogger } from "../log.ts";
 import { UnfitDatabase } from "../outbox-log.ts";
@@ -28,15 +29,17 @@ export async function run(config: Config): Promise<number> {
   const instance = randomBytes(4).toString("hex");
   const log = createLogger({ level: config.logLevel, instance });
   const readiness = new Readiness(systemClock.now);
+  const prometheus = new Prometheus().observeProcess();
   const report: Report = (event) => {
     readiness.accept(event);
+    prometheus.accept(event);
     log.report(event);
   };
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsForLog(config) });
 
   const stop = new AbortController();
-  const bell = new Bell();
+  const bell = new Bell((source) => prometheus.wokenBy(source));
   const connection = {
     database: config.database,
     applicationName: daemonName(instance),
@@ -56,7 +59,7 @@ export async function run(config: Config): Promise<number> {
   const http = config.http.enabled
     ? await startHttp(
         config.http,
-        httpPorts(daemon, readiness, () => alive),
+        httpPorts({ daemon, metrics: config.metrics, readiness, prometheus, isAlive: () => alive }),
         report,
       )
     : null;
@@ -68,7 +71,7 @@ export async function run(config: Config): Promise<number> {
       backoff: BACKOFF,
       selfCheck: SELF_CHECK,
     },
-    () => bell.ring(),
+    (source) => bell.ring(source),
     report,
     systemClock,
     stop.signal,
@@ -88,18 +91,36 @@ export async function run(config: Config): Promise<number> {
   }
 }
 
-function httpPorts(daemon: Daemon, readiness: Readiness, isAlive: () => boolean): HttpPorts {
+type Served = {
+  readonly daemon: Daemon;
+  readonly metrics: Config["metrics"];
+  readonly readiness: Readiness;
+  readonly prometheus: Prometheus;
+  readonly isAlive: () => boolean;
+};
+
+function httpPorts({ daemon, metrics, readiness, prometheus, isAlive }: Served): HttpPorts {
+  const snapshot = (): Snapshot | null => {
+    const { analyzer, due, lagSeconds } = daemon;
+    if (analyzer === null) return null;
+    // From memory: it knows of itself, not of other instances.
+    const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
+    return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag });
+  };
   return {
     isAlive,
     readiness: () => readiness.current(),
     historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
-    snapshot: () => {
-      const { analyzer, due, lagSeconds } = daemon;
-      if (analyzer === null) return null;
-      // From memory: it knows of itself, not of other instances.
-      const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
-      return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag });
-    },
+    snapshot,
+    prometheus: async () => ({
+      contentType: prometheus.contentType,
+      text: await prometheus.expose({
+        metrics,
+        readiness: readiness.current(),
+        lag: { merges: daemon.due, seconds: daemon.lagSeconds },
+        snapshot: snapshot(),
+      }),
+    }),
   };
 }
 

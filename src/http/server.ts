@@ -17,6 +17,8 @@ export type HttpPorts = {
   readonly historyTruncated: () => boolean;
   /** Null while memory cannot be trusted. */
   readonly snapshot: () => Snapshot | null;
+  /** What a scrape gets. */
+  readonly prometheus: () => Promise<{ readonly contentType: string; readonly text: string }>;
 };
 
 export type HttpService = {
@@ -113,6 +115,10 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
   server.get("/snapshot.json", (_request, reply) => {
     const snapshot = ports.snapshot();
     return snapshot === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, snapshot);
+  });
+  server.get("/metrics", async (_request, reply) => {
+    const { contentType, text } = await ports.prometheus();
+    return reply.headers(HEADERS).type(contentType).send(text);
   });
   return server;
 }

@@ -28,7 +28,7 @@ class Deaf extends Error {}
 /** Listens until `stop`; resolves when the last connection is gone. */
 export async function listen(
   settings: WakeupSettings,
-  ring: () => void,
+  ring: (source: "notification" | "listening") => void,
   report: Report,
   clock: Clock,
   stop: AbortSignal,
@@ -41,7 +41,7 @@ export async function listen(
       if (told !== "connected") report({ event: "listen.connected" });
       told = "connected";
       // Whatever was sent while nobody listened is found by looking.
-      ring();
+      ring("listening");
     });
     if (stop.aborted) return;
     attempt += 1;
@@ -60,7 +60,7 @@ export async function listen(
 /** One instance's life. @returns why it ended. */
 async function listenOnce(
   settings: WakeupSettings,
-  ring: () => void,
+  ring: (source: "notification") => void,
   stop: AbortSignal,
   hears: () => void,
 ): Promise<unknown> {
@@ -86,7 +86,7 @@ async function listenOnce(
   subscriber.events.on("error", (error) => ended.resolve(error));
   subscriber.events.on("notification", ({ channel }) => {
     if (channel === settings.selfChannel) heard?.();
-    else ring();
+    else ring("notification");
   });
   const onStop = (): void => ended.resolve(null);
   stop.addEventListener("abort", onStop, { once: true });

@@ -29,6 +29,7 @@ function portsOf(some: Partial<HttpPorts> = {}): HttpPorts {
     readiness: () => starting,
     historyTruncated: () => false,
     snapshot: () => snapshot,
+    prometheus: async () => ({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
     ...some,
   };
 }
@@ -54,6 +55,14 @@ describe("what it serves", () => {
     expect((await get("/snapshot.json")).json()).toStrictEqual(snapshot);
     const not = await get("/snapshot.json", { snapshot: () => null });
     expect([not.statusCode, not.json()]).toStrictEqual([503, { error: "not_restored" }]);
+  });
+
+  test("/metrics is what a scrape gets, as its own content type", async () => {
+    const response = await get("/metrics");
+    expect([response.headers["content-type"], response.body]).toStrictEqual([
+      "text/plain; version=0.0.4",
+      "up 1\n",
+    ]);
   });
 
   test("HEAD is answered like GET, without the document", async () => {

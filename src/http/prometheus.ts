@@ -1,0 +1,154 @@
+/**
+ * `/metrics`: what the daemon counts, folded from what it reports, and what memory says at the moment of the scrape.
+ *
+ * Counters and the histogram live as long as the process. Everything else is built anew for each scrape
+ * (`series.ts`), so that no series outlives what it speaks of.
+ */
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
+import type { WakeUpSource } from "../bell.ts";
+import type { DaemonEvent } from "../daemon-event.ts";
+import { PREFIX, type Scrape, seriesOf } from "./series.ts";
+
+const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "timer", "shutdown"];
+const CONNECTIONS = ["database", "listen"] as const;
+
+/** From what a notification takes to what a poll, an outage and a night's backlog take; in seconds. */
+const COMMIT_TO_RECORD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
+
+export class Prometheus {
+  readonly #registry = new Registry();
+  readonly #recorded = this.#counter("merges_recorded_total", "Merges that this process recorded.");
+  readonly #skipped = this.#counter(
+    "merges_skipped_total",
+    "Merges that this process could not count, their facts being unusable.",
+    ["reason"],
+  );
+  readonly #repeats = this.#counter(
+    "merges_repeated_total",
+    "Further merges of a work item, which do not count.",
+  );
+  readonly #late = this.#counter(
+    "merges_late_total",
+    "Recorded merges that became visible after one with a higher id, by what found them.",
+    ["found_by"],
+  );
+  readonly #crossings = this.#counter("crossings_total", "Gates that crossed a threshold.", [
+    "gate",
+    "scope",
+    "to",
+  ]);
+  readonly #fenced = this.#counter(
+    "writer_fenced_total",
+    "Transactions given up because another daemon had recorded everything first.",
+  );
+  readonly #unknownCommits = this.#counter(
+    "commits_unknown_total",
+    "Commits without an answer, whose outcome the log then told.",
+  );
+  readonly #reconnects = this.#counter("reconnects_total", "Connections made after the first one.", [
+    "connection",
+  ]);
+  readonly #failures = this.#counter("connection_failures_total", "Connections lost or not made.", [
+    "connection",
+  ]);
+  readonly #wakeUps = this.#counter(
+    "wakeups_total",
+    "Times that the loop was woken, by what rang first: the timer alone means that no notification arrives.",
+    ["source"],
+  );
+  readonly #comparisons = this.#counter(
+    "comparisons_total",
+    "Comparisons of the whole log with the journal.",
+  );
+  readonly #restores = this.#counter("restores_total", "Times that memory was read from the journal.");
+  readonly #checkpoints = this.#counter("checkpoints_written_total", "Checkpoints written.");
+  readonly #commitToRecord = new Histogram({
+    name: `${PREFIX}commit_to_record_seconds`,
+    help: "From a transition row's created_at to the commit of its metric rows.",
+    buckets: COMMIT_TO_RECORD_BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #connected = new Set<(typeof CONNECTIONS)[number]>();
+
+  constructor() {
+    for (const source of WAKE_UP_SOURCES) this.#wakeUps.inc({ source }, 0);
+    for (const connection of CONNECTIONS) {
+      this.#reconnects.inc({ connection }, 0);
+      this.#failures.inc({ connection }, 0);
+    }
+    for (const found_by of ["scan", "comparison"]) this.#late.inc({ found_by }, 0);
+  }
+
+  /** Adds the figures of the process itself: memory, CPU, the event loop's delay. */
+  observeProcess(): this {
+    collectDefaultMetrics({ register: this.#registry });
+    return this;
+  }
+
+  accept(event: DaemonEvent): void {
+    // Most events count nothing.
+    // oxlint-disable-next-line typescript/switch-exhaustiveness-check
+    switch (event.event) {
+      case "merge.recorded":
+        this.#recorded.inc();
+        if (event.late) this.#late.inc({ found_by: event.found_by });
+        if (event.commit_to_record_ms !== null)
+          this.#commitToRecord.observe(Math.max(0, event.commit_to_record_ms) / 1000);
+        return;
+      case "merge.skipped":
+        return this.#skipped.inc({ reason: event.reason });
+      case "merge.repeat_ignored":
+        return this.#repeats.inc();
+      case "threshold.crossed":
+        return this.#crossings.inc({ gate: event.gate, scope: event.scope, to: event.to });
+      case "writer.fenced":
+        return this.#fenced.inc();
+      case "commit.unknown":
+        return this.#unknownCommits.inc();
+      case "db.connected":
+        return this.#connection("database");
+      case "db.connect_failed":
+      case "db.disconnected":
+        return this.#failures.inc({ connection: "database" });
+      case "listen.connected":
+        return this.#connection("listen");
+      case "listen.lost":
+      case "listen.degraded":
+        return this.#failures.inc({ connection: "listen" });
+      case "comparison.completed":
+        return this.#comparisons.inc();
+      case "restore.completed":
+        return this.#restores.inc();
+      case "checkpoint.written":
+        return this.#checkpoints.inc();
+      default:
+    }
+  }
+
+  wokenBy(source: WakeUpSource): void {
+    this.#wakeUps.inc({ source });
+  }
+
+  /** The text of a scrape, in Prometheus's text format 0.0.4. */
+  async expose(scrape: Scrape): Promise<string> {
+    const [now, counted] = await Promise.all([seriesOf(scrape), this.#registry.metrics()]);
+    return `${now}\n${counted}`;
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #connection(connection: (typeof CONNECTIONS)[number]): void {
+    if (this.#connected.has(connection)) this.#reconnects.inc({ connection });
+    this.#connected.add(connection);
+  }
+
+  #counter<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): Counter<Label> {
+    return new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.#registry] });
+  }
+}
