@@ -175,7 +175,7 @@ export class Recorder {
       from_checkpoint: restored.fromCheckpoint,
       projects: analyzer.projects.size,
       skipped: analyzer.skipped,
-      took_ms: clock.monotonic() - startedAt,
+      took_ms: Math.round(clock.monotonic() - startedAt),
     });
     return new Recorder(log, settings, report, clock, restored, newest);
   }
@@ -219,7 +219,11 @@ export class Recorder {
     if (this.#compared < top) return false;
     this.#compared = null;
     const { found, startedAt } = this.#comparison;
-    this.#report({ event: "comparison.completed", found, took_ms: this.#clock.monotonic() - startedAt });
+    this.#report({
+      event: "comparison.completed",
+      found,
+      took_ms: Math.round(this.#clock.monotonic() - startedAt),
+    });
     return true;
   }
 
@@ -273,7 +277,11 @@ export class Recorder {
       progress.at(after);
     }
     if (backlog && !shouldStop()) {
-      this.#report({ event: "backlog.completed", recorded, took_ms: this.#clock.monotonic() - startedAt });
+      this.#report({
+        event: "backlog.completed",
+        recorded,
+        took_ms: Math.round(this.#clock.monotonic() - startedAt),
+      });
     }
     return recorded;
   }
