@@ -1,0 +1,198 @@
+/** The real command: killed, paused, stopped at any moment, several at once, and refusing in the operator's words. */
+import { describe, expect, it } from "vitest";
+import { countRecorded } from "../support/daemon.ts";
+import { spawnDaemon } from "../support/daemon-process.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { hold, merge, merges, times } from "../support/orchestrator.ts";
+import { startProxy } from "../support/proxy.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const LOCK_KEY = `('x' || left(encode(sha256('damascus-metrics:public.events_outbox'), 'hex'), 16))::bit(64)::bigint`;
+
+async function untilRecorded(database: TestDatabase): Promise<void> {
+  await until("every merge is recorded", async () => (await countRecorded(database)).due === 0);
+}
+
+/** Connections of our role. */
+async function backends(database: TestDatabase): Promise<number> {
+  const { rows } = await database.admin.query<{ count: number }>(
+    "SELECT count(*)::int FROM pg_stat_activity WHERE usename = $1",
+    [database.role],
+  );
+  return rows[0]?.count ?? -1;
+}
+
+it("killed again and again while it records: each merge once", async () => {
+  await using database = await createDatabase();
+  const stop = new AbortController();
+  const stream = (async () => {
+    while (!stop.signal.aborted) await merge(database.admin);
+  })();
+  for (let round = 0; round < 4; round += 1) {
+    await using daemon = spawnDaemon(database.daemonUrl);
+    await daemon.line("merge.recorded", () => daemon.lines.length > 10 * (round + 1));
+    await daemon.kill();
+  }
+  stop.abort();
+  await stream;
+  await using daemon = spawnDaemon(database.daemonUrl);
+  await daemon.line("daemon.ready");
+  await untilRecorded(database);
+  expect(await violations(database.admin)).toEqual([]);
+  expect(await daemon.stop()).toBe(0);
+});
+
+it("three processes at once: each merge once, nobody gives up, all leave in good order", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(300));
+  const daemons = [1, 2, 3].map(() => spawnDaemon(database.daemonUrl));
+  try {
+    await Promise.all(daemons.map((daemon) => daemon.line("daemon.ready")));
+    for (let count = 0; count < 30; count += 1) await merge(database.admin);
+    await untilRecorded(database);
+    expect(await Promise.all(daemons.map((daemon) => daemon.stop()))).toEqual([0, 0, 0]);
+    expect(
+      daemons.flatMap(({ lines }) => lines.filter(({ event }) => event === "merge.recorded")),
+    ).toHaveLength(330);
+    expect(daemons.flatMap(({ lines }) => lines.filter(({ event }) => event === "db.disconnected"))).toEqual(
+      [],
+    );
+    expect(await violations(database.admin)).toEqual([]);
+    expect(await backends(database)).toBe(0);
+  } finally {
+    await Promise.all(daemons.map((daemon) => daemon.kill()));
+  }
+});
+
+it("paused with the lock in its hands, it holds nobody up for long, and writes nothing stale when it goes on", async () => {
+  await using database = await createDatabase();
+  await using proxy = await startProxy(database.daemonUrl);
+  await using paused = spawnDaemon(proxy.url(database.daemonUrl), { METRICS_STATEMENT_TIMEOUT: "500ms" });
+  await paused.line("daemon.ready");
+  let inTransaction = false;
+  proxy.onMessage = ({ type, text }) => {
+    if (!inTransaction && type === "P" && text.includes("INSERT")) {
+      inTransaction = true;
+      paused.signal("SIGSTOP");
+    }
+    return "pass";
+  };
+  await merge(database.admin);
+  await until("it stands still", () => inTransaction);
+  await using other = spawnDaemon(database.daemonUrl);
+  await other.line("merge.recorded");
+  const mark = paused.mark();
+  paused.signal("SIGCONT");
+  await paused.line("restore.completed", undefined, mark);
+  await merge(database.admin);
+  await untilRecorded(database);
+  expect(await violations(database.admin)).toEqual([]);
+  expect(await paused.stop()).toBe(0);
+});
+
+describe("asked to stop, it leaves no backend and exits with 0:", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)("%s while it waits for merges, asked twice", async (signal) => {
+    await using database = await createDatabase();
+    await using daemon = spawnDaemon(database.daemonUrl);
+    await daemon.line("listen.connected");
+    await daemon.line("daemon.ready");
+    daemon.signal(signal);
+    daemon.signal(signal);
+    expect(await daemon.exit).toBe(0);
+    expect(daemon.lines.at(-1)).toMatchObject({ event: "shutdown.completed" });
+    await until("no backend is left", async () => (await backends(database)) === 0);
+  });
+
+  it("while the database is down", async () => {
+    await using daemon = spawnDaemon("postgres://nobody@127.0.0.1:1/nothing");
+    await daemon.line("db.connect_failed");
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  it("while it waits for the writers' lock", async () => {
+    await using database = await createDatabase();
+    await using daemon = spawnDaemon(database.daemonUrl, { METRICS_SHUTDOWN_TIMEOUT: "1s" });
+    await daemon.line("daemon.ready");
+    await using stranger = await hold(database);
+    await stranger.client.query(`SELECT pg_advisory_xact_lock(${LOCK_KEY})`);
+    await merge(database.admin);
+    await until("it waits", async () => {
+      const { rows } = await database.admin.query(
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+      );
+      return rows.length > 0;
+    });
+    expect(await daemon.stop()).toBe(0);
+    await stranger.rollback();
+    await until("no backend is left", async () => (await backends(database)) === 0);
+  });
+
+  it("in the middle of a backlog: what it began is whole, the rest waits for the next", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(3_000));
+    await using daemon = spawnDaemon(database.daemonUrl);
+    await daemon.line("merge.recorded");
+    expect(await daemon.stop()).toBe(0);
+    expect((await countRecorded(database)).due).toBeGreaterThan(0);
+    expect(await violations(database.admin, { unfinished: true })).toEqual([]);
+    await until("no backend is left", async () => (await backends(database)) === 0);
+  });
+});
+
+it("a database that is down at the start is waited for, however often it fails", async () => {
+  await using server = await startServer();
+  await using database = await createDatabase({ adminUrl: server.url() });
+  await merge(database.admin);
+  await server.stop();
+  await using daemon = spawnDaemon(database.daemonUrl);
+  await daemon.line("db.connect_failed", ({ attempt }) => attempt === 3);
+  await server.start();
+  await daemon.line("merge.recorded");
+  expect(await violations(database.admin)).toEqual([]);
+  expect(await daemon.stop()).toBe(0);
+});
+
+describe("at the start it exits with 3 and one line that says what to do:", () => {
+  it.each([
+    [
+      "a value edited by hand",
+      `UPDATE events_outbox SET payload = jsonb_set(payload, '{numerator}', '7')`,
+      /numerator|value/,
+    ],
+    ["a row deleted by hand", "DELETE FROM events_outbox", /whole set/],
+    [
+      "a newer version's row",
+      `UPDATE events_outbox SET payload = jsonb_set(payload, '{schema_version}', '99')`,
+      /schema_version 99/,
+    ],
+  ])("%s", async (_, change, says) => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(10));
+    await using daemon = spawnDaemon(database.daemonUrl);
+    await daemon.line("daemon.ready");
+    await daemon.kill();
+    const { rows } = await database.admin.query<{ id: string }>(
+      "SELECT id::text FROM events_outbox WHERE kind = 'metric.p95_attempts_to_merge' AND payload->>'seq' = '5'",
+    );
+    const id = rows[0]?.id ?? "";
+    await database.admin.query(`${change} WHERE id = ${id}`);
+    await using next = spawnDaemon(database.daemonUrl);
+    expect(await next.exit).toBe(3);
+    const fatal = next.lines.find(({ event }) => event === "daemon.fatal");
+    expect(String(fatal?.["problems"])).toMatch(says);
+    expect(String(fatal?.["problems"])).toMatch(/events_outbox row \d+/);
+    expect((await countRecorded(database)).seq).toBe(10);
+  });
+
+  it("a table that is missing", async () => {
+    await using database = await createDatabase();
+    await database.admin.query("ALTER TABLE work_items RENAME TO items");
+    await using daemon = spawnDaemon(database.daemonUrl);
+    expect(await daemon.exit).toBe(3);
+    expect(daemon.lines.find(({ event }) => event === "daemon.fatal")).toMatchObject({
+      problems: [expect.stringMatching(/public\.work_items does not exist/)],
+    });
+  });
+});
