@@ -6,6 +6,7 @@
  */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
 import type { WakeUpSource } from "../bell.ts";
+import { SKIP_REASONS } from "../core/merge.ts";
 import type { DaemonEvent } from "../daemon-event.ts";
 import { PREFIX, type Scrape, seriesOf } from "./series.ts";
 
@@ -70,12 +71,14 @@ export class Prometheus {
   });
   readonly #connected = new Set<(typeof CONNECTIONS)[number]>();
 
+  /** Every label whose values are known starts at 0, so that a rate sees the first count. */
   constructor() {
     for (const source of WAKE_UP_SOURCES) this.#wakeUps.inc({ source }, 0);
     for (const connection of CONNECTIONS) {
       this.#reconnects.inc({ connection }, 0);
       this.#failures.inc({ connection }, 0);
     }
+    for (const reason of SKIP_REASONS) this.#skipped.inc({ reason }, 0);
     for (const found_by of ["scan", "comparison"]) this.#late.inc({ found_by }, 0);
   }
 

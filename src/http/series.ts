@@ -199,8 +199,13 @@ function projectSeries(to: Series, { snapshot }: Scrape): void {
 
 /** By the merges in their windows, then by name: stable, so that a series does not come and go. */
 function busiestFirst(projects: ReadonlyMap<string, readonly SnapshotMetric[]>) {
-  const merges = (readings: readonly SnapshotMetric[]) => Math.max(...readings.map(({ n }) => n));
-  return [...projects].toSorted(([a, left], [b, right]) => merges(right) - merges(left) || byCodePoint(a, b));
+  return [...projects].toSorted(
+    ([a, left], [b, right]) => mergesIn(right) - mergesIn(left) || byCodePoint(a, b),
+  );
+}
+
+function mergesIn(readings: readonly SnapshotMetric[]): number {
+  return Math.max(...readings.map(({ n }) => n));
 }
 
 /**
