@@ -5,7 +5,7 @@ import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName, DAEMON_NAME } from "../postgres/application-name.ts";
-import { begin, connect, type Query } from "../postgres/connection.ts";
+import { begin, connect, inSavepoint, type Query } from "../postgres/connection.ts";
 import { literal, namesIn } from "../postgres/names.ts";
 import { readableColumns } from "../postgres/preflight.ts";
 import { journalReader } from "../postgres/reader.ts";
@@ -50,7 +50,8 @@ export async function readSnapshot(
 
 async function read(query: Query, config: Config): Promise<Snapshot> {
   const names = namesIn(config.schema);
-  const reader = journalReader(query, config, await readableColumns(query, names));
+  const columns = await readableColumns(query, names);
+  const reader = journalReader(columns.payload === "json" ? inSavepoint(query) : query, config, columns);
   const { newest } = await reader.look(null);
   const { replay, lowMark } = await restore(reader, config.metrics, newest, SILENT);
   const due = new Map<string, number | null>();

@@ -121,6 +121,22 @@ export function begin(settings: ConnectionSettings, mode: string): string {
   ].join("; ");
 }
 
+/**
+ * For reading inside a transaction that has to go on when a statement cannot take in a row: only a `json` column can
+ * hold one, and the reader asks again for the rows around it.
+ */
+export function inSavepoint(run: Query): Query {
+  return async (text, parameters) => {
+    await run("SAVEPOINT reading");
+    try {
+      return await run(text, parameters);
+    } catch (error) {
+      if (isBadData(error)) await run("ROLLBACK TO SAVEPOINT reading");
+      throw error;
+    }
+  };
+}
+
 /** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
 export function isBadData(error: unknown): boolean {
   return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);

@@ -1,7 +1,13 @@
 /** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
 import type { Report } from "../daemon-event.ts";
 import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
-import { type Connection, type ConnectionSettings, connect, isLockTimeout } from "./connection.ts";
+import {
+  type Connection,
+  type ConnectionSettings,
+  connect,
+  inSavepoint,
+  isLockTimeout,
+} from "./connection.ts";
 import { advisoryLockHolders, describeTransactions } from "./holders.ts";
 import { journalSince } from "./journal.ts";
 import type { MergeRule } from "./merge-source.ts";
@@ -34,7 +40,8 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
   const { run, read } = connection;
   // Inside the writers' transaction a statement joins it; outside, it is one of its own.
   let locked = false;
-  const query = (text: string) => (locked ? run(text) : read(text));
+  const join = fitness.columns.payload === "json" ? inSavepoint(run) : run;
+  const query = (text: string) => (locked ? join(text) : read(text));
   return {
     ...journalReader(query, settings, fitness.columns),
     journalSince: (head, after) => journalSince(query, names, head, after),
