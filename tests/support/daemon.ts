@@ -230,17 +230,19 @@ export type Counted = { readonly due: number; readonly seq: number; readonly ski
 export async function countRecorded(database: TestDatabase): Promise<Counted> {
   const { rows } = await database.admin.query<Counted>(
     `WITH ours AS (
-       SELECT kind, payload FROM events_outbox
-        WHERE kind IN ('metric.first_pass_merge_rate', 'metric.merge_skipped') AND payload->>'producer' IS NOT NULL
+       SELECT kind, p FROM (
+         SELECT kind, CASE WHEN payload::text !~ '\\\\u(0000|[dD][89a-fA-F])' THEN payload::text::jsonb END AS p
+           FROM events_outbox WHERE kind IN ('metric.first_pass_merge_rate', 'metric.merge_skipped')
+       ) AS readable WHERE p->>'producer' IS NOT NULL
      ), merges AS (
        SELECT DISTINCT coalesce(work_item_id::text, 'event ' || id) AS identity FROM events_outbox
         WHERE kind = 'phase.transition' AND payload::text ~ '"target" ?: ?"merged"'
      ), recorded AS (
-       SELECT coalesce(payload->'merge'->>'work_item_id', 'event ' || (payload->'merge'->>'event_id')) AS identity
+       SELECT coalesce(p->'merge'->>'work_item_id', 'event ' || (p->'merge'->>'event_id')) AS identity
          FROM ours
      )
      SELECT (SELECT count(*) FROM merges WHERE identity NOT IN (SELECT identity FROM recorded))::int AS due,
-            coalesce((SELECT max((payload->>'seq')::int) FROM ours WHERE kind <> 'metric.merge_skipped'), 0) AS seq,
+            coalesce((SELECT max((p->>'seq')::int) FROM ours WHERE kind <> 'metric.merge_skipped'), 0) AS seq,
             (SELECT count(*) FROM ours WHERE kind = 'metric.merge_skipped')::int AS skipped`,
   );
   return rows[0] ?? { due: 0, seq: 0, skipped: 0 };
