@@ -1,0 +1,147 @@
+/** Parts that are measured in a process of their own: `node bench/child.ts <part> <arguments>`, one line of JSON. */
+import pg from "pg";
+import { Analyzer, fold, type Scopes, slide } from "../src/core/analyzer.ts";
+import type { Merge } from "../src/core/merge.ts";
+import { timed } from "./figures.ts";
+import { configOf, open, restoreFrom, withoutCheckpoints } from "./product.ts";
+
+export type RestartFigures = {
+  /** A connection of the driver and nothing else. */
+  readonly connectMs: number;
+  /** Connecting and finding out whether the log is fit. */
+  readonly openMs: number;
+  /** Restore and the first scan. */
+  readonly restoreMs: number;
+  readonly scanMs: number;
+  readonly seq: number;
+  /** Merges that were folded. */
+  readonly folded: number;
+};
+
+export type ReplayFigures = { readonly ms: number; readonly rssMb: number; readonly seq: number };
+
+export type FoldFigures = {
+  /** The windows slide and are read. */
+  readonly slideNs: number;
+  /** And the rows are made that record the merge. */
+  readonly foldNs: number;
+};
+
+export type ProjectsFigures = { readonly bytesPerProject: number; readonly rssMb: number };
+
+const PARTS: Readonly<Record<string, (...args: string[]) => unknown>> = {
+  restart,
+  replay,
+  fold: foldSpeed,
+  projects,
+};
+
+async function restart(databaseUrl: string): Promise<RestartFigures> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  const connectMs = await timed(() => client.connect());
+  const startedAt = performance.now();
+  const log = await open(databaseUrl);
+  const openedAt = performance.now();
+  let folded = 0;
+  const recorder = await restoreFrom(log, databaseUrl, (event) => {
+    if (event.event === "restore.completed") folded = event.merges;
+  });
+  const restoredAt = performance.now();
+  await recorder.scan(() => false);
+  const scannedAt = performance.now();
+  await log.end();
+  await client.end();
+  return {
+    connectMs,
+    openMs: openedAt - startedAt,
+    restoreMs: restoredAt - openedAt,
+    scanMs: scannedAt - restoredAt,
+    seq: recorder.analyzer.global.seq,
+    folded,
+  };
+}
+
+async function replay(databaseUrl: string): Promise<ReplayFigures> {
+  const log = withoutCheckpoints(await open(databaseUrl));
+  const startedAt = performance.now();
+  const recorder = await restoreFrom(log, databaseUrl);
+  const ms = performance.now() - startedAt;
+  const rssMb = process.resourceUsage().maxRSS / 1024;
+  await log.end();
+  return { ms, rssMb, seq: recorder.analyzer.global.seq };
+}
+
+function foldSpeed(mergeCount: string): FoldFigures {
+  const merges = madeUpMerges(20);
+  const count = Number(mergeCount);
+  const perMerge = (each: (scopes: Scopes, merge: Merge) => void): number => {
+    const analyzer = emptyAnalyzer();
+    const run = (times: number): void => {
+      for (let index = 0; index < times; index += 1) each(analyzer, merges[index % merges.length] as Merge);
+    };
+    run(count / 10);
+    const before = process.hrtime.bigint();
+    run(count);
+    const ns = Number(process.hrtime.bigint() - before) / count;
+    // What nobody looks at afterwards might as well not be computed.
+    if (analyzer.global.seq !== count / 10 + count) throw new Error("merges were lost");
+    return ns;
+  };
+  let seen = 0;
+  const slideNs = perMerge((scopes, merge) => {
+    slide(scopes, merge);
+    const project = scopes.project(merge.project);
+    for (let index = 0; index < scopes.metrics.length; index += 1) {
+      seen += scopes.global.reading(index).n + project.reading(index).n;
+    }
+  });
+  const foldNs = perMerge((scopes, merge) => {
+    seen += fold(scopes, merge, "bench").length;
+  });
+  if (seen === 0) throw new Error("nothing was folded");
+  return { slideNs, foldNs };
+}
+
+/** Windows of this many projects, all of them full. */
+function projects(projectCount: string, mergesEach: string): ProjectsFigures {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  if (collect === undefined) throw new Error("needs --expose-gc");
+  const used = (): number => {
+    collect();
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const count = Number(projectCount);
+  const merges = madeUpMerges(1).slice(0, Number(mergesEach));
+  const names = Array.from({ length: count }, (_, index) => `project-${index}`);
+  const analyzer = emptyAnalyzer();
+  const before = used();
+  for (const name of names) {
+    for (const merge of merges) slide(analyzer, { ...merge, project: name });
+  }
+  const bytesPerProject = (used() - before) / count;
+  if (analyzer.projects.size !== count) throw new Error("projects were lost");
+  return { bytesPerProject, rssMb: process.resourceUsage().maxRSS / 1024 };
+}
+
+function emptyAnalyzer(): Analyzer {
+  return new Analyzer(configOf("postgres://nobody@127.0.0.1/none").metrics);
+}
+
+/** Facts like those of `history.ts`. */
+function madeUpMerges(projectCount: number): Merge[] {
+  return Array.from({ length: 10_007 }, (_, index) => ({
+    eventId: String(index * 18),
+    workItemId: String(index),
+    mergedAt: "2026-11-22T10:06:27.384Z",
+    project: `project-${Math.floor((projectCount * ((index * 7919) % 10_007) ** 3) / 10_007 ** 3)}`,
+    attempts: index % 9 === 0 ? 1 + (index % 5) : index % 7 === 0 ? 2 : 1,
+    lastVerdict: index % 13 === 0 ? "rebase_conflict" : "approve",
+  }));
+}
+
+const [part = "", ...args] = process.argv.slice(2);
+const measure = PARTS[part];
+if (measure === undefined) throw new Error(`no part ${part}`);
+process.stdout.write(`${JSON.stringify(await measure(...args))}\n`);

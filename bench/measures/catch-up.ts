@@ -1,0 +1,73 @@
+/** P4: a history of which nothing is recorded, against a server that copies the same rows from table to table. */
+import { interleave, sampleOf, timed } from "../figures.ts";
+import { seedUnknown } from "../history.ts";
+import { record } from "../product.ts";
+import type { Run } from "../run.ts";
+import type { Database } from "../server.ts";
+import { verify } from "../verify.ts";
+
+export async function catchUp({ server, repeat, find }: Run, merges: number): Promise<void> {
+  const template = `unknown_${merges}`;
+  // Once for the rows that are to be written, and to begin with a warm server.
+  await using unknown = await server.database(template);
+  await seedUnknown(unknown, merges);
+  await unknown.release();
+  await using done = await server.database("caught_up", template);
+  await catchUpOnce(done, merges);
+  await verify(done, merges);
+  await done.owner.query(`
+    CREATE TABLE written AS SELECT id, kind, work_item_id, payload FROM events_outbox
+     WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint' ORDER BY id`);
+  const { rows } = await done.owner.query<{ highest: string }>(
+    "SELECT (min(id) - 1)::text AS highest FROM written",
+  );
+  const rowsWritten = await done.owner.query("SELECT FROM written");
+  await done.owner.query("DELETE FROM events_outbox WHERE id > $1", [rows[0]?.highest]);
+  await done.owner.query("VACUUM FULL events_outbox");
+  await done.owner.query("ANALYZE");
+  await done.release();
+
+  const ms = await interleave(repeat, {
+    product: async () => {
+      await using database = await server.database("work", done.name);
+      const took = await catchUpOnce(database, merges);
+      await verify(database, merges, false);
+      return took;
+    },
+    server: async () => {
+      await using database = await server.database("work", done.name);
+      const { owner } = database;
+      await owner.query("CHECKPOINT");
+      const took = await timed(() =>
+        owner.query(
+          "INSERT INTO events_outbox (kind, work_item_id, payload) SELECT kind, work_item_id, payload FROM written ORDER BY id",
+        ),
+      );
+      const counted = await owner.query<{ n: number }>(
+        "SELECT count(*)::int AS n FROM events_outbox WHERE kind LIKE 'metric.%'",
+      );
+      if (counted.rows[0]?.n !== rowsWritten.rowCount) throw new Error("the server copied other rows");
+      return took;
+    },
+  });
+  const perSecond = (times: readonly number[]) => sampleOf(times.map((time) => merges / (time / 1_000)));
+  find({
+    id: "P4",
+    what: `catch-up of ${merges} merges`,
+    unit: "merges/s",
+    value: perSecond(ms.product),
+    floor: { what: "INSERT … SELECT", sample: perSecond(ms.server) },
+    goal: { of: "ratio", is: "at least", bound: 0.85 },
+  });
+}
+
+async function catchUpOnce({ owner, daemonUrl }: Database, merges: number): Promise<number> {
+  await owner.query("CHECKPOINT");
+  await using recording = await record(daemonUrl);
+  let recorded = 0;
+  const ms = await timed(async () => {
+    recorded = await recording.scan();
+  });
+  if (recorded !== merges) throw new Error(`${recorded} of ${merges} merges were recorded`);
+  return ms;
+}

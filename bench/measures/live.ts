@@ -1,0 +1,123 @@
+/** P3, P5: how long after its commit a merge is recorded. */
+import { setTimeout as delay } from "node:timers/promises";
+import { BARE_CHANNEL, BARE_TARGET, startBareLoop } from "../bare-loop.ts";
+import { interleave, percentile, sampleOf } from "../figures.ts";
+import { merge } from "../merges.ts";
+import { startDaemon } from "../product.ts";
+import { findGrowth, type SizedRun } from "../run.ts";
+import { connected } from "../server.ts";
+
+/** Time for both sides to become idle again. */
+const PAUSE_MS = 3;
+const BURST = 1_000;
+const WARM_UP = 20;
+
+export async function live(
+  run: SizedRun,
+  parts: { readonly latency: boolean; readonly burst: boolean },
+): Promise<void> {
+  const { database } = run;
+  const orchestrator = await connected(database.ownerUrl);
+  try {
+    await using daemon = startDaemon(database.daemonUrl);
+    await daemon.quiet();
+    // The first reactions of both sides compile and plan what the later ones have.
+    await latency(run, orchestrator, daemon, WARM_UP, () => undefined);
+    if (parts.latency) await latencies(run, orchestrator, daemon);
+    if (parts.burst) await bursts(run, orchestrator, daemon);
+  } finally {
+    await orchestrator.end();
+  }
+}
+
+type Orchestrator = Awaited<ReturnType<typeof connected>>;
+type Daemon = ReturnType<typeof startDaemon>;
+type Tell = (figures: { readonly daemon: number[]; readonly bare: number[] }) => void;
+
+/** One merge after the other, in turn for the daemon and for the bare loop. */
+async function latency(
+  run: SizedRun,
+  orchestrator: Orchestrator,
+  daemon: Daemon,
+  count: number,
+  tell: Tell,
+): Promise<void> {
+  await using bareLoop = await startBareLoop(run.database);
+  const one = async (
+    waiter: Pick<Daemon, "recorded">,
+    options?: Parameters<typeof merge>[2],
+  ): Promise<number> => {
+    await delay(PAUSE_MS);
+    const { eventIds, committedAt } = await merge(orchestrator, 1, options);
+    return (await waiter.recorded(eventIds[0] ?? "")) - committedAt;
+  };
+  tell(
+    await interleave(count, {
+      daemon: () => one(daemon),
+      bare: () => one(bareLoop, { target: BARE_TARGET, channel: BARE_CHANNEL }),
+    }),
+  );
+  run.recorded += count;
+}
+
+async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daemon): Promise<void> {
+  const count = run.brief ? 100 : 300;
+  const p50 = { daemon: [] as number[], bare: [] as number[] };
+  const p99 = { daemon: [] as number[], bare: [] as number[] };
+  for (let round = 0; round < run.repeat; round += 1) {
+    await latency(run, orchestrator, daemon, count, (figures) => {
+      for (const side of ["daemon", "bare"] as const) {
+        p50[side].push(percentile(figures[side], 0.5));
+        p99[side].push(percentile(figures[side], 0.99));
+      }
+    });
+  }
+  const what = "commit to recorded, p50";
+  const value = sampleOf(p50.daemon);
+  run.find({
+    id: "P3",
+    what,
+    unit: "ms",
+    value,
+    floor: { what: "bare loop", sample: sampleOf(p50.bare) },
+    goal: { of: "ratio", is: "at most", bound: 2 },
+  });
+  findGrowth(run, "P3", what, "ms", value, 1.1);
+  run.find({
+    id: "P3",
+    what: "commit to recorded, p99",
+    unit: "ms",
+    value: sampleOf(p99.daemon),
+    floor: { what: "bare loop", sample: sampleOf(p99.bare) },
+    goal: null,
+  });
+}
+
+async function bursts(run: SizedRun, orchestrator: Orchestrator, daemon: Daemon): Promise<void> {
+  const first: number[] = [];
+  const total: number[] = [];
+  for (let round = 0; round < run.repeat; round += 1) {
+    await delay(50);
+    const { eventIds, committedAt } = await merge(orchestrator, BURST);
+    const times = await Promise.all(eventIds.map((eventId) => daemon.recorded(eventId)));
+    first.push(Math.min(...times) - committedAt);
+    total.push(Math.max(...times) - committedAt);
+    run.recorded += BURST;
+  }
+  run.find({
+    id: "P5",
+    what: `burst of ${BURST} merges, all recorded`,
+    unit: "ms",
+    value: sampleOf(total),
+    floor: null,
+    goal: { of: "value", is: "at most", bound: 100 },
+  });
+  run.find({
+    id: "P5",
+    what: `burst of ${BURST} merges, first recorded`,
+    unit: "ms",
+    value: sampleOf(first),
+    floor: null,
+    goal: { of: "value", is: "at most", bound: 15 },
+  });
+}

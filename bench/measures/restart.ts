@@ -1,0 +1,115 @@
+/** P1, P2, P9: what a process has to read before it knows where things stand. */
+import type { ReplayFigures, RestartFigures } from "../child.ts";
+import { interleave, sampleOf, timed } from "../figures.ts";
+import { daemonProcess, inChild, nodeStart, snapshotProcess } from "../processes.ts";
+import { findGrowth, type SizedRun } from "../run.ts";
+
+/** P1. The log is left as it was found: the daemon is killed before it can write a checkpoint. */
+export async function restart(run: SizedRun): Promise<void> {
+  const { database, repeat, find, recorded } = run;
+  const figures: RestartFigures[] = [];
+  for (let round = 0; round < repeat; round += 1) {
+    const one = await inChild<RestartFigures>("restart", [database.daemonUrl]);
+    expectSeq(one.seq, recorded);
+    if (one.folded > 2_000) throw new Error(`no checkpoint served: ${one.folded} merges were folded`);
+    figures.push(one);
+  }
+  const connect = sampleOf(figures.map(({ connectMs }) => connectMs));
+  const value = sampleOf(figures.map(({ restoreMs, scanMs }) => restoreMs + scanMs));
+  find({
+    id: "P1",
+    what: "restart, restore and first scan",
+    unit: "ms",
+    value,
+    floor: { what: "connect", sample: connect },
+    goal: { of: "value", is: "at most", bound: 25 },
+  });
+  findGrowth(run, "P1", "restart, restore and first scan", "ms", value, 1.2);
+  find({
+    id: "P1",
+    what: "restart, connect and preflight",
+    unit: "ms",
+    value: sampleOf(figures.map(({ openMs }) => openMs)),
+    floor: { what: "connect", sample: connect },
+    goal: null,
+  });
+  const { process: started, node } = await interleave(repeat, {
+    process: async () => {
+      await using daemon = await daemonProcess(database.daemonUrl);
+      expectSeq(daemon.ready.seq, recorded);
+      return daemon.ready.ms;
+    },
+    node: nodeStart,
+  });
+  find({
+    id: "P1",
+    what: "process start to ready",
+    unit: "ms",
+    value: sampleOf(started),
+    floor: { what: "node -e 0", sample: sampleOf(node) },
+    goal: { of: "value", is: "at most", bound: 400 },
+  });
+}
+
+/** P2. */
+export async function replay({ database, repeat, find, recorded }: SizedRun): Promise<void> {
+  const rss: number[] = [];
+  const { owner } = database;
+  await owner.query("SET jit = off; SET max_parallel_workers_per_gather = 0");
+  const { replayed, filtered } = await interleave(repeat, {
+    replayed: async () => {
+      const { ms, rssMb, seq } = await inChild<ReplayFigures>("replay", [database.daemonUrl]);
+      expectSeq(seq, recorded);
+      rss.push(rssMb);
+      return ms;
+    },
+    filtered: () =>
+      timed(async () => {
+        const { rows } = await owner.query<{ n: number }>(
+          "SELECT count(*)::int AS n FROM events_outbox WHERE starts_with(kind, 'metric.')",
+        );
+        if ((rows[0]?.n ?? 0) < recorded * 4) throw new Error("the filter does not find the journal");
+      }),
+  });
+  await owner.query("RESET max_parallel_workers_per_gather");
+  find({
+    id: "P2",
+    what: "full replay without a checkpoint",
+    unit: "ms",
+    value: sampleOf(replayed),
+    floor: { what: "serial filter", sample: sampleOf(filtered) },
+    goal: { of: "ratio", is: "at most", bound: 1.15 },
+  });
+  find({
+    id: "P2",
+    what: "memory of a full replay",
+    unit: "MB",
+    value: sampleOf(rss),
+    floor: null,
+    goal: { of: "value", is: "at most", bound: 120 },
+  });
+}
+
+/** P9. */
+export async function snapshot({ database, repeat, find, recorded }: SizedRun): Promise<void> {
+  const { shown, node } = await interleave(repeat, {
+    shown: async () => {
+      const { ms, seq } = await snapshotProcess(database.daemonUrl);
+      expectSeq(seq, recorded);
+      return ms;
+    },
+    node: nodeStart,
+  });
+  find({
+    id: "P9",
+    what: "`metrics snapshot` from the shell",
+    unit: "ms",
+    value: sampleOf(shown),
+    floor: { what: "node -e 0", sample: sampleOf(node) },
+    goal: { of: "value", is: "at most", bound: 300 },
+  });
+}
+
+function expectSeq(seq: number, recorded: number): void {
+  if (seq !== recorded) throw new Error(`seq ${seq} was restored, ${recorded} merges are recorded`);
+}

@@ -1,0 +1,28 @@
+/** What an orchestrator does while it is measured: it merges work items, and tells about it. */
+import type pg from "pg";
+
+const PAYLOAD = { source: "integrating", actor: "orchestrator" };
+
+/** Transitions of new work items to `target` in one transaction, which ends with a notification on `channel`. */
+export async function merge(
+  client: pg.Client,
+  count = 1,
+  { target = "merged", channel = "events_outbox" } = {},
+): Promise<{ readonly eventIds: string[]; readonly committedAt: number }> {
+  await client.query("BEGIN");
+  const { rows } = await client.query<{ id: string }>(
+    `WITH items AS (
+       INSERT INTO work_items (project, story_id, phase, attempts, last_verdict, merged_at)
+       SELECT 'project-' || floor(19 * power(random(), 3)), 'live', 'merged', 1 + (random() < 0.2)::int,
+              CASE WHEN random() < 0.07 THEN 'rebase_conflict' ELSE 'approve' END, now()
+         FROM generate_series(1, $1::int)
+       RETURNING id
+     )
+     INSERT INTO events_outbox (kind, work_item_id, payload)
+     SELECT 'phase.transition', id, $2::jsonb FROM items ORDER BY id RETURNING id::text`,
+    [count, JSON.stringify({ ...PAYLOAD, target })],
+  );
+  await client.query("SELECT pg_notify($1, '')", [channel]);
+  await client.query("COMMIT");
+  return { eventIds: rows.map(({ id }) => id), committedAt: performance.now() };
+}

@@ -1,0 +1,45 @@
+/** One run of the benchmark: what its measurements share. */
+import type { Sample } from "./figures.ts";
+import type { Finding } from "./finding.ts";
+import type { Database, Server } from "./server.ts";
+
+export type Run = {
+  readonly server: Server;
+  /** How often each variant is measured. */
+  readonly repeat: number;
+  /** The least that still says something: for a check of every change. */
+  readonly brief: boolean;
+  readonly find: (finding: Finding) => void;
+  readonly say: (text: string) => void;
+};
+
+/** A history of one size. */
+export type SizedRun = Run & {
+  readonly merges: number;
+  readonly database: Database;
+  /** Merges that are in the log now; whoever merges more counts them here. */
+  recorded: number;
+  /** What the smallest size gave, by the finding's words; empty at the smallest size. */
+  readonly atSmallest: ReadonlyMap<string, Sample>;
+};
+
+/** The same finding at this size over that at the smallest one: does it grow with the history? */
+export function findGrowth(
+  run: SizedRun,
+  id: string,
+  what: string,
+  unit: string,
+  value: Sample,
+  bound: number,
+): void {
+  const smallest = run.atSmallest.get(what);
+  if (smallest === undefined) return;
+  run.find({
+    id,
+    what: `${what}: growth with the history`,
+    unit,
+    value,
+    floor: { what: "at the smallest size", sample: smallest },
+    goal: { of: "ratio", is: "at most", bound },
+  });
+}
