@@ -82,14 +82,15 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
       `events_outbox.work_item_id is ${left} but work_items.id is ${right}: make them the same type, so that they compare`,
     );
   let sequenceCache = 1;
-  if (columns.some((row) => row["relname"] === "events_outbox")) {
+  // Without USAGE on the schema the table cannot even be named.
+  if (columns.some((row) => row["relname"] === "events_outbox" && row["schema_usage"] === "true")) {
     const sequences = await inspectSequences(query, names, role);
     problems.push(...sequences.problems);
     warnings.push(...sequences.warnings);
     sequenceCache = sequences.cache;
     warnings.push(...(await inspectSurroundings(query, names)));
   }
-  if (problems.length > 0) throw new UnfitDatabase("unfit_schema", problems);
+  if (problems.length > 0) throw new UnfitDatabase("unfit_schema", [...new Set(problems)]);
   return {
     columns: outboxColumnsOf(columns),
     sequenceCache,
