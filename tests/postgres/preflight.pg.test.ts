@@ -1,0 +1,200 @@
+/** What the daemon refuses to write to, in one line for each problem, and what it only warns of. */
+import { describe, expect, it } from "vitest";
+import { UnfitDatabase } from "../../src/outbox-log.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+
+async function problemsOf(database: TestDatabase): Promise<readonly string[]> {
+  await using daemon = startDaemon(database);
+  const reason: unknown = await daemon.running.catch((error: unknown) => error);
+  if (!(reason instanceof UnfitDatabase)) throw new Error(`not refused as unfit: ${String(reason)}`);
+  return reason.problems;
+}
+
+async function warningsOf(database: TestDatabase): Promise<string[]> {
+  await using daemon = startDaemon(database);
+  await daemon.ready();
+  return daemon.all("db.warning").map(({ warning }) => warning);
+}
+
+const ROLE = "$role";
+
+describe("refuses", () => {
+  it.each([
+    ["no work_items", "DROP TABLE work_items", [/^table public\.work_items does not exist: /]],
+    ["no events_outbox", "DROP TABLE events_outbox", [/^table public\.events_outbox does not exist: /]],
+    [
+      "a column missing",
+      "ALTER TABLE work_items DROP attempts",
+      [/^column public\.work_items\.attempts does not exist/],
+    ],
+    [
+      "a column missing in the log",
+      "ALTER TABLE events_outbox RENAME created_at TO happened_at",
+      [/^column public\.events_outbox\.created_at does not exist/],
+    ],
+    [
+      "a payload that is text",
+      "ALTER TABLE events_outbox ALTER payload DROP DEFAULT; ALTER TABLE events_outbox ALTER payload TYPE text",
+      [/^column public\.events_outbox\.payload is text, needed: json or jsonb/],
+    ],
+    [
+      "ids of another type",
+      "ALTER TABLE events_outbox ALTER id TYPE integer",
+      [/events_outbox\.id is int4, needed: int8/],
+    ],
+    [
+      "work items that do not compare",
+      "ALTER TABLE events_outbox ALTER work_item_id TYPE text",
+      [/^events_outbox\.work_item_id is text but work_items\.id is int8/],
+    ],
+    [
+      "no SELECT on the items",
+      `REVOKE SELECT ON work_items FROM ${ROLE}`,
+      Array.from({ length: 4 }, () => /^no SELECT on public\.work_items\./),
+    ],
+    [
+      "no SELECT on a column",
+      `REVOKE SELECT ON work_items FROM ${ROLE}; GRANT SELECT (id, project, attempts) ON work_items TO ${ROLE}`,
+      [/^no SELECT on public\.work_items\.last_verdict/],
+    ],
+    [
+      "no INSERT on a column",
+      `REVOKE INSERT (work_item_id) ON events_outbox FROM ${ROLE}`,
+      [/^no INSERT on public\.events_outbox\.work_item_id: GRANT INSERT/],
+    ],
+    [
+      "no USAGE on the sequence",
+      `REVOKE USAGE ON SEQUENCE events_outbox_id_seq FROM ${ROLE}`,
+      [/^no USAGE on sequence public\.events_outbox_id_seq: GRANT/],
+    ],
+    [
+      "no USAGE on the schema",
+      `REVOKE USAGE ON SCHEMA public FROM PUBLIC; REVOKE USAGE ON SCHEMA public FROM ${ROLE}`,
+      [/^no USAGE on schema public: GRANT/],
+    ],
+    [
+      "a view in the table's place",
+      `ALTER TABLE work_items RENAME TO items; CREATE VIEW work_items AS SELECT * FROM items; GRANT SELECT ON work_items TO ${ROLE}`,
+      [/^public\.work_items is not a table/],
+    ],
+    [
+      "row security in force",
+      "ALTER TABLE events_outbox ENABLE ROW LEVEL SECURITY",
+      [/^row security is in force on public\.events_outbox/],
+    ],
+    [
+      "a column that has to be given",
+      "ALTER TABLE events_outbox ADD tenant text NOT NULL",
+      [/^column public\.events_outbox\.tenant is NOT NULL without a default/],
+    ],
+    [
+      "ids from no sequence",
+      "ALTER TABLE events_outbox ALTER id SET DEFAULT 7; ALTER SEQUENCE events_outbox_id_seq OWNED BY NONE",
+      [/^public\.events_outbox\.id draws from 0 sequences/],
+    ],
+    [
+      "a sequence that goes round",
+      "ALTER SEQUENCE events_outbox_id_seq CYCLE",
+      [/^sequence public\.events_outbox_id_seq does not only ascend/],
+    ],
+    [
+      "a sequence that descends",
+      "ALTER SEQUENCE events_outbox_id_seq INCREMENT BY -1 MINVALUE -1000 START 1",
+      [/^sequence public\.events_outbox_id_seq does not only ascend/],
+    ],
+    [
+      "several things, all at once",
+      `ALTER TABLE work_items DROP project; REVOKE INSERT (kind) ON events_outbox FROM ${ROLE}`,
+      [/no INSERT on public\.events_outbox\.kind/, /work_items\.project does not exist/],
+    ],
+  ] as const)("%s", async (_, change, lines) => {
+    await using database = await createDatabase();
+    await database.admin.query(change.replaceAll(ROLE, database.role));
+    const problems = await problemsOf(database);
+    expect(problems).toEqual(lines.map((line) => expect.stringMatching(line)));
+    expect(problems.join("")).not.toContain("\n");
+  });
+
+  it("a database of another encoding", async () => {
+    await using database = await createDatabase();
+    const name = `${database.name}_latin`;
+    await database.admin.query(
+      `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    );
+    const url = new URL(database.daemonUrl);
+    url.pathname = `/${name}`;
+    try {
+      await using daemon = startDaemon(database, { url: url.href });
+      await expect(daemon.running).rejects.toMatchObject({
+        problems: expect.arrayContaining([expect.stringMatching(/encoding is LATIN1, UTF8 is needed/)]),
+      });
+    } finally {
+      await database.admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  });
+});
+
+describe("warns of", () => {
+  it.each([
+    ["nothing, ordinarily", "SELECT 1", []],
+    ["a sequence with a cache", "ALTER SEQUENCE events_outbox_id_seq CACHE 20", [/has CACHE 20/]],
+    [
+      "a missing index",
+      "DROP INDEX events_outbox_work_item_kind_created",
+      [/has no index that begins with work_item_id/],
+    ],
+    [
+      "deletes that cascade into the log",
+      "ALTER TABLE events_outbox ADD FOREIGN KEY (work_item_id) REFERENCES work_items ON DELETE CASCADE",
+      [/cascades deletes/],
+    ],
+  ] as const)("%s", async (_, change, lines) => {
+    await using database = await createDatabase();
+    await database.admin.query(change);
+    expect(await warningsOf(database)).toEqual(lines.map((line) => expect.stringMatching(line)));
+  });
+});
+
+describe("is not led astray by", () => {
+  it("objects of the same names that somebody puts before ours", async () => {
+    await using database = await createDatabase();
+    await database.admin.query(
+      `CREATE SCHEMA ${database.role} AUTHORIZATION ${database.role};
+       CREATE TABLE ${database.role}.events_outbox (LIKE public.events_outbox);
+       CREATE FUNCTION public.starts_with(text, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT 1/0 = 1';
+       CREATE FUNCTION public.left(text, bigint) RETURNS text LANGUAGE sql AS 'SELECT (1/0)::text';
+       INSERT INTO public.work_items (project, attempts) VALUES ('atlas', 1);
+       INSERT INTO public.events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', 1, '{"target": "merged"}')`,
+    );
+    await using daemon = startDaemon(database);
+    await daemon.converged();
+    expect(daemon.all("merge.recorded")).toHaveLength(1);
+  });
+
+  it("settings of the role or the database", async () => {
+    await using database = await createDatabase();
+    for (const setting of [
+      "default_transaction_isolation = 'repeatable read'",
+      "default_transaction_read_only = on",
+      "statement_timeout = '1ms'",
+      "search_path = ''",
+      "datestyle = 'German'",
+      "intervalstyle = 'sql_standard'",
+      "timezone = 'Asia/Kathmandu'",
+      "extra_float_digits = -15",
+      "bytea_output = 'escape'",
+      "standard_conforming_strings = on",
+    ]) {
+      await database.admin.query(`ALTER ROLE ${database.role} SET ${setting}`);
+    }
+    await database.admin.query(
+      `INSERT INTO work_items (project, attempts) SELECT 'atlas', 1 FROM generate_series(1, 60);
+       INSERT INTO events_outbox (kind, work_item_id, payload, created_at)
+         SELECT 'phase.transition', id, '{"target": "merged"}', '2026-11-22 10:06:27.384Z' FROM work_items`,
+    );
+    await using daemon = startDaemon(database);
+    await daemon.converged();
+    expect(daemon.memory()?.as_of).toMatchObject({ seq: 60, merged_at: "2026-11-22T10:06:27.384Z" });
+  });
+});
