@@ -236,7 +236,8 @@ function factWords({ ring }: ScopeState): string {
 
 const FACT_WORD = /^([1-9][0-9]{0,9})(?::([0-9]{1,3}))?(?:\*([1-9][0-9]{0,5}))?$/;
 
-function readFactWords(text: string): Entry[] | null {
+/** Oldest first; null where a word is none. */
+export function readFactWords(text: string): Entry[] | null {
   const entries: Entry[] = [];
   for (const word of text === "" ? [] : text.split(" ")) {
     const match = FACT_WORD.exec(word);

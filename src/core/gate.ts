@@ -17,7 +17,7 @@ export type Gate = {
  * The state after a defined value. Exact at the bounds: a ratio of integers and a bound written with few digits are
  * each rounded to the nearest double, and rounding is monotonic, so 35/50 and 0.7 are the same double.
  */
-export function nextState(gate: Gate, state: GateState, value: number): GateState {
+export function nextState(gate: Pick<Gate, "upper" | "lower">, state: GateState, value: number): GateState {
   if (value >= gate.upper) return "high";
   if (value < gate.lower) return "low";
   return state;

@@ -245,7 +245,7 @@ function sameFacts(a: MetricRow, b: MetricRow): boolean {
   );
 }
 
-function sameReading(a: MetricRow, b: MetricRow): boolean {
+export function sameReading(a: MetricRow, b: MetricRow): boolean {
   return (
     a.metric === b.metric &&
     a.scope === b.scope &&
