@@ -1,0 +1,21 @@
+/** The files of `config/contracts/`, as text: generated, never edited. */
+import type { MetricSettings } from "../core/metric.ts";
+import { asyncApi } from "./asyncapi.ts";
+import { examples } from "./examples.ts";
+import { publishedSchema, SCHEMAS } from "./json-schema.ts";
+
+/** Every file by its path within the folder. */
+export function contractFiles(metrics: readonly MetricSettings[]): Map<string, string> {
+  const files = new Map<string, string>();
+  const told = examples(metrics);
+  for (const [name, schema] of Object.entries(SCHEMAS)) {
+    files.set(`${name}.schema.json`, text(publishedSchema(name, schema)));
+  }
+  for (const [name, list] of Object.entries(told)) files.set(`examples/${name}.json`, text(list));
+  files.set("asyncapi.json", text(asyncApi(told)));
+  return files;
+}
+
+function text(document: unknown): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

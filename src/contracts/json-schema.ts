@@ -1,0 +1,75 @@
+/**
+ * The published schemas: JSON Schema 2020-12, generated from the strict ones, and tolerant. A reader relies on what is
+ * there; what is added later (fields, reasons, metrics) must not make a row invalid for somebody's old copy.
+ */
+import { z } from "zod";
+import {
+  checkpoint,
+  firstPassMergeRate,
+  mergeSkipped,
+  p95AttemptsToMerge,
+  rebaseConflictRate,
+  thresholdCrossed,
+} from "./events.ts";
+import { snapshot } from "./snapshot.ts";
+
+/** The events by their kind. */
+export const EVENTS = {
+  "metric.first_pass_merge_rate": firstPassMergeRate,
+  "metric.rebase_conflict_rate": rebaseConflictRate,
+  "metric.p95_attempts_to_merge": p95AttemptsToMerge,
+  "metric.threshold_crossed": thresholdCrossed,
+  "metric.merge_skipped": mergeSkipped,
+  "metric.checkpoint": checkpoint,
+} as const;
+
+export type EventKind = keyof typeof EVENTS;
+export const EVENT_KINDS = Object.keys(EVENTS) as EventKind[];
+
+/** Everything that has a schema. */
+export const SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...EVENTS, snapshot };
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The published schema of a document. */
+export function publishedSchema(name: string, schema: z.ZodType): JsonSchema {
+  const { $schema, ...body } = z.toJSONSchema(schema, {
+    target: "draft-2020-12",
+    override: ({ jsonSchema }) => loosen(jsonSchema),
+  });
+  return { $schema, $id: `urn:damascus-metrics:1:${name}`, ...withShortNulls(body) };
+}
+
+function loosen(schema: Record<string, unknown>): void {
+  if (schema["additionalProperties"] === false) delete schema["additionalProperties"];
+  if (schema["growing"] === true) {
+    delete schema["growing"];
+    schema["examples"] = schema["enum"];
+    delete schema["enum"];
+    schema["minLength"] = 1;
+  }
+}
+
+/** `{anyOf: [{type: X}, {type: null}]}` says no more than `{type: [X, null]}`, and a validator explains that better. */
+function withShortNulls(value: unknown): JsonSchema {
+  return shorten(value) as JsonSchema;
+}
+
+function shorten(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shorten);
+  if (typeof value !== "object" || value === null) return value;
+  const { anyOf, ...rest } = Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, shorten(member)]),
+  );
+  if (anyOf === undefined) return rest;
+  const [first, second, ...more] = anyOf as Record<string, unknown>[];
+  if (more.length > 0 || second?.["type"] !== "null" || typeof first?.["type"] !== "string")
+    return { anyOf, ...rest };
+  const { type, enum: words, ...kept } = first;
+  return {
+    type: [type, "null"],
+    ...(words === undefined ? {} : { enum: [...(words as unknown[]), null] }),
+    ...kept,
+    ...rest,
+  };
+}
