@@ -1,0 +1,91 @@
+/** One look at the log for a command that only reads: one connection, one repeatable-read snapshot, no writes. */
+import type { Config } from "../config.ts";
+import { UnfitLog } from "../core/journal-row.ts";
+import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
+import { applicationName } from "../postgres/application-name.ts";
+import { begin, connect, type Query } from "../postgres/connection.ts";
+import { type Names, namesIn } from "../postgres/names.ts";
+import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
+import { journalReader } from "../postgres/reader.ts";
+import type { JournalReader } from "../restore.ts";
+
+export type LogAccess = {
+  readonly reader: JournalReader;
+  readonly query: Query;
+  readonly names: Names;
+  readonly columns: OutboxColumns;
+};
+
+/** The database cannot be read: the message says why and what to do. */
+export class Unreadable extends Error {
+  readonly exitCode = 3;
+
+  constructor(message: string) {
+    super(message);
+    this.name = "Unreadable";
+  }
+}
+
+/**
+ * Reads within one snapshot of the database, and is gone from it afterwards.
+ * @param verb names the connection in `pg_stat_activity`.
+ * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
+ */
+export async function readLog<T>(
+  config: Config,
+  verb: string,
+  timeoutMs: number,
+  read: (access: LogAccess) => Promise<T>,
+): Promise<T> {
+  const settings = {
+    database: config.database,
+    applicationName: applicationName(verb),
+    connectTimeoutMs: timeoutMs,
+    statementTimeoutMs: timeoutMs,
+    lockTimeoutMs: timeoutMs,
+  };
+  try {
+    const connection = await connect(settings);
+    try {
+      await connection.run(begin(settings, "ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+      const query = connection.run;
+      const names = namesIn(config.schema);
+      const columns = await readableColumns(query, names);
+      const result = await read({ reader: journalReader(query, config, columns), query, names, columns });
+      // In good order, or the server would log an unexpected end for every look.
+      await connection.end();
+      return result;
+    } finally {
+      connection.destroy();
+    }
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+/** The server's clock, as documents write it. */
+export async function now(query: Query): Promise<string> {
+  const { rows } = await query(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS now`,
+  );
+  return rows[0]?.["now"] ?? "";
+}
+
+function unreadable(error: unknown): unknown {
+  if (error instanceof UnfitLog) return new Unreadable(error.message);
+  if (error instanceof UnfitDatabase) return new Unreadable(error.problems.join("\n"));
+  if (!(error instanceof DatabaseFailure)) return error;
+  const { code, message } = error.failure;
+  return new Unreadable(`${adviceFor(code)} (${code}: ${message})`);
+}
+
+function adviceFor(code: string): string {
+  if (/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|CONNECTION|08|57P)/.test(code))
+    return "the database cannot be reached: check that it is running and that DATABASE_URL is right";
+  if (code.startsWith("28")) return "the database refused the login: check the user and the password";
+  if (code === "3D000") return "the database does not exist: check the name in DATABASE_URL";
+  if (code === "57014") return "the database did not answer in time: try a longer --timeout";
+  if (code.startsWith("42"))
+    return "the log cannot be read: check METRICS_SCHEMA and the grants (config/grants.sql)";
+  return "the database failed: see its message";
+}
