@@ -4,6 +4,7 @@ import { parseDuration } from "../config/duration.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { showConfig } from "./config.ts";
 import { probe } from "./health.ts";
+import { showSchema } from "./schema.ts";
 import { type ReadSnapshot, showSnapshot } from "./snapshot.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -42,6 +43,7 @@ export const defineMetrics: Define = (command, terminal, verbs, done) => {
   defineSnapshot(command.command("snapshot"), terminal, verbs, done);
   defineConfig(command.command("config"), terminal, verbs, done);
   defineHealth(command.command("health"), terminal, verbs, done);
+  defineSchema(command.command("schema"), terminal, verbs, done);
 };
 
 const defineRun: Define = (command, terminal, verbs, done) => {
@@ -128,6 +130,21 @@ const defineHealth: Define = (command, terminal, _verbs, done) => {
       );
       await terminal.out(`${says}\n`);
       done(well ? 0 : 1);
+    });
+};
+
+const defineSchema: Define = (command, terminal, _verbs, done) => {
+  command
+    .description("print the JSON Schemas of the events and of the snapshot, or the AsyncAPI document")
+    .addHelpText(
+      "before",
+      examples("metrics schema", "metrics schema metric.threshold_crossed", "metrics schema asyncapi"),
+    )
+    .argument("[name]", "which one; without it they are listed")
+    .addOption(jsonOption())
+    .addOption(outputOption())
+    .action(async (name: string | undefined, flags: CommonFlags) => {
+      done(await showSchema({ name, json: wantsJson(flags) }, terminal));
     });
 };
 

@@ -1,13 +1,14 @@
 /** The published contracts as they lie in `config/contracts/`: a closed list of names, read from there. */
 import { readFileSync } from "node:fs";
-import { EVENT_KINDS } from "./json-schema.ts";
+import { METRIC_NAMES } from "../core/metric.ts";
+import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 
 const FOLDER = new URL("../../config/contracts/", import.meta.url);
 
 export type Published = { readonly name: string; readonly title: string; readonly file: string };
 
 export const PUBLISHED: readonly Published[] = [
-  ...EVENT_KINDS.map((kind) => ({
+  ...[...METRIC_NAMES.map(metricKind), CROSSING_KIND, SKIPPED_KIND, CHECKPOINT_KIND].map((kind) => ({
     name: kind,
     title: `JSON Schema of ${kind} events`,
     file: `${kind}.schema.json`,

@@ -5,6 +5,7 @@
 import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { safeJson } from "../cli/safe.ts";
+import { PUBLISHED, readPublished } from "../contracts/published.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../daemon-event.ts";
 import type { ReadinessReport } from "../readiness.ts";
@@ -49,6 +50,8 @@ const REASONS: Readonly<Record<string, string>> = {
 const TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 64;
+
+const JSON_TYPE = "application/json; charset=utf-8";
 
 const HEADERS = {
   "cache-control": "no-store",
@@ -116,11 +119,26 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
     const snapshot = ports.snapshot();
     return snapshot === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, snapshot);
   });
+  serveSchemas(server);
   server.get("/metrics", async (_request, reply) => {
     const { contentType, text } = await ports.prometheus();
     return reply.headers(HEADERS).type(contentType).send(text);
   });
   return server;
+}
+
+/** The published contracts: a list, and each of them under a name of that list. */
+function serveSchemas(server: FastifyInstance): void {
+  server.get("/schemas/", (_request, reply) =>
+    send(reply, 200, {
+      schemas: PUBLISHED.map(({ name, title, file }) => ({ name, title, path: `/schemas/${file}` })),
+    }),
+  );
+  for (const published of PUBLISHED) {
+    server.get(`/schemas/${published.file}`, (_request, reply) =>
+      reply.headers(HEADERS).type(JSON_TYPE).send(readPublished(published)),
+    );
+  }
 }
 
 /** Answers at once what is not served at all; a body is never read. */
@@ -138,7 +156,7 @@ function send(reply: FastifyReply, status: number, document: unknown): FastifyRe
   return reply
     .code(status)
     .headers(HEADERS)
-    .type("application/json; charset=utf-8")
+    .type(JSON_TYPE)
     .send(`${safeJson(JSON.stringify(document))}\n`);
 }
 

@@ -40,14 +40,19 @@ const WITHOUT_GLOBAL = snapshotWith({
 });
 
 describe("help", () => {
-  test.each(["--help", "run --help", "snapshot --help", "config --help", "health --help", "help snapshot"])(
-    "%s shows examples first and exits with 0",
-    async (args) => {
-      const { code, out, err } = await type(args);
-      expect([code, err]).toStrictEqual([0, ""]);
-      expect(out).toMatch(/^Examples:\n {2}\S[^]*\nUsage: metrics/);
-    },
-  );
+  test.each([
+    "--help",
+    "run --help",
+    "snapshot --help",
+    "config --help",
+    "health --help",
+    "schema --help",
+    "help snapshot",
+  ])("%s shows examples first and exits with 0", async (args) => {
+    const { code, out, err } = await type(args);
+    expect([code, err]).toStrictEqual([0, ""]);
+    expect(out).toMatch(/^Examples:\n {2}\S[^]*\nUsage: metrics/);
+  });
 
   test("snapshot is an executable of its own, with the same flags", async () => {
     const alone = await type("--help", { executable: "snapshot" });

@@ -65,6 +65,17 @@ describe("what it serves", () => {
     ]);
   });
 
+  test("/schemas/ lists the published contracts, and each is there", async () => {
+    const { schemas } = (await get("/schemas/")).json() as { schemas: { name: string; path: string }[] };
+    expect(schemas.map(({ name }) => name)).toContain("metric.threshold_crossed");
+    for (const { path } of schemas) {
+      const response = await get(path);
+      expect([response.statusCode, response.json()]).toStrictEqual([200, expect.any(Object)]);
+    }
+    for (const path of ["/schemas/../metrics.json", "/schemas/%2e%2e/metrics.json", "/schemas/canary"])
+      expect((await get(path)).statusCode).toBe(404);
+  });
+
   test("HEAD is answered like GET, without the document", async () => {
     const response = await buildServer(portsOf()).inject({ method: "HEAD", url: "/snapshot.json" });
     expect([response.statusCode, response.body]).toStrictEqual([200, ""]);

@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import type { Verbs } from "../../src/cli/commands.ts";
+import { main } from "../../src/cli/program.ts";
+import { EVENT_KINDS } from "../../src/contracts/json-schema.ts";
+import { fakeTerminal } from "./fake-terminal.ts";
+
+async function type(...args: string[]) {
+  const { terminal, told } = fakeTerminal({});
+  const code = await main("metrics", ["schema", ...args], terminal, {} as Verbs);
+  return { code, ...told };
+}
+
+describe("schema", () => {
+  test("lists every kind of event, the snapshot and the AsyncAPI document", async () => {
+    const names = [...EVENT_KINDS, "snapshot", "asyncapi"];
+    const { code, out } = await type();
+    expect(code).toBe(0);
+    expect(
+      out
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(" ")[0]),
+    ).toStrictEqual(names);
+    const listed = JSON.parse((await type("--json")).out) as { name: string }[];
+    expect(listed.map(({ name }) => name)).toStrictEqual(names);
+  });
+
+  test("prints one of them, as JSON alone", async () => {
+    const { code, out, err } = await type("metric.threshold_crossed");
+    expect([code, err]).toStrictEqual([0, ""]);
+    expect(JSON.parse(out)).toMatchObject({ title: "metric.threshold_crossed" });
+    expect(JSON.parse((await type("asyncapi")).out)).toMatchObject({ asyncapi: "3.0.0" });
+  });
+
+  test("an unknown name is a matter of usage, and the nearest one is named", async () => {
+    const { code, out, err } = await type("metric.treshold_crossed");
+    expect([code, out]).toStrictEqual([2, ""]);
+    expect(err).toContain("did you mean metric.threshold_crossed?");
+    expect((await type("../metrics.json")).code).toBe(2);
+  });
+});
