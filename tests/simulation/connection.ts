@@ -1,0 +1,397 @@
+/**
+ * `OutboxLog` on the simulated server: the same statements as `src/postgres`, each with its own snapshot. Between any
+ * two of them, and at some places within one, everybody else may go on; a fault may strike each of them.
+ */
+import { createHash } from "node:crypto";
+import type { RawJournalRow } from "../../src/core/journal-row.ts";
+import type { RawFacts } from "../../src/core/merge.ts";
+import {
+  type AppendedRow,
+  type CheckpointInLog,
+  CommitUnknown,
+  DatabaseFailure,
+  type FoundMerge,
+  type Head,
+  LockBlocked,
+  type Look,
+  type OutboxLog,
+  type Since,
+} from "../../src/outbox-log.ts";
+import {
+  isCheckpoint,
+  isMerge,
+  isRecord,
+  payloadOf,
+  type Row,
+  type Server,
+  type Session,
+  type State,
+} from "./server.ts";
+
+export const FAULTS = [
+  /** The connection is lost before the server has read the statement. */
+  "request lost",
+  /** The server runs the statement, but its answer is lost. */
+  "answer lost",
+  /** The client gives up; the server runs the statement afterwards, when the client may be back long since. */
+  "runs later",
+  /** The server refuses the statement. COMMIT it answers with ROLLBACK; a lock that is held is not granted in time. */
+  "refused",
+  /** The client is paused before it sends the statement. */
+  "paused",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What a connection needs of the world around it. */
+export type Wire = {
+  readonly server: Server;
+  /** Waits until the scheduler lets whoever asks go on. */
+  readonly step: (label: string) => Promise<void>;
+  /** The fault that strikes the next statement. */
+  readonly nextFault: () => Fault | null;
+  /** Rows in a page at most. */
+  readonly pageRows: number;
+  /** Whether the sequence has a cache, so that ids set aside are thrown away before an append. */
+  readonly cached: boolean;
+  /** Told of rows of ours when they become visible. */
+  readonly committed: (rows: readonly Row[]) => void;
+};
+
+const PAUSED_STEPS = 12;
+const RECORDING =
+  /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|merge_skipped)$/;
+
+export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
+
+export class SimulatedLog implements OutboxLog {
+  protected readonly wire: Wire;
+  protected readonly session: Session;
+  readonly #client: string;
+  #hungUp = false;
+  #asking = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(wire: Wire, client: string) {
+    this.wire = wire;
+    this.#client = client;
+    this.session = wire.server.connect();
+  }
+
+  /** What a statement that starts now sees. */
+  protected snapshot(): State {
+    return this.wire.server.state;
+  }
+
+  /** The names of the transactions that may still bring rows, as `pg_locks` gives them. */
+  protected holders(): Set<string> {
+    return new Set([...this.wire.server.holders(this.session)].map((holder) => holder.name));
+  }
+
+  /** Which head there is, as a statement with this snapshot finds it. */
+  protected headIn(snapshot: State, head: Head | null): string | null {
+    const row = head === null ? undefined : snapshot.rows.find((one) => String(one.id) === head.id);
+    return row === undefined ? null : fingerprint(row.payload);
+  }
+
+  look(head: Head | null): Promise<Look> {
+    return this.statement("look", async () => {
+      const { server } = this.wire;
+      const snapshot = this.snapshot();
+      server.reading += 1;
+      // The snapshot is taken when the statement starts, pg_locks is read as it is a moment later.
+      await this.step("look: pg_locks");
+      server.reading -= 1;
+      return {
+        newest: BigInt(snapshot.rows.at(-1)?.id ?? 0),
+        holders: this.holders(),
+        headFingerprint: this.headIn(snapshot, head),
+      };
+    });
+  }
+
+  async pageEnd(after: bigint, upTo: bigint): Promise<bigint> {
+    const { pageRows } = this.wire;
+    if (upTo - after <= BigInt(pageRows)) return upTo;
+    return this.statement("page end", () => {
+      const page = between(this.snapshot(), after, upTo).slice(0, pageRows);
+      return page.length < pageRows ? upTo : BigInt(page.at(-1)?.id ?? 0);
+    });
+  }
+
+  merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
+    return this.statement(`merges ${after}..${upTo}`, () => {
+      const snapshot = this.snapshot();
+      return between(snapshot, after, upTo)
+        .filter(isMerge)
+        .map((row) => ({
+          eventId: String(row.id),
+          workItemId: row.item,
+          mergedAt: mergedAt(row.id),
+          ageMs: 0,
+          facts: row.item === null ? null : newestFacts(snapshot, row.item),
+          recordedAs: recordedAs(snapshot, row),
+        }));
+    });
+  }
+
+  journal(after: bigint, upTo: bigint): Promise<RawJournalRow[]> {
+    return this.statement(`journal ${after}..${upTo}`, () =>
+      between(this.snapshot(), after, upTo).filter(isOurs).map(raw),
+    );
+  }
+
+  newestJournal(rows: number): Promise<RawJournalRow[]> {
+    return this.statement("newest journal", () =>
+      this.snapshot().rows.filter(isOurs).slice(-rows).toReversed().map(raw),
+    );
+  }
+
+  journalSince(head: Head | null, after: bigint): Promise<Since> {
+    return this.statement(`journal since ${after}`, () => {
+      if (this.session.transaction !== null) this.session.transaction.reads = true;
+      return this.sinceIn(this.snapshot(), head, after);
+    });
+  }
+
+  protected sinceIn(snapshot: State, head: Head | null, after: bigint): Since {
+    return {
+      headFingerprint: this.headIn(snapshot, head),
+      rows: between(snapshot, after, null).filter(isOurs).map(raw),
+    };
+  }
+
+  checkpoints(limit: number): Promise<CheckpointInLog[]> {
+    return this.statement("checkpoints", () =>
+      this.snapshot()
+        .rows.filter(isCheckpoint)
+        .slice(-limit)
+        .map((row) => {
+          const { seq, low_mark: lowMark } = payloadOf(row);
+          return { rowId: String(row.id), seq: Number(seq), lowMark: BigInt(String(lowMark)) };
+        })
+        .toSorted((a, b) => b.seq - a.seq),
+    );
+  }
+
+  checkpoint(rowId: string): Promise<string | null> {
+    return this.statement(
+      "checkpoint",
+      () => this.snapshot().rows.find((row) => String(row.id) === rowId)?.payload ?? null,
+    );
+  }
+
+  async beginLocked(): Promise<void> {
+    const granted = await this.statement(
+      "lock",
+      () => this.locked(),
+      () => !this.wire.server.locked,
+    );
+    if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
+  }
+
+  protected async locked(): Promise<boolean> {
+    this.wire.server.begin(this.session);
+    await this.wire.server.lock(this.session);
+    return true;
+  }
+
+  append(rows: readonly AppendedRow[]): Promise<{ ids: string[]; fingerprint: string }> {
+    return this.statement("append", async () => {
+      const { server, cached } = this.wire;
+      const { session } = this;
+      const { transaction } = session;
+      if (transaction === null) throw this.#failure("25P01");
+      if (cached) this.discard();
+      transaction.locksTable = true;
+      transaction.locksSequence = true;
+      const ids: string[] = [];
+      for (const { kind, workItemId, payload } of rows) {
+        const id = server.draw(session);
+        const item = kind === "metric.checkpoint" ? null : workItemId;
+        transaction.rows.push({ id, kind, item, payload: JSON.stringify(payload) });
+        ids.push(String(id));
+        // Others may draw ids in between.
+        if (ids.length === 2) await this.step("append: half of the ids drawn");
+        if (session.ended) throw this.#failure("57P01");
+      }
+      return { ids, fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? "") };
+    });
+  }
+
+  /** DISCARD SEQUENCES. */
+  protected discard(): void {
+    this.session.cached = [];
+  }
+
+  async commit(): Promise<void> {
+    let command: "COMMIT" | "ROLLBACK";
+    try {
+      command = await this.statement(
+        "commit",
+        () => this.#committed(),
+        () => this.#rolledBack(),
+      );
+    } catch (error) {
+      throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
+    }
+    if (command === "COMMIT") return;
+    this.destroy();
+    throw this.#failure("COMMIT_ROLLED_BACK");
+  }
+
+  async #committed(): Promise<"COMMIT" | "ROLLBACK"> {
+    const { server, committed } = this.wire;
+    committed((this.session.transaction?.rows ?? []).filter(isRecord));
+    server.makeVisible(this.session);
+    await this.step("commit: visible, locks still held");
+    if (!this.session.ended) server.release(this.session);
+    return "COMMIT";
+  }
+
+  #rolledBack(): "ROLLBACK" {
+    this.wire.server.rollback(this.session);
+    return "ROLLBACK";
+  }
+
+  rollback(): Promise<void> {
+    return this.statement("rollback", () => this.wire.server.rollback(this.session));
+  }
+
+  describe(): Promise<[]> {
+    return this.statement("describe", () => []);
+  }
+
+  async end(): Promise<void> {
+    this.wire.server.end(this.session);
+  }
+
+  destroy(): void {
+    this.#hangUp();
+  }
+
+  /** The server ends the session, as `pg_terminate_backend` does. */
+  terminate(): void {
+    this.wire.server.end(this.session);
+  }
+
+  /** An hour passes: no statement is waited for that long. */
+  timeOut(): void {
+    if (this.#asking) this.#hangUp();
+  }
+
+  /** Where others may go on within a statement. */
+  protected async step(label: string): Promise<void> {
+    await this.wire.step(`${this.#client}: ${label}`);
+  }
+
+  /**
+   * Sends one statement and waits for its answer. Any failure but a lock timeout ends the connection.
+   * @param refused what the server does instead, where it can refuse without an error.
+   */
+  protected async statement<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
+    this.#asking = true;
+    try {
+      return await this.#ask(name, execute, refused);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  async #ask<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
+    const fault = this.wire.nextFault();
+    if (fault === "paused") {
+      for (let steps = 0; steps < PAUSED_STEPS; steps += 1) await this.step(`${name} (paused)`);
+    }
+    await this.step(fault === null || fault === "paused" ? name : `${name} (${fault})`);
+    if (this.#hungUp || this.session.ended) throw this.#lost();
+    switch (fault) {
+      case "request lost":
+        throw this.#lost();
+      case "refused":
+        if (refused !== undefined) return refused();
+        this.wire.server.end(this.session);
+        throw this.#lost();
+      case "runs later":
+        this.#running = this.#later(name, execute);
+        throw this.#lost();
+      case "answer lost":
+      case "paused":
+      case null: {
+        const running = (async () => execute())();
+        this.#running = running.catch(() => undefined);
+        const answer = await running.catch(() => {
+          throw this.#lost();
+        });
+        if (fault === "answer lost" || this.#hungUp || this.session.ended) throw this.#lost();
+        return answer;
+      }
+    }
+  }
+
+  async #later(name: string, execute: () => unknown): Promise<void> {
+    await this.step(`${name}, whose client is gone`);
+    if (this.session.ended) return;
+    try {
+      await execute();
+    } catch {
+      // Nobody is there to be told.
+    }
+  }
+
+  #lost(): DatabaseFailure {
+    this.#hangUp();
+    return this.#failure("CONNECTION");
+  }
+
+  #failure(code: string): DatabaseFailure {
+    return new DatabaseFailure({ code, message: "the connection was lost" });
+  }
+
+  /** The client goes; the server notices after the statement that it is running. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    void this.#noticed();
+  }
+
+  async #noticed(): Promise<void> {
+    await this.#running;
+    if (this.session.ended) return;
+    await this.step("the server notices that the client is gone");
+    this.wire.server.end(this.session);
+  }
+}
+
+/** Rows with after < id ≤ upTo. */
+function between(state: State, after: bigint, upTo: bigint | null): Row[] {
+  return state.rows.filter((row) => row.id > after && (upTo === null || row.id <= upTo));
+}
+
+function isOurs(row: Row): boolean {
+  return isRecord(row) || isCheckpoint(row);
+}
+
+function raw(row: Row): RawJournalRow {
+  return { id: String(row.id), kind: row.kind, payload: isCheckpoint(row) ? null : row.payload };
+}
+
+export function mergedAt(id: number): string {
+  return new Date(Date.UTC(2026, 10, 22) + id * 1000).toISOString();
+}
+
+function newestFacts(state: State, item: string): RawFacts | null {
+  return state.items.get(item)?.at(-1) ?? null;
+}
+
+function recordedAs(state: State, merge: Row): string | null {
+  for (const row of state.rows) {
+    if (row.item !== merge.item || !RECORDING.test(row.kind)) continue;
+    const event = payloadOf(row).merge.event_id;
+    if (merge.item !== null || event === String(merge.id)) return event;
+  }
+  return null;
+}
+
+function fingerprint(payload: string): string {
+  return createHash("sha256").update(payload).digest("hex");
+}

@@ -1,0 +1,210 @@
+/** Daemons and connections with one mistake each: what the simulation is there to catch. */
+import type { Daemon, DaemonSettings } from "../../src/daemon.ts";
+import {
+  CommitUnknown,
+  DatabaseFailure,
+  type Head,
+  type OutboxLog,
+  type Since,
+} from "../../src/outbox-log.ts";
+import { HistoryReset, Recorder } from "../../src/recorder.ts";
+import { type LogClass, SimulatedLog } from "./connection.ts";
+import { EXACT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
+import type { State } from "./server.ts";
+import type { DaemonFactory } from "./world.ts";
+
+class NoLock extends SimulatedLog {
+  protected override async locked(): Promise<boolean> {
+    this.wire.server.begin(this.session);
+    return true;
+  }
+}
+
+class NoLockToRestore extends SimulatedLog {
+  #restored = false;
+
+  protected override async locked(): Promise<boolean> {
+    if (this.#restored) return super.locked();
+    this.#restored = true;
+    this.wire.server.begin(this.session);
+    return true;
+  }
+}
+
+class NoFence extends SimulatedLog {
+  override async journalSince(head: Head | null, after: bigint): Promise<Since> {
+    const since = await super.journalSince(head, after);
+    return this.session.transaction === null ? since : { ...since, rows: [] };
+  }
+}
+
+/** What the lock's own statement sees was taken before the lock was granted. */
+class LockAndFenceInOneStatement extends SimulatedLog {
+  protected seen: State | null = null;
+
+  protected override async locked(): Promise<boolean> {
+    this.seen = this.wire.server.state;
+    return super.locked();
+  }
+
+  override async journalSince(head: Head | null, after: bigint): Promise<Since> {
+    const { seen } = this;
+    if (this.session.transaction === null || seen === null) return super.journalSince(head, after);
+    // Read at once, as a part of the statement before.
+    return this.sinceIn(seen, head, after);
+  }
+}
+
+class RepeatableRead extends LockAndFenceInOneStatement {
+  protected override snapshot(): State {
+    return this.session.transaction === null || this.seen === null ? super.snapshot() : this.seen;
+  }
+
+  override journalSince(head: Head | null, after: bigint): Promise<Since> {
+    return SimulatedLog.prototype.journalSince.call(this, head, after);
+  }
+}
+
+class TrustsAnUnansweredCommit extends SimulatedLog {
+  override async commit(): Promise<void> {
+    try {
+      await super.commit();
+    } catch (error) {
+      if (!(error instanceof CommitUnknown)) throw error;
+    }
+  }
+}
+
+class IgnoresWhatCommitAnswers extends SimulatedLog {
+  override async commit(): Promise<void> {
+    try {
+      await super.commit();
+    } catch (error) {
+      if (error instanceof CommitUnknown) throw error;
+    }
+  }
+}
+
+class LastIdOnly extends SimulatedLog {
+  protected override holders(): Set<string> {
+    return new Set();
+  }
+}
+
+class TableLockOnly extends SimulatedLog {
+  protected override holders(): Set<string> {
+    const holders = [...this.wire.server.holders(this.session)];
+    return new Set(holders.filter((holder) => holder.locksTable).map((holder) => holder.name));
+  }
+}
+
+/** `pid <> pg_backend_pid()` is null for them. */
+class NoPreparedTransactions extends SimulatedLog {
+  protected override holders(): Set<string> {
+    return new Set([...super.holders()].filter((name) => !name.startsWith("-1/")));
+  }
+}
+
+/** The new name of one that was seen under another is taken for somebody else's. */
+class RenamedTransactionsUnknown extends SimulatedLog {
+  protected override holders(): Set<string> {
+    return new Set([...super.holders()].map((name) => name.replace("-1/", "prepared/")));
+  }
+}
+
+class HeadUnchecked extends SimulatedLog {
+  protected override headIn(_snapshot: State, head: Head | null): string | null {
+    return head?.fingerprint ?? null;
+  }
+}
+
+/** Appends under ids that were set aside long ago. */
+class KeepsCachedIds extends SimulatedLog {
+  protected override discard(): void {
+    // They stay.
+  }
+}
+
+/** Keeps its memory when the connection is lost, and goes on with another. */
+class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "abandon"> {
+  readonly #settings: DaemonSettings;
+  readonly #ports: ConstructorParameters<typeof Daemon>[1];
+  readonly #stop: AbortSignal;
+  #log: OutboxLog | null = null;
+  #recorder: Recorder | null = null;
+
+  constructor(...[settings, ports, , stop]: Parameters<DaemonFactory>) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#stop = stop;
+  }
+
+  get analyzer(): Daemon["analyzer"] {
+    return this.#recorder?.analyzer ?? null;
+  }
+
+  get due(): number {
+    return this.#recorder?.due ?? 0;
+  }
+
+  abandon(): void {
+    this.#log?.destroy();
+  }
+
+  async run(): Promise<void> {
+    const { open, report, clock } = this.#ports;
+    // Whichever connection there is now.
+    const current = new Proxy({} as OutboxLog, {
+      get: (_target, method) => {
+        const log = this.#log as OutboxLog;
+        return (log[method as keyof OutboxLog] as () => unknown).bind(log);
+      },
+    });
+    const stopping = (): boolean => this.#stop.aborted;
+    while (!stopping()) {
+      try {
+        this.#log ??= await open(this.#stop);
+        this.#recorder ??= await Recorder.restore(current, this.#settings, report, clock);
+        await this.#recorder.scan(stopping);
+        await this.#recorder.comparePage(stopping);
+      } catch (error) {
+        this.#log?.destroy();
+        this.#log = null;
+        if (!(error instanceof DatabaseFailure)) this.#recorder = null;
+        if (!(error instanceof DatabaseFailure || error instanceof HistoryReset)) throw error;
+      }
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, this.#settings.pollIntervalMs);
+      });
+    }
+    this.#log?.destroy();
+  }
+}
+
+const keepsItsMemory: DaemonFactory = (...all) => new KeepsItsMemory(...all);
+
+export type Mutant = {
+  readonly mistake: string;
+  /** The schedules that show it. */
+  readonly kind: Kind;
+  readonly log?: LogClass;
+  readonly daemon?: DaemonFactory;
+};
+
+export const MUTANTS: readonly Mutant[] = [
+  { mistake: "no lock", kind: EXACT, log: NoLock },
+  { mistake: "no lock while restoring", kind: EXACT, log: NoLockToRestore },
+  { mistake: "no fence", kind: EXACT, log: NoFence },
+  { mistake: "lock and fence in one statement", kind: EXACT, log: LockAndFenceInOneStatement },
+  { mistake: "REPEATABLE READ", kind: EXACT, log: RepeatableRead },
+  { mistake: "memory kept over a reconnect", kind: EXACT, daemon: keepsItsMemory },
+  { mistake: "an unanswered COMMIT taken for done", kind: EXACT, log: TrustsAnUnansweredCommit },
+  { mistake: "COMMIT's answer not looked at", kind: EXACT, log: IgnoresWhatCommitAnswers },
+  { mistake: "id > last instead of the low mark", kind: EXACT, log: LastIdOnly },
+  { mistake: "low mark by the table's lock only", kind: EXACT, log: TableLockOnly },
+  { mistake: "low mark without prepared transactions", kind: EXACT, log: NoPreparedTransactions },
+  { mistake: "low mark without renamed transactions", kind: EXACT, log: RenamedTransactionsUnknown },
+  { mistake: "head not checked after a failover", kind: EXACT, log: HeadUnchecked, daemon: keepsItsMemory },
+  { mistake: "head not checked after TRUNCATE", kind: SHRINKING, log: HeadUnchecked },
+  { mistake: "cached ids not discarded", kind: UNSEEN, log: KeepsCachedIds },
+];

@@ -1,0 +1,181 @@
+/** What happens to the log in one schedule. When each of it happens, the scheduler decides. */
+import fc from "fast-check";
+import type { RawFacts } from "../../src/core/merge.ts";
+import { FAULTS, type Fault } from "./connection.ts";
+
+/** One thing that an orchestrator's transaction does. */
+export type Write =
+  | {
+      readonly does: "merge";
+      /** Null: a merge that names no work item. */
+      readonly item: number | null;
+      /**
+       * `nextval` in a statement of its own, so many steps before the insert; the transaction may not have touched the
+       * table until then. Null: the insert draws its id itself.
+       */
+      readonly drawnAhead: number | null;
+    }
+  | { readonly does: "transition"; readonly item: number }
+  | { readonly does: "facts"; readonly item: number; readonly facts: RawFacts | null }
+  /** A merge under an id that a transaction left behind when it rolled back. */
+  | { readonly does: "explicit id"; readonly item: number };
+
+export type Work = {
+  readonly writes: readonly Write[];
+  readonly ends: "commit" | "rollback" | "commit prepared" | "rollback prepared" | "held";
+  readonly notifies: boolean;
+};
+
+export type Incident =
+  | { readonly happens: "failover"; readonly lost: number; readonly skippedIds: number }
+  | { readonly happens: "kill" | "restart" | "terminate"; readonly daemon: number }
+  /** Somebody takes our advisory lock and keeps it for so many steps. */
+  | { readonly happens: "stranger"; readonly steps: number }
+  | { readonly happens: "truncate" }
+  | { readonly happens: "prune"; readonly rows: number }
+  /** An hour passes: whoever holds the low mark back is passed over. */
+  | { readonly happens: "hour" };
+
+export type Scenario = {
+  readonly daemons: number;
+  /** The sequence's cache. */
+  readonly cache: number;
+  /** Rows in a page at most: small, so that restores, scans and comparisons have several. */
+  readonly pageRows: number;
+  /** The work items' facts at the beginning; null where one does not exist. */
+  readonly items: readonly (RawFacts | null)[];
+  readonly orchestrators: readonly (readonly Work[])[];
+  readonly incidents: readonly { readonly after: number; readonly incident: Incident }[];
+  readonly faults: readonly { readonly statement: number; readonly fault: Fault }[];
+};
+
+export type Size = {
+  readonly items: number;
+  /** Transactions of each orchestrator at most. */
+  readonly works: number;
+  /** Among how many statements the faults strike. */
+  readonly statements: number;
+  readonly pageRows: number;
+};
+export const SHORT: Size = { items: 8, works: 3, statements: 60, pageRows: 5 };
+export const LONG: Size = { items: 40, works: 18, statements: 400, pageRows: 20 };
+/** For a log that has a history already. */
+export const LATER: Size = { ...SHORT, pageRows: 150 };
+
+const usable = fc.record({
+  project: fc.constantFrom("a", "b"),
+  attempts: fc.constantFrom("1", "1", "2", "3"),
+  lastVerdict: fc.constantFrom("approve", "rebase_conflict", null),
+});
+const facts: fc.Arbitrary<RawFacts | null> = fc.oneof(
+  { weight: 12, arbitrary: usable },
+  { weight: 1, arbitrary: usable.map((one) => ({ ...one, attempts: "0" })) },
+  { weight: 1, arbitrary: usable.map((one) => ({ ...one, project: "" })) },
+  { weight: 1, arbitrary: fc.constant(null) },
+);
+
+export type Kind = {
+  /** The outbox only grows, and only through its sequence with cache 1: then no merge is left to the comparison. */
+  readonly name: "exact" | "unseen" | "shrinking";
+  readonly incidents: fc.Arbitrary<Incident>;
+  readonly cache: fc.Arbitrary<number>;
+  readonly explicitIds: boolean;
+};
+
+const daemon = fc.nat(2);
+const dying: fc.Arbitrary<Incident> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      happens: fc.constant("failover" as const),
+      lost: fc.nat(4),
+      skippedIds: fc.constantFrom(0, 0, 3),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ happens: fc.constantFrom("kill", "restart", "terminate"), daemon }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      happens: fc.constant("stranger" as const),
+      steps: fc.integer({ min: 5, max: 30 }),
+    }),
+  },
+);
+const shrinking: fc.Arbitrary<Incident> = fc.oneof(
+  { weight: 2, arbitrary: dying },
+  { weight: 1, arbitrary: fc.constant({ happens: "truncate" as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      happens: fc.constant("prune" as const),
+      rows: fc.oneof(
+        { weight: 4, arbitrary: fc.integer({ min: 1, max: 20 }) },
+        fc.integer({ min: 21, max: 600 }),
+      ),
+    }),
+  },
+);
+
+export const EXACT: Kind = { name: "exact", incidents: dying, cache: fc.constant(1), explicitIds: false };
+export const UNSEEN: Kind = {
+  name: "unseen",
+  incidents: fc.oneof(dying, fc.constant({ happens: "hour" as const })),
+  cache: fc.constantFrom(1, 3),
+  explicitIds: true,
+};
+export const SHRINKING: Kind = {
+  name: "shrinking",
+  incidents: shrinking,
+  cache: fc.constant(1),
+  explicitIds: false,
+};
+
+export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario> {
+  const item = fc.nat(size.items - 1);
+  const merge = fc.record({
+    does: fc.constant("merge" as const),
+    item: fc.option(item, { freq: 15 }),
+    drawnAhead: fc.constantFrom(null, null, 1, 20),
+  });
+  const write: fc.Arbitrary<Write> = fc.oneof(
+    { weight: 6, arbitrary: merge },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("transition" as const), item }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("facts" as const), item, facts }) },
+    ...(kind.explicitIds
+      ? [{ weight: 1, arbitrary: fc.record({ does: fc.constant("explicit id" as const), item }) }]
+      : []),
+  );
+  const work: fc.Arbitrary<Work> = fc.record({
+    writes: fc.array(write, { minLength: 1, maxLength: 3, size: "max" }),
+    ends: fc.constantFrom(
+      "commit",
+      "commit",
+      "commit",
+      "commit",
+      "rollback",
+      "commit prepared",
+      "rollback prepared",
+      "held",
+    ),
+    notifies: fc.boolean(),
+  });
+  return fc.record({
+    daemons: fc.integer({ min: 1, max: 3 }),
+    cache: kind.cache,
+    pageRows: fc.constantFrom(size.pageRows, 1000),
+    items: fc.array(facts, { minLength: size.items, maxLength: size.items }),
+    orchestrators: fc.array(fc.array(work, { minLength: 1, maxLength: size.works, size: "max" }), {
+      minLength: 1,
+      maxLength: 3,
+      size: "max",
+    }),
+    incidents: fc.array(fc.record({ after: fc.nat(25), incident: kind.incidents }), {
+      maxLength: 3,
+      size: "max",
+    }),
+    faults: fc.array(fc.record({ statement: fc.nat(size.statements), fault: fc.constantFrom(...FAULTS) }), {
+      maxLength: 4,
+      size: "max",
+    }),
+  });
+}
