@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName } from "../postgres/application-name.ts";
-import { begin, connect, type Query } from "../postgres/connection.ts";
+import { begin, connect, isBadData, type Query } from "../postgres/connection.ts";
 import { type Names, namesIn } from "../postgres/names.ts";
 import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
 import { journalReader } from "../postgres/reader.ts";
@@ -47,8 +47,10 @@ export async function readLog<T>(
   try {
     const connection = await connect(settings);
     try {
-      await connection.run(begin(settings, "ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-      const query = connection.run;
+      await connection.run(
+        `${begin(settings, "ISOLATION LEVEL REPEATABLE READ READ ONLY")}; SAVEPOINT sound`,
+      );
+      const query = tolerant(connection.run);
       const names = namesIn(config.schema);
       const columns = await readableColumns(query, names);
       const result = await read({ reader: journalReader(query, config, columns), query, names, columns });
@@ -61,6 +63,18 @@ export async function readLog<T>(
   } catch (error) {
     throw unreadable(error);
   }
+}
+
+/** A statement that fails on odd data spoils the transaction; the reader goes on from before it, in the same snapshot. */
+function tolerant(run: Query): Query {
+  return async (text, parameters) => {
+    try {
+      return await run(text, parameters);
+    } catch (error) {
+      if (isBadData(error)) await run("ROLLBACK TO SAVEPOINT sound");
+      throw error;
+    }
+  };
 }
 
 /** The server's clock, as documents write it. */

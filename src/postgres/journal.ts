@@ -13,9 +13,10 @@ export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'U
  * larger is somebody else's and is not transferred.
  */
 const LARGEST_PAYLOAD = 65_536;
-const COLUMNS = `e.id::text AS row_id, e.kind,
+/** Needs the alias `e`. */
+export const JOURNAL_COLUMNS = `e.id::text AS row_id, e.kind,
   CASE WHEN e.kind <> '${CHECKPOINT_KIND}' AND pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
-const OURS = "starts_with(e.kind, 'metric.')";
+export const OURS = "starts_with(e.kind, 'metric.')";
 
 export async function journal(
   query: Query,
@@ -24,7 +25,7 @@ export async function journal(
   upTo: bigint,
 ): Promise<readonly RawJournalRow[]> {
   const { rows } = await query(
-    `SELECT ${COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND ${OURS} ORDER BY e.id`,
+    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND ${OURS} ORDER BY e.id`,
   );
   return rows.map(rawRow);
 }
@@ -35,7 +36,7 @@ export async function newestJournal(
   limit: number,
 ): Promise<RawJournalRow[]> {
   const { rows } = await query(
-    `SELECT ${COLUMNS} FROM ${outbox} e WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
+    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
   );
   return rows.map(rawRow);
 }
@@ -51,7 +52,7 @@ export async function journalSince(
     `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
        FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint
      UNION ALL
-     SELECT 'row', e.id, ${COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
+     SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
      ORDER BY part, place`,
   );
   return {
@@ -60,6 +61,6 @@ export async function journalSince(
   };
 }
 
-function rawRow(row: TextRow): RawJournalRow {
+export function rawRow(row: TextRow): RawJournalRow {
   return { id: row["row_id"] ?? "", kind: row["kind"] ?? "", payload: row["payload"] ?? null };
 }

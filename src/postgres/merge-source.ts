@@ -65,10 +65,12 @@ export function mergeSource(
   names: Names,
   rule: MergeRule,
   columns: OutboxColumns,
+  asked: "whether recorded" | "facts alone" = "whether recorded",
 ): MergeSource {
   const { outbox, workItems } = names;
   const from = `FROM ${outbox} e LEFT JOIN ${workItems} w ON w.id = e.work_item_id`;
-  const select = `SELECT ${MERGE_COLUMNS}, ${recordedAs(names, columns)} ${from}`;
+  const recorded = asked === "facts alone" ? "NULL AS recorded_as" : recordedAs(names, columns);
+  const select = `SELECT ${MERGE_COLUMNS}, ${recorded} ${from}`;
   const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN e.payload->>'target' = ${literal(rule.target)} ELSE false END`;
 
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
@@ -97,8 +99,8 @@ export function mergeSource(
           AND r.kind IN (${literals(RECORDING_KINDS)})`,
     );
     const events = recording.rows.flatMap(eventOf);
-    const recorded = row["work_item_id"] === null ? events.find((event) => event === String(id)) : events[0];
-    return [foundMerge(row, recorded ?? null)];
+    const event = row["work_item_id"] === null ? events.find((one) => one === String(id)) : events[0];
+    return [foundMerge(row, event ?? null)];
   }
 
   return {
