@@ -110,13 +110,15 @@ export class RunningHistogram implements RunningFigure {
   readonly size: number;
   /** Which percentile, in (0, 1]. */
   readonly p: number;
+  /** How many of a full window lie above the percentile. */
+  readonly #above: number;
   #values: number[] = [];
   #counts: number[] = [];
-  #total = 0;
 
   constructor(size: number, p: number) {
     this.size = size;
     this.p = p;
+    this.#above = size - nearestRank(p, size);
   }
 
   slide(entering: Entry, leaving: Entry | null): void {
@@ -128,9 +130,9 @@ export class RunningHistogram implements RunningFigure {
     return readingOf(n, this.size, null, () => this.#percentile());
   }
 
-  /** Nearest rank, counted down from the largest: for a high percentile that passes (1−p)·n merges at most. */
+  /** Of a full window. Counted down from the largest: for a high percentile that passes (1−p)·n merges at most. */
   #percentile(): number {
-    let above = this.#total - nearestRank(this.p, this.#total);
+    let above = this.#above;
     let index = this.#values.length - 1;
     for (; index > 0; index -= 1) {
       above -= this.#counts[index] as number;
@@ -143,7 +145,6 @@ export class RunningHistogram implements RunningFigure {
     const copy = new RunningHistogram(this.size, this.p);
     copy.#values = this.#values.slice();
     copy.#counts = this.#counts.slice();
-    copy.#total = this.#total;
     return copy;
   }
 
@@ -156,7 +157,6 @@ export class RunningHistogram implements RunningFigure {
     }
     const count = (this.#counts[index] as number) + change;
     this.#counts[index] = count;
-    this.#total += change;
     if (count === 0) {
       this.#values.splice(index, 1);
       this.#counts.splice(index, 1);
