@@ -2,6 +2,7 @@
 import pg from "pg";
 import { Analyzer, fold, type Scopes, slide } from "../src/core/analyzer.ts";
 import type { Merge } from "../src/core/merge.ts";
+import type { MetricSettings } from "../src/core/metric.ts";
 import { timed } from "./figures.ts";
 import { configOf, open, restoreFrom, withoutCheckpoints } from "./product.ts";
 
@@ -21,7 +22,7 @@ export type RestartFigures = {
 export type ReplayFigures = { readonly ms: number; readonly rssMb: number; readonly seq: number };
 
 export type FoldFigures = {
-  /** The windows slide and are read. */
+  /** The windows slide, and what is recorded is read. */
   readonly slideNs: number;
   /** And the rows are made that record the merge. */
   readonly foldNs: number;
@@ -92,7 +93,9 @@ function foldSpeed(mergeCount: string): FoldFigures {
     slide(scopes, merge);
     const project = scopes.project(merge.project);
     for (let index = 0; index < scopes.metrics.length; index += 1) {
-      seen += scopes.global.reading(index).n + project.reading(index).n;
+      const { record } = scopes.metrics[index] as MetricSettings;
+      if (record.includes("global")) seen += scopes.global.reading(index).n;
+      if (record.includes("project")) seen += project.reading(index).n;
     }
   });
   const foldNs = perMerge((scopes, merge) => {
