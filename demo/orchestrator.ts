@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /**
  * Plays the story of `scenario.ts` on the orchestrator's tables: a few workers, each with a connection of its own,
- * each at one transaction at a time. Alone (`node demo/orchestrator.ts` with DATABASE_URL) it plays until it is told
- * to stop; the tables must exist.
+ * each at one transaction at a time. Alone (`node demo/orchestrator.ts` with DATABASE_URL; its password may stand in a
+ * file, PGPASSWORD_FILE) it plays until it is told to stop; the tables must exist.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { readConnection } from "../src/config/connection.ts";
 import { orchestratorOptions } from "./options.ts";
 import { type Mood, scenario, type Transaction } from "./scenario.ts";
 
@@ -186,9 +187,11 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<boolean
 /** The orchestrator alone: says every 50 merges how far it is, ends with 0 when it is told to. */
 async function main(): Promise<number> {
   const { merges, pace, seed } = orchestratorOptions("orchestrator", process.argv.slice(2));
-  const url = process.env["DATABASE_URL"];
-  if (!url) {
-    process.stderr.write("DATABASE_URL is not set: it names the database with the orchestrator's tables\n");
+  const problems: string[] = [];
+  const { connectionString: url } = readConnection(process.env, problems);
+  if (url === undefined || problems.length > 0) {
+    problems.push("DATABASE_URL must name the database with the orchestrator's tables");
+    process.stderr.write(`orchestrator: ${problems[0]}\n`);
     return 2;
   }
   const stop = new AbortController();
