@@ -1,21 +1,33 @@
 /** The verbs and their flags. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../config/duration.ts";
+import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { showConfig } from "./config.ts";
 import { probe } from "./health.ts";
+import {
+  type CommonFlags,
+  collect,
+  configOption,
+  EXIT_CODES,
+  examples,
+  jsonOption,
+  outputOption,
+  timeoutOption,
+  wantsJson,
+  wholeNumber,
+} from "./options.ts";
 import { showSchema } from "./schema.ts";
 import { type ReadSnapshot, showSnapshot } from "./snapshot.ts";
 import type { Terminal } from "./terminal.ts";
+import { showVerification, type Verify } from "./verify.ts";
 
 /** What verbs do beyond printing. */
 export type Verbs = {
   readonly run: (config: Config) => Promise<number>;
   readonly readSnapshot: ReadSnapshot;
+  readonly verify: Verify;
 };
 
 type Define = (command: Command, terminal: Terminal, verbs: Verbs, done: (exitCode: number) => void) => void;
-type CommonFlags = { readonly config?: string; readonly json?: boolean; readonly output?: "text" | "json" };
 type SnapshotFlags = CommonFlags & {
   readonly project: readonly string[];
   readonly all?: boolean;
@@ -25,15 +37,6 @@ type SnapshotFlags = CommonFlags & {
   readonly timeout: number;
 };
 
-const EXIT_CODES = `
-Exit codes:
-  0  done, undefined values included
-  1  unexpected failure; health: not well
-  2  usage or configuration error, nothing was contacted
-  3  database unreachable, timed out, refused, or not fit
-  4  --require-defined and something is undefined
-`;
-
 export const defineMetrics: Define = (command, terminal, verbs, done) => {
   command
     .description("Rolling merge metrics and policy crossings for the Damascus orchestrator")
@@ -41,6 +44,7 @@ export const defineMetrics: Define = (command, terminal, verbs, done) => {
     .addHelpText("after", EXIT_CODES);
   defineRun(command.command("run"), terminal, verbs, done);
   defineSnapshot(command.command("snapshot"), terminal, verbs, done);
+  defineVerify(command.command("verify"), terminal, verbs, done);
   defineConfig(command.command("config"), terminal, verbs, done);
   defineHealth(command.command("health"), terminal, verbs, done);
   defineSchema(command.command("schema"), terminal, verbs, done);
@@ -103,6 +107,39 @@ export const defineSnapshot: Define = (command, terminal, verbs, done) => {
     });
 };
 
+const defineVerify: Define = (command, terminal, verbs, done) => {
+  command
+    .description("recompute every recorded number from the recorded facts and tell what differs")
+    .addHelpText(
+      "before",
+      examples(
+        "metrics verify",
+        "metrics verify --limit 100",
+        "metrics verify --json | jq .differences.by_kind",
+      ),
+    )
+    .addOption(
+      new Option("--limit <count>", "differences that are told one by one; all are counted")
+        .argParser(wholeNumber(0, 100_000))
+        .default(20),
+    )
+    .addOption(jsonOption())
+    .addOption(outputOption())
+    .addOption(configOption())
+    .addOption(timeoutOption("30s"))
+    .addHelpText("after", EXIT_CODES)
+    .action(async (flags: CommonFlags & { readonly limit: number; readonly timeout: number }) => {
+      const { limit, timeout: timeoutMs, config: configFile } = flags;
+      done(
+        await showVerification(
+          { limit, timeoutMs, configFile, json: wantsJson(flags) },
+          terminal,
+          verbs.verify,
+        ),
+      );
+    });
+};
+
 const defineConfig: Define = (command, terminal, _verbs, done) => {
   command
     .description("show the effective settings and where each comes from, without secrets")
@@ -147,39 +184,3 @@ const defineSchema: Define = (command, terminal, _verbs, done) => {
       done(await showSchema({ name, json: wantsJson(flags) }, terminal));
     });
 };
-
-function examples(...lines: readonly string[]): string {
-  return `Examples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
-}
-
-function configOption(): Option {
-  return new Option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
-}
-
-function jsonOption(): Option {
-  return new Option("--json", "nothing but JSON on standard output").conflicts("output");
-}
-
-function outputOption(): Option {
-  return new Option("-o, --output <format>", "the same, as a choice").choices(["text", "json"]);
-}
-
-function timeoutOption(usual: string): Option {
-  return new Option("--timeout <duration>", "give up after this long, such as 500ms or 5s")
-    .argParser((text) => {
-      const ms = parseDuration(text);
-      if (ms === null || ms < 1 || ms > 3_600_000) {
-        throw new InvalidArgumentError("It must be a duration from 1ms to 60m, such as 500ms or 5s.");
-      }
-      return ms;
-    })
-    .default(parseDuration(usual), usual);
-}
-
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
-}
-
-function wantsJson(flags: CommonFlags): boolean {
-  return flags.json === true || flags.output === "json";
-}

@@ -7,6 +7,8 @@ import { processTerminal } from "./terminal.ts";
 const verbs: Verbs = {
   run: async (config) => (await import("./run.ts")).run(config),
   readSnapshot: async (config, options) => (await import("./read-snapshot.ts")).readSnapshot(config, options),
+  verify: async (config, options) =>
+    (await import("./read-verification.ts")).readVerification(config, options),
 };
 
 /** Ends the process with the exit code of what the arguments asked for. */

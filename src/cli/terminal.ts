@@ -6,6 +6,8 @@ export type Terminal = {
   readonly err: (text: string) => Promise<void>;
   /** Columns of standard output; null where it is no terminal. */
   readonly columns: () => number | null;
+  /** The same of standard error. */
+  readonly errColumns: () => number | null;
   readonly env: NodeJS.ProcessEnv;
 };
 
@@ -24,9 +26,14 @@ export const processTerminal: Terminal = {
   err: async (text) => {
     await write(process.stderr, text);
   },
-  columns: () => (process.stdout.isTTY ? process.stdout.columns || USUAL_COLUMNS : null),
+  columns: () => columnsOf(process.stdout),
+  errColumns: () => columnsOf(process.stderr),
   env: process.env,
 };
+
+function columnsOf(stream: NodeJS.WriteStream): number | null {
+  return stream.isTTY ? stream.columns || USUAL_COLUMNS : null;
+}
 
 function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> {
   // Without a listener, the event that goes with a failed write would end the process.

@@ -7,6 +7,7 @@ export const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/dam
 export function fakeTerminal(
   some: {
     readonly columns?: number | null;
+    readonly errColumns?: number | null;
     readonly env?: NodeJS.ProcessEnv;
     readonly readerGone?: boolean;
   } = {},
@@ -21,6 +22,7 @@ export function fakeTerminal(
       told.err += text;
     },
     columns: () => some.columns ?? null,
+    errColumns: () => some.errColumns ?? null,
     env: some.env ?? DATABASE,
   };
   return { terminal, told };
@@ -30,4 +32,5 @@ export function fakeTerminal(
 export const NOBODY: Verbs = {
   run: () => Promise.reject(new Error("contacted")),
   readSnapshot: () => Promise.reject(new Error("contacted")),
+  verify: () => Promise.reject(new Error("contacted")),
 };

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Verbs } from "../../src/cli/commands.ts";
 import { type Executable, main } from "../../src/cli/program.ts";
 import { VERSION } from "../../src/version.ts";
-import { DATABASE, fakeTerminal } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
 import { GLOBAL, metricOf, snapshotWith, youngProject } from "./snapshot-example.ts";
 
 type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Verbs> & { readonly executable?: Executable };
@@ -11,6 +11,7 @@ type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Verbs> & { readonly 
 async function type(args: string, { executable = "metrics", ...setting }: Setting = {}) {
   const { terminal, told } = fakeTerminal(setting);
   const verbs: Verbs = {
+    ...NOBODY,
     run: async () => 0,
     readSnapshot: async () => snapshotWith(),
     ...setting,

@@ -1,0 +1,64 @@
+/** The flags that verbs share, and how examples and exit codes are shown. */
+import { InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../config/duration.ts";
+
+export type CommonFlags = {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly output?: "text" | "json" | "jsonl";
+};
+
+export const EXIT_CODES = `
+Exit codes:
+  0  done, undefined values included
+  1  unexpected failure; health: not well; verify: a difference
+  2  usage or configuration error, nothing was contacted
+  3  database unreachable, timed out, refused, or not fit
+  4  --require-defined and something is undefined
+`;
+
+export function examples(...lines: readonly string[]): string {
+  return `Examples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
+}
+
+export function configOption(): Option {
+  return new Option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "nothing but JSON on standard output").conflicts("output");
+}
+
+/** @param more formats beside text and json. */
+export function outputOption(...more: readonly "jsonl"[]): Option {
+  return new Option("-o, --output <format>", "the same, as a choice").choices(["text", "json", ...more]);
+}
+
+export function timeoutOption(usual: string): Option {
+  return new Option("--timeout <duration>", "give up after this long, such as 500ms or 5s")
+    .argParser((text) => {
+      const ms = parseDuration(text);
+      if (ms === null || ms < 1 || ms > 3_600_000) {
+        throw new InvalidArgumentError("It must be a duration from 1ms to 60m, such as 500ms or 5s.");
+      }
+      return ms;
+    })
+    .default(parseDuration(usual), usual);
+}
+
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+export function wantsJson(flags: CommonFlags): boolean {
+  return flags.json === true || flags.output === "json";
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= from && number <= to) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+  };
+}

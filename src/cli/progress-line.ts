@@ -1,0 +1,57 @@
+/** Progress of a command on standard error: a bar on a terminal, otherwise a line every few seconds, nothing if it is quick. */
+import type { Clock } from "../clock.ts";
+import { span } from "./figures.ts";
+import type { Terminal } from "./terminal.ts";
+
+const FIRST_MS = 500;
+const BAR_EVERY_MS = 100;
+const LINE_EVERY_MS = 3_000;
+const BAR_COLUMNS = 24;
+
+export class ProgressLine {
+  readonly #terminal: Terminal;
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #what: string;
+  readonly #startedAt: number;
+  #toldAt: number;
+  #drawn = false;
+
+  /** @param what is going on, such as "verifying". */
+  constructor(what: string, terminal: Terminal, clock: Pick<Clock, "monotonic">) {
+    this.#what = what;
+    this.#terminal = terminal;
+    this.#clock = clock;
+    this.#startedAt = clock.monotonic();
+    this.#toldAt = this.#startedAt;
+  }
+
+  /** @param share of the work that is done, 0–1. */
+  at(share: number): void {
+    const now = this.#clock.monotonic();
+    const onScreen = this.#onScreen();
+    const every = onScreen ? BAR_EVERY_MS : LINE_EVERY_MS;
+    if (now - this.#startedAt < FIRST_MS || now - this.#toldAt < every || share <= 0 || share >= 1) return;
+    this.#toldAt = now;
+    const seconds = (((now - this.#startedAt) / 1000) * (1 - share)) / share;
+    const figures = `${String(Math.floor(share * 100)).padStart(3)}%, ${span(seconds)} left`;
+    void this.#terminal.err(
+      onScreen ? `\r\x1b[K${this.#what} ${bar(share)} ${figures}` : `${this.#what}: ${figures.trim()}\n`,
+    );
+    this.#drawn = onScreen;
+  }
+
+  /** Takes the bar off the screen. */
+  async end(): Promise<void> {
+    if (this.#drawn) await this.#terminal.err("\r\x1b[K");
+    this.#drawn = false;
+  }
+
+  #onScreen(): boolean {
+    return this.#terminal.errColumns() !== null && this.#terminal.env["TERM"] !== "dumb";
+  }
+}
+
+function bar(share: number): string {
+  const full = Math.round(share * BAR_COLUMNS);
+  return `[${"#".repeat(full)}${".".repeat(BAR_COLUMNS - full)}]`;
+}

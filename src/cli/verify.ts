@@ -1,0 +1,41 @@
+/** `metrics verify`: every recorded number against the recorded facts; exits with 1 on any difference. */
+import { systemClock } from "../clock.ts";
+import { type Config, loadConfig } from "../config.ts";
+import type { Verification } from "../core/verification.ts";
+import { ProgressLine } from "./progress-line.ts";
+import type { VerifyOptions } from "./read-verification.ts";
+import { safeJson } from "./safe.ts";
+import type { Terminal } from "./terminal.ts";
+import { renderVerification } from "./verify-text.ts";
+
+export type VerifyFlags = {
+  readonly configFile?: string | undefined;
+  readonly json: boolean;
+  readonly limit: number;
+  readonly timeoutMs: number;
+};
+
+export type Verify = (config: Config, options: VerifyOptions) => Promise<Verification>;
+
+const DIFFERS = 1;
+
+/** @throws ConfigError, Unreadable */
+export async function showVerification(
+  flags: VerifyFlags,
+  terminal: Terminal,
+  verify: Verify,
+): Promise<number> {
+  const config = loadConfig(terminal.env, { configFile: flags.configFile });
+  const progress = new ProgressLine("verifying", terminal, systemClock);
+  const { timeoutMs, limit } = flags;
+  let verification: Verification;
+  try {
+    verification = await verify(config, { timeoutMs, limit, progress: (share) => progress.at(share) });
+  } finally {
+    await progress.end();
+  }
+  await terminal.out(
+    flags.json ? `${safeJson(JSON.stringify(verification, null, 2))}\n` : renderVerification(verification),
+  );
+  return verification.verified ? 0 : DIFFERS;
+}

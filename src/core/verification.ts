@@ -1,0 +1,85 @@
+/** The verification document, as `metrics verify --json` prints it. */
+import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Differences } from "./difference.ts";
+import type { Facts } from "./merge.ts";
+import type { MergeCounts } from "./merge-audit.ts";
+import type { Counts, Verifier } from "./verifier.ts";
+
+export type Verification = {
+  readonly schema_version: 1;
+  readonly as_of: {
+    /** How many merges have been recorded. */
+    readonly seq: number | null;
+    readonly event_id: string | null;
+    readonly merged_at: string | null;
+    readonly generated_at: string;
+  };
+  /** True where there is no difference at all. */
+  readonly verified: boolean;
+  readonly counts: Counts & MergeCounts;
+  /** Whether rows went from the old end of the journal: what stood on them is not judged. */
+  readonly history_truncated: boolean;
+  readonly differences: {
+    readonly total: number;
+    readonly by_kind: Readonly<Record<DifferenceKind, number>>;
+    readonly first: readonly Difference[];
+  };
+  /** The first work items that have changed since they were recorded. That is no difference: the record stands. */
+  readonly drifted: readonly Drift[];
+};
+
+export type Drift = {
+  readonly event_id: string;
+  readonly work_item_id: string | null;
+  readonly recorded: DriftFacts | null;
+  /** Null where there is no such work item any more. */
+  readonly now: DriftFacts | null;
+};
+
+export type DriftFacts = {
+  readonly project: string | null;
+  /** As text: today's may be no number. */
+  readonly attempts: string | null;
+  readonly last_verdict: string | null;
+  readonly merged_at: string | null;
+};
+
+export function driftFacts(
+  facts: { readonly [Name in keyof Facts]: Facts[Name] | string | null },
+  mergedAt: string | null,
+): DriftFacts {
+  return {
+    project: facts.project,
+    attempts: facts.attempts === null ? null : String(facts.attempts),
+    last_verdict: facts.lastVerdict,
+    merged_at: mergedAt,
+  };
+}
+
+export function verificationOf(
+  verifier: Verifier,
+  merges: MergeCounts,
+  differences: Differences,
+  drifted: readonly Drift[],
+  generatedAt: string,
+): Verification {
+  const kinds = Object.keys(DIFFERENCE_KINDS) as DifferenceKind[];
+  const counts = kinds.map((kind) => [kind, differences.counts.get(kind) ?? 0]);
+  return {
+    schema_version: 1,
+    as_of: {
+      seq: verifier.global.seq,
+      event_id: verifier.newest?.eventId ?? null,
+      merged_at: verifier.newest?.mergedAt ?? null,
+      generated_at: generatedAt,
+    },
+    verified: differences.total === 0,
+    counts: { ...verifier.counts, ...merges },
+    history_truncated: verifier.truncated,
+    differences: {
+      total: differences.total,
+      by_kind: Object.fromEntries(counts) as Record<DifferenceKind, number>,
+      first: differences.first,
+    },
+    drifted,
+  };
+}
