@@ -30,13 +30,17 @@ export async function journal(
   return rows.map(rawRow);
 }
 
+/** Outbox rows among which the journal's newest are looked for: a log without any is not read to its beginning. */
+const NEWEST_ROWS = 100_000;
+
 export async function newestJournal(
   query: Query,
   { outbox }: Names,
   limit: number,
 ): Promise<RawJournalRow[]> {
   const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
+    `SELECT ${JOURNAL_COLUMNS} FROM (SELECT * FROM ${outbox} o ORDER BY o.id DESC LIMIT ${literal(NEWEST_ROWS)}) e
+      WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
   );
   return rows.map(rawRow);
 }
