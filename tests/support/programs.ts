@@ -1,7 +1,7 @@
 /** Programs of the system that some tests need: where one is missing, the test is skipped and says why. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 
 export type Ran = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -17,12 +17,12 @@ export function runProgram(command: string, args: readonly string[], input = "")
   return { status, stdout, stderr };
 }
 
-/** The path of the first of these programs that is on PATH; null where none is. */
+/** The path of the first of these programs that is on PATH, or at its own path; null where none is. */
 export function findProgram(...names: readonly string[]): string | null {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   for (const name of names) {
     for (const folder of folders) {
-      const path = join(folder, name);
+      const path = resolve(folder, name);
       try {
         accessSync(path, constants.X_OK);
         return path;

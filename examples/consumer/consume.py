@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+"""Follows the metric events of damascus-metrics and says what a scheduler may do: an example to copy from.
+
+    consume.py --dsn postgresql://…/damascus --state consumer.json     follow the outbox, until interrupted
+    consume.py --dsn … --state consumer.json --once                    read what is there, and end
+    psql … -Atc "$(consume.py --print-query)" | consume.py --stdin     rows from standard input
+
+Decisions go to standard output, one JSON object per line, whenever one changes:
+
+    {"policy": "trust", "project": null, "from": "unknown", "to": "high", "value": 0.9, "seq": 50, "event_id": "48450"}
+    {"policy": "scope_overlap", "project": "atlas", "from": "low", "to": "high", "basis": "global", …}
+
+Needs Python 3.9 and nothing else. With python3-jsonschema the published schemas are checked in full, without it their
+common part; with psycopg (3) it is woken by notifications, without it psql is asked every few seconds.
+
+How rows are read without losing any
+------------------------------------
+Ids of an outbox are drawn before the commit, so `id > last` usually loses rows: a transaction that drew a lower id may
+commit after a higher one was read. Two things make it safe for metric.* rows, and only for them:
+
+1. The daemons draw their ids and commit while they hold one lock, so ids of metric.* rows ascend in the order of their
+   commits. Whoever reads metric.* rows by id alone sees a prefix, never a hole.
+2. That need not be believed. Rows of one merge are committed together and each says how many there are (`set_size`),
+   and the global rows count merges without gap or repeat (`seq`). So the reader's horizon is the newest whole set whose
+   seq follows the one before it: beyond it nothing is consumed. A hole that does not close within --patience seconds is
+   an error, not something to step over.
+
+Rows of other kinds have no such order: do not follow phase.transition this way.
+
+The position is a row: its id and its key. If another row stands there on the next start (a restore, a failover that
+lost commits), the log is read again from its beginning. Rows that were seen then come once more; their keys are known,
+and decisions are states rather than deltas, so nothing is decided twice.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "config" / "contracts"
+PAGE = 2000
+KEYS_KEPT = 100_000
+
+QUERY = """SELECT json_build_object('id', id::text, 'kind', kind, 'payload', payload)
+  FROM events_outbox WHERE id > {after} AND kind LIKE 'metric.%' ORDER BY id LIMIT {limit}"""
+ROW_AT = "SELECT payload->>'key' FROM events_outbox WHERE id = {id}"
+
+
+class Unusable(Exception):
+    """The log cannot be followed: somebody has to look."""
+
+
+# ---------------------------------------------------------------------------------------------------- validation
+
+
+class Contracts:
+    """The published schemas. A kind without one is newer than this copy, and is passed over."""
+
+    def __init__(self, folder, full=True):
+        self.schemas = {
+            path.name[: -len(".schema.json")]: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(folder.glob("metric.*.schema.json"))
+        }
+        if not self.schemas:
+            raise Unusable(f"there are no schemas in {folder}")
+        self.validators = None
+        if full:
+            try:
+                from jsonschema import Draft202012Validator
+
+                self.validators = {kind: Draft202012Validator(schema) for kind, schema in self.schemas.items()}
+            except ImportError:
+                pass
+
+    def problem(self, kind, payload):
+        """Why a payload is not what its kind promises; None where it is."""
+        if self.validators is not None:
+            error = next(iter(self.validators[kind].iter_errors(payload)), None)
+            return None if error is None else f"{error.json_path}: {error.message[:200]}"
+        return problem_in(self.schemas[kind], payload, "$")
+
+
+TYPES = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+
+
+def problem_in(schema, value, at):
+    """The part of JSON Schema that the published schemas use most; the first thing that does not fit."""
+    types = schema.get("type", [])
+    types = types if isinstance(types, list) else [types]
+    if types and not any(TYPES[name](value) for name in types):
+        return f"{at}: is not {' or '.join(types)}"
+    if "const" in schema and value != schema["const"]:
+        return f"{at}: is not {schema['const']!r}"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{at}: is none of {schema['enum']!r}"
+    for choice in ("oneOf", "anyOf"):
+        if choice in schema:
+            problems = [problem_in(option, value, at) for option in schema[choice]]
+            if None not in problems:
+                return problems[0]
+    if isinstance(value, str):
+        if len(value) < schema.get("minLength", 0) or len(value) > schema.get("maxLength", len(value)):
+            return f"{at}: has a length that is not allowed"
+        if "pattern" in schema and re.search(schema["pattern"], value) is None:
+            return f"{at}: does not match {schema['pattern']}"
+    if TYPES["number"](value):
+        if value < schema.get("minimum", value) or value > schema.get("maximum", value):
+            return f"{at}: is out of range"
+    if isinstance(value, dict):
+        for name in schema.get("required", []):
+            if name not in value:
+                return f"{at}: {name} is missing"
+        for name, member in schema.get("properties", {}).items():
+            if name in value:
+                problem = problem_in(member, value[name], f"{at}.{name}")
+                if problem is not None:
+                    return problem
+    if isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            problem = problem_in(schema["items"], item, f"{at}[{index}]")
+            if problem is not None:
+                return problem
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------ decisions
+
+UNKNOWN = {"value": None, "state": "unknown"}
+
+
+class Policies:
+    """What the two policies stand at, folded from metric rows."""
+
+    def __init__(self, saved=None):
+        saved = saved or {}
+        self.trust = saved.get("trust", dict(UNKNOWN))
+        self.overlap = saved.get("overlap", dict(UNKNOWN))
+        self.projects = saved.get("projects", {})
+
+    def saved(self):
+        return {"trust": self.trust, "overlap": self.overlap, "projects": self.projects}
+
+    def effective(self, project):
+        """The reading that a policy about a project must use: its own, else the global one, else nothing."""
+        own = self.projects.get(project, UNKNOWN)
+        if own["value"] is not None:
+            return {"scope": "project", **own}
+        if self.overlap["value"] is not None:
+            return {"scope": "global", **self.overlap}
+        return {"scope": None, **UNKNOWN}
+
+    def fold(self, rows):
+        """Takes in one merge's rows and yields every decision that changes.
+
+        A global crossing changes the decision about every project that has too few merges of its own, although no row
+        names these projects: therefore all of them are looked at again, not only the merge's.
+        """
+        trust = self.trust
+        before = {project: self.effective(project) for project in self.projects}
+        for kind, row in rows:
+            reading = {"value": row["value"], "state": row["state"] or "unknown"} if "value" in row else None
+            if kind == "metric.first_pass_merge_rate" and row["scope"] == "global":
+                self.trust = reading
+            elif kind == "metric.rebase_conflict_rate" and row["scope"] == "global":
+                self.overlap = reading
+            elif kind == "metric.rebase_conflict_rate":
+                before.setdefault(row["project"], {"scope": None, **UNKNOWN})
+                self.projects[row["project"]] = reading
+                if row.get("effective", self.effective(row["project"])) != self.effective(row["project"]):
+                    raise Unusable(f"effective of {row['key']} is not what the rows before it give")
+        if self.trust["state"] != trust["state"]:
+            yield {"policy": "trust", "project": None, "from": trust["state"], "to": self.trust["state"],
+                   "value": self.trust["value"]}
+        for project, old in before.items():
+            new = self.effective(project)
+            if new["state"] != old["state"]:
+                yield {"policy": "scope_overlap", "project": project, "from": old["state"], "to": new["state"],
+                       "value": new["value"], "basis": new["scope"]}
+
+
+# -------------------------------------------------------------------------------------------------------- reading
+
+
+class Reader:
+    """Takes rows in the order of their ids and hands out whole merges, up to the safe horizon."""
+
+    def __init__(self, contracts, saved=None):
+        saved = saved or {}
+        self.contracts = contracts
+        # Everything up to this id is consumed.
+        self.after = int(saved.get("after", 0))
+        # The newest row of ours that is: its id and key prove that the log is still the same one.
+        self.anchor = saved.get("anchor")
+        self.seq = saved.get("seq")
+        self.keys = {}
+        self.rejected = set()
+
+    def saved(self):
+        return {"after": str(self.after), "anchor": self.anchor, "seq": self.seq}
+
+    def restart(self):
+        self.after, self.anchor, self.seq = 0, None, None
+
+    def take(self, rows, last_page=True):
+        """Yields the rows of each merge as [(kind, payload), ...].
+
+        Returns whether a hole is in the way: then the rest is to be read again later.
+        """
+        read = list(rows)
+        # Other writers' rows may stand between the rows of a merge.
+        ours = [row for row in read if row["kind"] in self.contracts.schemas and self.valid(row)]
+        while ours:
+            members, used = self.set_at_front(ours)
+            if not members:
+                break
+            size = members[0]["payload"].get("set_size", 1)
+            if len(members) < size and not last_page:
+                return False
+            if len(members) < size or any(event_of(row) != event_of(members[0]) for row in members):
+                if self.seq is not None:
+                    return True
+                # The old end of a log whose older rows were deleted: a cut set, passed over.
+                self.consume(members[:1])
+                continue
+            place = next((row["payload"]["seq"] for row in members if is_global(row)), None)
+            if place is not None:
+                if self.seq is not None and place > self.seq + 1:
+                    return True
+                if self.seq is not None and place <= self.seq:
+                    raise Unusable(f"merge {place} comes after merge {self.seq}: begin anew, without the state file")
+                self.seq = place
+            self.consume(members)
+            del ours[:used]
+            if place is not None:
+                yield [(row["kind"], row["payload"]) for row in members]
+        if read:
+            self.after = int(read[-1]["id"])
+        return False
+
+    def set_at_front(self, rows):
+        """The rows of the first merge, without repeats, and how many rows were looked at for them."""
+        members, keys = [], set()
+        for used, row in enumerate(rows, 1):
+            identity = identity_of(row)
+            if identity in self.keys or identity in keys:
+                continue
+            members.append(row)
+            keys.add(identity)
+            if len(members) == members[0]["payload"].get("set_size", 1):
+                return members, used
+        return members, len(rows)
+
+    def consume(self, rows):
+        self.after = int(rows[-1]["id"])
+        self.anchor = {"id": rows[-1]["id"], "key": rows[-1]["payload"]["key"]}
+        for row in rows:
+            self.keys[identity_of(row)] = None
+        while len(self.keys) > KEYS_KEPT:
+            del self.keys[next(iter(self.keys))]
+
+    def valid(self, row):
+        problem = self.contracts.problem(row["kind"], row["payload"])
+        if problem is not None and row["id"] not in self.rejected:
+            self.rejected.add(row["id"])
+            print(f"rejected row {row['id']} of kind {row['kind']!a}: {ascii(problem)}", file=sys.stderr)
+        return problem is None
+
+
+def event_of(row):
+    return row["payload"].get("merge", {}).get("event_id")
+
+
+def is_global(row):
+    return row["payload"].get("scope") == "global"
+
+
+def identity_of(row):
+    """A key is unique among the rows of a log; with the work item also where a restore lets ids come again."""
+    return row["payload"]["key"], row["payload"].get("merge", {}).get("work_item_id")
+
+
+class Psql:
+    """One psql for each question: slow, and it needs nothing but psql."""
+
+    def __init__(self, dsn):
+        self.dsn = dsn
+
+    def ask(self, sql):
+        # Records end with a zero byte: JSON may contain line breaks.
+        command = ["psql", "-X", "-q", "-A", "-t", "-0", "-v", "ON_ERROR_STOP=1", "-c", sql, self.dsn]
+        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        if done.returncode != 0:
+            raise Unusable("psql failed")
+        return done.stdout.split("\0")[:-1]
+
+    def wait(self, seconds):
+        time.sleep(seconds)
+
+
+class Psycopg:
+    """A connection that listens: a notification is a hint to look, nothing more."""
+
+    def __init__(self, psycopg, dsn, channel):
+        self.connection = psycopg.connect(dsn, autocommit=True)
+        self.connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+
+    def ask(self, sql):
+        rows = self.connection.execute(sql).fetchall()
+        return [value if isinstance(value, str) or value is None else json.dumps(value) for (value,) in rows]
+
+    def wait(self, seconds):
+        for _ in self.connection.notifies(timeout=seconds, stop_after=1):
+            pass
+
+
+def database(dsn, channel):
+    try:
+        import psycopg
+        import psycopg.sql
+    except ImportError:
+        return Psql(dsn)
+    return Psycopg(psycopg, dsn, channel)
+
+
+# ----------------------------------------------------------------------------------------------------------- main
+
+
+def tell(policies, merges):
+    """Prints what changes. Returns what the generator of merges returned."""
+    while True:
+        try:
+            rows = next(merges)
+        except StopIteration as end:
+            return end.value
+        newest = rows[0][1]
+        for decision in policies.fold(rows):
+            seq = next((row["seq"] for _, row in rows if row["scope"] == "global"), None)
+            print(json.dumps({**decision, "seq": seq, "event_id": newest["merge"]["event_id"]}), flush=True)
+
+
+def follow(arguments, reader, policies, save):
+    source = database(arguments.dsn, arguments.channel)
+    if reader.anchor and source.ask(ROW_AT.format(id=int(reader.anchor["id"]))) != [reader.anchor["key"]]:
+        print("the log was reset: reading it again", file=sys.stderr)
+        reader.restart()
+    hole_since = None
+    while True:
+        rows = [json.loads(line) for line in source.ask(QUERY.format(after=reader.after, limit=PAGE))]
+        last_page = len(rows) < PAGE
+        hole = tell(policies, reader.take(rows, last_page))
+        save()
+        if hole:
+            hole_since = hole_since or time.monotonic()
+            if time.monotonic() - hole_since >= arguments.patience:
+                raise Unusable(f"after row {reader.after} (merge {reader.seq}) the log has a hole")
+        else:
+            hole_since = None
+            if not last_page:
+                continue
+            if arguments.once:
+                return
+        source.wait(0.2 if hole else arguments.poll)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--dsn", default=os.environ.get("DATABASE_URL"), help="connection string; default DATABASE_URL")
+    parser.add_argument("--stdin", action="store_true", help="read rows from standard input, also where a DSN is set")
+    parser.add_argument("--state", type=pathlib.Path, help="file that keeps the position and the decisions")
+    parser.add_argument("--once", action="store_true", help="end when everything is read")
+    parser.add_argument("--poll", type=float, default=5, help="seconds between looks; default 5")
+    parser.add_argument("--patience", type=float, default=30, help="seconds that a hole may last; default 30")
+    parser.add_argument("--channel", default="events_outbox", help="notifications that wake it; default events_outbox")
+    parser.add_argument("--contracts", type=pathlib.Path, default=CONTRACTS, help="folder of the published schemas")
+    parser.add_argument("--no-jsonschema", action="store_true", help="check only what needs no library")
+    parser.add_argument("--print-query", action="store_true", help="print the query for psql, and end")
+    arguments = parser.parse_args()
+    kept = {}
+    if arguments.state and arguments.state.exists():
+        kept = json.loads(arguments.state.read_text(encoding="utf-8"))
+    reader = Reader(Contracts(arguments.contracts, full=not arguments.no_jsonschema), kept.get("position"))
+    policies = Policies(kept.get("policies"))
+    if arguments.print_query:
+        print(QUERY.format(after=reader.after, limit="ALL"))
+        return 0
+
+    def save():
+        if arguments.state:
+            beside = arguments.state.with_suffix(".new")
+            beside.write_text(json.dumps({"position": reader.saved(), "policies": policies.saved()}), encoding="utf-8")
+            beside.replace(arguments.state)
+
+    if arguments.dsn and not arguments.stdin:
+        follow(arguments, reader, policies, save)
+    else:
+        rows = (json.loads(line) for line in sys.stdin if line.strip())
+        hole = tell(policies, reader.take(rows))
+        save()
+        if hole:
+            raise Unusable(f"after row {reader.after} (merge {reader.seq}) the rows have a hole")
+    return 1 if reader.rejected else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Unusable as error:
+        sys.exit(f"consume.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(0)
