@@ -20,6 +20,9 @@ import { until } from "./until.ts";
 export type EventName = DaemonEvent["event"];
 export type EventOf<Name extends EventName> = Extract<DaemonEvent, { event: Name }>;
 
+/** What a daemon is made of. */
+export type DaemonCode = { readonly Daemon: typeof Daemon; readonly openLog: typeof openLog };
+
 export type TestDaemonOptions = {
   /** Default: the test database's own. A proxy's stands between. */
   readonly url?: string;
@@ -38,8 +41,8 @@ export type TestDaemonOptions = {
   readonly selfCheck?: { readonly everyMs: number; readonly withinMs: number };
   /** Stands between the recorder and the log: to watch it, or to break it. */
   readonly wrap?: (log: OutboxLog) => OutboxLog;
-  /** Opens the log otherwise. */
-  readonly open?: typeof openLog;
+  /** Another build of the daemon, such as one with a mistake in it. Default: this one. */
+  readonly code?: DaemonCode;
 };
 
 export interface TestDaemon extends AsyncDisposable {
@@ -69,6 +72,9 @@ export interface TestDaemon extends AsyncDisposable {
   crash(): Promise<void>;
 }
 
+/** More than any statement's deadline in the tests. */
+const ENDS_WITHIN_MS = 12_000;
+
 export function configOf(url: string): Config {
   return loadConfig({ DATABASE_URL: url });
 }
@@ -93,8 +99,8 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     statementTimeoutMs: options.statementTimeoutMs ?? 5_000,
     lockTimeoutMs: options.lockTimeoutMs ?? 5_000,
   };
-  const open = options.open ?? openLog;
-  const daemon = new Daemon(
+  const code = options.code ?? { Daemon, openLog };
+  const daemon = new code.Daemon(
     {
       metrics: options.metrics ?? config.metrics,
       producer: PRODUCER,
@@ -104,7 +110,11 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     },
     {
       open: async (signal) => {
-        const log = await open({ ...connection, schema: config.schema, merge: config.merge }, report, signal);
+        const log = await code.openLog(
+          { ...connection, schema: config.schema, merge: config.merge },
+          report,
+          signal,
+        );
         return options.wrap?.(log) ?? log;
       },
       report,
@@ -192,17 +202,31 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     });
   }
 
+  /** Throws when it does not come to its end. */
+  async function ended(): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const seen = events.slice(-12).map((one) => JSON.stringify(one));
+      late.reject(new Error(`the daemon does not end; the last events:\n${seen.join("\n")}`));
+    }, ENDS_WITHIN_MS);
+    try {
+      await Promise.race([Promise.all([listening, running]), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async function stop(): Promise<void> {
     stopping.abort();
-    await listening;
-    await running;
+    await ended();
   }
 
   async function crash(): Promise<void> {
     daemon.abandon();
     stopping.abort();
-    await listening;
-    await running.catch(() => undefined);
+    await ended().catch((error: unknown) => {
+      if (String(error).includes("does not end")) throw error;
+    });
   }
 
   return {

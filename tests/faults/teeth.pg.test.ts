@@ -1,0 +1,370 @@
+/**
+ * Teeth: each part of the protocol is left out once, and what watches over it must bite. The same scenario finds nothing
+ * wrong with the daemon as it is.
+ */
+import { describe, expect, it } from "vitest";
+import type { OutboxLog } from "../../src/outbox-log.ts";
+import { barrier } from "../support/barrier.ts";
+import { type DaemonCode, startDaemon, type TestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { type Mutant, mutant, type Patch } from "../support/mutant.ts";
+import { violations } from "../support/oracle.ts";
+import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
+import { startProxy } from "../support/proxy.ts";
+import { until } from "../support/until.ts";
+
+/** What is wrong in the end, one line each. */
+type Scenario = (code: DaemonCode | undefined) => Promise<string[]>;
+
+type Stepped = TestDaemon & { readonly looks: (count?: number) => Promise<void> };
+
+/** A daemon that looks when it is told to; its comparison of the whole log is over and does not come again. */
+async function stepped(
+  database: TestDatabase,
+  code: DaemonCode | undefined,
+  options: TestDaemonOptions = {},
+): Promise<Stepped> {
+  let looks = 0;
+  const daemon = startDaemon(database, {
+    pollIntervalMs: 600_000,
+    ...options,
+    ...(code && { code }),
+    wrap: (log) => {
+      const wrapped = options.wrap?.(log) ?? log;
+      return {
+        ...wrapped,
+        look: async (head) => {
+          const look = await wrapped.look(head);
+          looks += 1;
+          return look;
+        },
+      };
+    },
+  });
+  await daemon.event("comparison.completed");
+  return Object.assign(daemon, {
+    looks: async (count = 2) => {
+      for (let target = looks + 1; count > 0; target += 1, count -= 1) {
+        await until("a look", () => {
+          daemon.ring();
+          return looks >= target;
+        });
+      }
+    },
+  });
+}
+
+/** Whether a backend of our role waits for a lock or has ended its transaction. */
+async function untilWaitingOr(database: TestDatabase, done: () => boolean): Promise<void> {
+  await until("it waits for the lock, or goes on without", async () => {
+    const { rows } = await database.admin.query(
+      "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+    );
+    return rows.length > 0 || done();
+  });
+}
+
+/** Two record the same merge: one has written it and not committed yet when the other wants to. */
+const race: Scenario = async (code) => {
+  await using database = await createDatabase();
+  const gate = barrier();
+  const stopsBeforeCommit = (log: OutboxLog): OutboxLog => ({
+    ...log,
+    commit: async () => {
+      await gate.wait();
+      await log.commit();
+    },
+  });
+  await using first = await stepped(database, code, { wrap: stopsBeforeCommit });
+  await using second = await stepped(database, code);
+  await merge(database.admin);
+  first.ring();
+  await gate.reached;
+  second.ring();
+  await untilWaitingOr(database, () => second.all("merge.recorded").length > 0);
+  gate.open();
+  await first.looks();
+  await second.looks();
+  return violations(database.admin);
+};
+
+/** A low id commits after a higher one was recorded. */
+const lateCommit: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await using daemon = await stepped(database, code);
+  await using late = await hold(database);
+  await merge(late.client);
+  await merge(database.admin);
+  await daemon.looks(3);
+  await late.commit();
+  await daemon.looks(3);
+  return violations(database.admin);
+};
+
+/** An id is drawn early, and the table is touched late. */
+const drawnEarly: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await using daemon = await stepped(database, code);
+  await using late = await hold(database);
+  const drawn = await drawId(late.client);
+  await merge(database.admin);
+  await daemon.looks(3);
+  await mergeUnder(late.client, drawn);
+  await late.commit();
+  await daemon.looks(3);
+  return violations(database.admin);
+};
+
+/** A low id belongs to a prepared transaction, which was an ordinary one at the first look. */
+const preparedBetween: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await using daemon = await stepped(database, code);
+  await using late = await hold(database);
+  await merge(late.client);
+  await merge(database.admin);
+  await daemon.looks(3);
+  await late.prepare("late");
+  await daemon.looks(3);
+  await database.admin.query("COMMIT PREPARED 'late'");
+  await daemon.looks(3);
+  return violations(database.admin);
+};
+
+/** COMMIT ends in a rollback, without an error; or it never arrives. What is told must be what happened. */
+const brokenCommit =
+  (verdict: "cut-before" | { readonly say: string }): Scenario =>
+  async (code) => {
+    await using database = await createDatabase();
+    await using proxy = await startProxy(database.daemonUrl);
+    await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl), ...(code && { code }) });
+    await daemon.event("comparison.completed");
+    let struck = false;
+    proxy.onMessage = ({ type, text }) => {
+      if (struck || type !== "Q" || !text.startsWith("COMMIT")) return "pass";
+      struck = true;
+      return verdict;
+    };
+    await merge(database.admin);
+    await daemon.converged();
+    const told = daemon.all("merge.recorded");
+    return [
+      ...(await violations(database.admin)),
+      ...(told.length === 1 ? [] : [`told ${told.length} times`]),
+      ...told
+        .filter((one) => one.found_by !== "scan")
+        .map(() => "the scan has lost it, the comparison found it"),
+    ];
+  };
+
+/** The newest rows of the journal are gone: their merges are due again. */
+const newestGone: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await using daemon = await stepped(database, code);
+  await merges(database.admin, times(5));
+  await daemon.looks();
+  // In one transaction, so that no look comes between and sees the newest id go back.
+  await using cut = await hold(database);
+  await cut.client.query(
+    "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND (payload->'merge'->>'event_id')::int > 3",
+  );
+  await merge(cut.client);
+  await cut.commit();
+  // One finds the head gone, restoring takes another, the next one finds what is due.
+  await daemon.looks(6);
+  return violations(database.admin);
+};
+
+/** A backlog of several batches is read by one and recorded by another before the first comes to write. */
+const sharedBacklog: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(150));
+  const gate = barrier();
+  let found = 0;
+  await using slow = startDaemon(database, {
+    ...(code && { code }),
+    wrap: (log) => ({
+      ...log,
+      merges: async (after, upTo) => {
+        const all = await log.merges(after, upTo);
+        found = all.length;
+        return all;
+      },
+      beginLocked: async () => {
+        if (found > 0) await gate.wait();
+        await log.beginLocked();
+      },
+    }),
+  });
+  await gate.reached;
+  await using quick = startDaemon(database, { ...(code && { code }) });
+  await quick.ready();
+  gate.open();
+  await slow.ready();
+  return violations(database.admin);
+};
+
+const MUTANTS: readonly (readonly [
+  mistake: string,
+  scenario: Scenario,
+  bites: RegExp,
+  patches: readonly Patch[],
+])[] = [
+  [
+    "REPEATABLE READ",
+    race,
+    /recorded again/,
+    [
+      {
+        file: "postgres/metric-writer.ts",
+        replace: "ISOLATION LEVEL READ COMMITTED",
+        by: "ISOLATION LEVEL REPEATABLE READ",
+      },
+    ],
+  ],
+  [
+    "no lock",
+    race,
+    /recorded again/,
+    [
+      {
+        file: "postgres/metric-writer.ts",
+        replace: "SELECT pg_advisory_xact_lock(${literal(lockKey(names))})",
+        by: "SELECT 1",
+      },
+    ],
+  ],
+  [
+    "a lock that ends with its statement",
+    race,
+    /recorded again/,
+    [
+      {
+        file: "postgres/metric-writer.ts",
+        replace: "SELECT pg_advisory_xact_lock(${literal(lockKey(names))})",
+        by: "SELECT pg_advisory_lock(1), pg_advisory_unlock(1)",
+      },
+    ],
+  ],
+  [
+    "no fence",
+    race,
+    /recorded again/,
+    [
+      {
+        file: "recorder.ts",
+        replace: "    this.#foldSince(await this.#since());\n    const there",
+        by: "    const there",
+      },
+    ],
+  ],
+  [
+    "lock and fence in one statement",
+    race,
+    /recorded again/,
+    [
+      {
+        file: "postgres/metric-writer.ts",
+        replace: "SELECT pg_advisory_xact_lock(${literal(lockKey(names))})",
+        by: "SELECT 1",
+      },
+      {
+        file: "postgres/journal.ts",
+        replace: "AND ${OURS}\n     ORDER BY part, place`",
+        by: "AND ${OURS} AND (SELECT count(pg_advisory_xact_lock(4711)) FROM (VALUES (1)) AS once) = 1\n     ORDER BY part, place`",
+      },
+    ],
+  ],
+  [
+    "the rest of a page not held against what was folded before its last batch",
+    sharedBacklog,
+    /recorded again/,
+    [
+      {
+        file: "recorder.ts",
+        replace: "const standsOnNothing =",
+        by: "this.#foldedSinceFound.clear();\n    const standsOnNothing =",
+      },
+    ],
+  ],
+  [
+    "id > last instead of the low mark",
+    lateCommit,
+    /not recorded/,
+    [{ file: "postgres/settled.ts", replace: 'new Set(row?.["holders"]?.split(" "))', by: "new Set()" }],
+  ],
+  [
+    "the table's lock alone, without the sequence's",
+    drawnEarly,
+    /not recorded/,
+    [{ file: "postgres/settled.ts", replace: /UNION ALL \$\{SEQUENCES_OF_ID.*\}/, by: "" }],
+  ],
+  [
+    "prepared transactions overlooked, as their pid is null",
+    preparedBetween,
+    /not recorded/,
+    [
+      {
+        file: "postgres/settled.ts",
+        replace: "l.pid IS DISTINCT FROM pg_backend_pid()",
+        by: "l.pid <> pg_backend_pid()",
+      },
+    ],
+  ],
+  [
+    "the tag of COMMIT not looked at",
+    brokenCommit({ say: "ROLLBACK" }),
+    /told 2 times/,
+    [{ file: "postgres/metric-writer.ts", replace: 'if (command !== "COMMIT")', by: "if (false)" }],
+  ],
+  [
+    "state kept over a reconnect",
+    brokenCommit("cut-before"),
+    /comparison found it|not recorded/,
+    [
+      {
+        file: "recorder.ts",
+        replace: "readonly #log: OutboxLog;",
+        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = log; return this; }",
+      },
+      {
+        file: "daemon.ts",
+        replace: "const recorder = await Recorder.restore(log, this.#settings, report, clock);",
+        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await Recorder.restore(log, this.#settings, report, clock));\n    (this as any).kept = recorder;",
+      },
+    ],
+  ],
+  [
+    "the head not checked",
+    newestGone,
+    /not recorded/,
+    [
+      {
+        file: "recorder.ts",
+        replace: "if (this.#head !== null && fingerprint !== this.#head.fingerprint)",
+        by: "if (false)",
+      },
+    ],
+  ],
+];
+
+describe("a daemon with this mistake is found out:", () => {
+  it.each(MUTANTS)("%s", async (_, scenario, bites, patches) => {
+    await using wrong: Mutant = await mutant(patches);
+    expect(await scenario(wrong.code)).toContainEqual(expect.stringMatching(bites));
+  });
+});
+
+describe("the daemon as it is passes:", () => {
+  it.each([
+    ["a race", race],
+    ["a late commit", lateCommit],
+    ["an id drawn early", drawnEarly],
+    ["a transaction prepared between two looks", preparedBetween],
+    ["a COMMIT that rolls back", brokenCommit({ say: "ROLLBACK" })],
+    ["a COMMIT that never arrives", brokenCommit("cut-before")],
+    ["the journal's newest rows gone", newestGone],
+    ["a backlog shared by two", sharedBacklog],
+  ])("%s", async (_, scenario) => {
+    expect(await scenario(undefined)).toEqual([]);
+  });
+});

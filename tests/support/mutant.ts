@@ -1,0 +1,41 @@
+/** The daemon with a mistake in it: a copy of src with some text replaced, to show that the tests would notice. */
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { DaemonCode } from "./daemon.ts";
+
+export type Patch = {
+  /** Under src. */
+  readonly file: string;
+  readonly replace: string | RegExp;
+  readonly by: string;
+};
+
+export interface Mutant extends AsyncDisposable {
+  readonly code: DaemonCode;
+}
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** @throws Error when the source no longer has the text to replace: then the mistake has to be made elsewhere. */
+export async function mutant(patches: readonly Patch[]): Promise<Mutant> {
+  const folder = await mkdtemp(join(tmpdir(), "damascus-mutant-"));
+  await cp(join(ROOT, "src"), join(folder, "src"), { recursive: true });
+  await cp(join(ROOT, "package.json"), join(folder, "package.json"));
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const { file, replace, by } of patches) {
+    const path = join(folder, "src", file);
+    const text = await readFile(path, "utf8");
+    const changed = text.replace(replace, () => by);
+    if (changed === text) throw new Error(`src/${file} has no ${String(replace)} to replace`);
+    await writeFile(path, changed);
+  }
+  const load = (file: string): Promise<unknown> => import(pathToFileURL(join(folder, "src", file)).href);
+  const { Daemon } = (await load("daemon.ts")) as Pick<DaemonCode, "Daemon">;
+  const { openLog } = (await load("postgres/open-log.ts")) as Pick<DaemonCode, "openLog">;
+  return {
+    code: { Daemon, openLog },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
