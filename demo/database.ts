@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import pg from "pg";
-import { createServer } from "./postgres-server.ts";
+import { createServer, type PostgresServer, type ServerOptions } from "./postgres-server.ts";
 
 const ROLE = "damascus_metrics";
 const DATABASE = "damascus";
@@ -14,11 +14,16 @@ export interface Database extends AsyncDisposable {
   readonly daemonUrl: string;
   readonly port: number;
   readonly version: string;
+  /** For whoever wants it to fail. */
+  readonly server: PostgresServer;
 }
 
 /** Makes and starts a server with its data in a folder of that name. Disposing of it stops it and removes the data. */
-export async function startDatabase(dataDir: string): Promise<Database> {
-  const server = await createServer({ dataDir, password: secret() });
+export async function startDatabase(
+  dataDir: string,
+  settings: ServerOptions["settings"] = {},
+): Promise<Database> {
+  const server = await createServer({ dataDir, password: secret(), settings });
   async function dispose(): Promise<void> {
     await server.stop();
     rmSync(server.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
@@ -38,7 +43,7 @@ export async function startDatabase(dataDir: string): Promise<Database> {
       );
     });
     const { port } = server;
-    return { ownerUrl, daemonUrl: daemonUrl.href, port, version, [Symbol.asyncDispose]: dispose };
+    return { ownerUrl, daemonUrl: daemonUrl.href, port, version, server, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -27,12 +27,16 @@ export interface DaemonProcess extends AsyncDisposable {
 
 const WITHIN_MS = 15_000;
 
-/** @param settings METRICS_* variables; polling is quick and HTTP off unless they say otherwise. */
+/**
+ * @param settings METRICS_* variables; polling is quick and HTTP off unless they say otherwise.
+ * @param entry another tree's command.
+ */
 export function spawnDaemon(
   databaseUrl: string,
   settings: Readonly<Record<string, string>> = {},
+  entry = ENTRY,
 ): DaemonProcess {
-  const child = spawn(process.execPath, [ENTRY, "run"], {
+  const child = spawn(process.execPath, [entry, "run"], {
     env: {
       ...environment(databaseUrl),
       METRICS_HTTP_ENABLED: "false",

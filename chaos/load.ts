@@ -1,0 +1,211 @@
+/**
+ * The orchestrator of the chaos run: several connections that merge work items in every way a transaction can go, and
+ * that come back when the server was away.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { mulberry32, pick, type Random } from "../demo/random.ts";
+
+const WRITERS = 6;
+const THINKS_MS = 90;
+const HESITATES_MS = 400;
+/** A prepared transaction waits this long for its second half. */
+const PREPARED_FOR_MS = 700;
+export const ORCHESTRATOR = "orchestrator";
+
+type Deed = (client: pg.Client, random: Random) => Promise<void>;
+
+export class Load {
+  readonly #url: string;
+  readonly #stop = new AbortController();
+  readonly #writers: Promise<void>[];
+
+  constructor(url: string, seed: number) {
+    const named = new URL(url);
+    named.searchParams.set("application_name", ORCHESTRATOR);
+    this.#url = named.href;
+    this.#writers = Array.from({ length: WRITERS }, (_, index) => this.#write(mulberry32(seed * 31 + index)));
+  }
+
+  /** Ends the load; what it prepared is ended too. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#writers);
+    const client = await this.#connect();
+    if (client === null) throw new Error("the server is away");
+    await endPrepared(client, "ROLLBACK");
+    await client.end();
+  }
+
+  async #write(random: Random): Promise<void> {
+    let client: pg.Client | null = null;
+    while (!this.#stop.signal.aborted) {
+      try {
+        client ??= await this.#connect();
+        if (client === null) await delay(20);
+        else {
+          await pick(random, DEEDS)(client, random);
+          if (random() < 0.7) await client.query("NOTIFY events_outbox");
+          await delay(THINKS_MS * random());
+        }
+      } catch {
+        // A server that went away, a duplicate id after a rewind, a lock that was not granted: an orchestrator goes on.
+        await client?.end().catch(() => undefined);
+        client = null;
+      }
+    }
+    await client?.end().catch(() => undefined);
+  }
+
+  async #connect(): Promise<pg.Client | null> {
+    const client = new pg.Client({ connectionString: this.#url });
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      await client.query("SET lock_timeout = '5s'");
+      return client;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** Ends every prepared transaction there is. */
+export async function endPrepared(client: pg.ClientBase, how: "COMMIT" | "ROLLBACK"): Promise<void> {
+  const { rows } = await client.query<{ gid: string }>(
+    "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
+  );
+  for (const { gid } of rows) await client.query(`${how} PREPARED '${gid}'`).catch(() => undefined);
+}
+
+const PROJECTS = ["atlas", "borealis", "__proto__", "名前\u202e", "one\ntwo", "c".repeat(512)];
+
+async function item(client: pg.Client, random: Random): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    "INSERT INTO work_items (project, attempts, last_verdict, phase) VALUES ($1, $2, $3, 'merged') RETURNING id::text",
+    [
+      PROJECTS[Math.floor(random() ** 2 * PROJECTS.length)],
+      random() < 0.75 ? 1 : 2 + Math.floor(random() * 8),
+      random() < 0.08 ? "rebase_conflict" : "approve",
+    ],
+  );
+  return rows[0]?.id ?? "";
+}
+
+async function transition(client: pg.Client, itemId: string | null): Promise<void> {
+  await client.query(
+    `INSERT INTO events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', $1, '{"target": "merged"}')`,
+    [itemId],
+  );
+}
+
+async function merge(client: pg.Client, random: Random): Promise<void> {
+  await transition(client, await item(client, random));
+}
+
+function hesitate(random: Random): Promise<void> {
+  return delay(HESITATES_MS * random() ** 2);
+}
+
+function inTransaction(deed: Deed, end: "COMMIT" | "ROLLBACK" = "COMMIT"): Deed {
+  return async (client, random) => {
+    await client.query("BEGIN");
+    await deed(client, random);
+    await client.query(end);
+  };
+}
+
+const several: Deed = async (client, random) => {
+  for (let count = 1 + Math.floor(random() * 4); count > 0; count -= 1) {
+    await merge(client, random);
+    if (random() < 0.3) await hesitate(random);
+  }
+};
+
+/** Its id is drawn long before its row is there, or anything else tells of it. */
+const drawnEarly: Deed = async (client, random) => {
+  const { rows } = await client.query<{ id: string }>(
+    "SELECT nextval(pg_get_serial_sequence('events_outbox', 'id'))::text AS id",
+  );
+  await hesitate(random);
+  await client.query(
+    `INSERT INTO events_outbox (id, kind, work_item_id, payload) VALUES ($1, 'phase.transition', $2, '{"target": "merged"}')`,
+    [rows[0]?.id, await item(client, random)],
+  );
+  await hesitate(random);
+};
+
+const late: Deed = async (client, random) => {
+  await merge(client, random);
+  await hesitate(random);
+};
+
+const savepoints: Deed = async (client, random) => {
+  await client.query("SAVEPOINT one");
+  await merge(client, random);
+  await client.query(random() < 0.7 ? "ROLLBACK TO one" : "RELEASE one");
+  await hesitate(random);
+  await merge(client, random);
+};
+
+/** The same work item again, at once or by somebody else who does not know yet. */
+const repeat: Deed = async (client) => {
+  const { rows } = await client.query<{ id: string }>(
+    "SELECT id::text FROM work_items ORDER BY id DESC LIMIT 1",
+  );
+  if (rows[0] !== undefined) await transition(client, rows[0].id);
+};
+
+const mergedTwice: Deed = async (client, random) => {
+  const itemId = await item(client, random);
+  await transition(client, itemId);
+  await hesitate(random);
+  await transition(client, itemId);
+};
+
+const unusable: Deed = async (client, random) => {
+  const choice = Math.floor(random() * 5);
+  if (choice === 0) return transition(client, null);
+  if (choice === 1) return transition(client, String(10 ** 12 + Math.floor(random() * 10 ** 6)));
+  const [project, attempts] = [["", 1] as const, [null, 1] as const, ["atlas", 0] as const][choice - 2] ?? [];
+  const { rows } = await client.query<{ id: string }>(
+    "INSERT INTO work_items (project, attempts) VALUES ($1, $2) RETURNING id::text",
+    [project, attempts],
+  );
+  await transition(client, rows[0]?.id ?? null);
+};
+
+const prepared: Deed = async (client, random) => {
+  const name = `chaos-${Math.floor(random() * 2 ** 32)}`;
+  await client.query("BEGIN");
+  await merge(client, random);
+  await client.query(`PREPARE TRANSACTION '${name}'`);
+  await delay(PREPARED_FOR_MS * random());
+  await client.query(`${random() < 0.7 ? "COMMIT" : "ROLLBACK"} PREPARED '${name}'`);
+};
+
+const noise: Deed = async (client, random) => {
+  await client.query(
+    `INSERT INTO events_outbox (kind, payload)
+     VALUES ('phase.transition', '{"target": "review"}'), ('agent.note', '["merged"]'), ('metric.somebody_elses', '{}')`,
+  );
+  await client.query("SELECT pg_notify('events_outbox', $1)", ["\u2028".repeat(Math.floor(random() * 100))]);
+};
+
+/** What a writer did not live to end. */
+const janitor: Deed = (client) => endPrepared(client, "COMMIT");
+
+const DEEDS: readonly (readonly [Deed, number])[] = [
+  [merge, 10],
+  [inTransaction(several), 8],
+  [inTransaction(several, "ROLLBACK"), 4],
+  [inTransaction(late), 5],
+  [inTransaction(drawnEarly), 5],
+  [inTransaction(savepoints), 3],
+  [repeat, 1],
+  [inTransaction(mergedTwice), 2],
+  [unusable, 2],
+  [prepared, 2],
+  [noise, 2],
+  [janitor, 1],
+];

@@ -1,0 +1,77 @@
+/** The plan of faults: which, when, on whom and for how long, decided by the seed alone. */
+import { deck, mulberry32 } from "../demo/random.ts";
+
+/** Faults of one daemon or its network. */
+const LOCAL_FAULTS = [
+  "kill",
+  "pause",
+  "terminate",
+  "disconnect",
+  "blackhole",
+  "crumbs",
+  "slow",
+  "commit cut before",
+  "commit cut after",
+  "commit unanswered",
+] as const;
+
+export type LocalFault = (typeof LOCAL_FAULTS)[number];
+/** Faults of the server, hence of anybody. */
+export type ServerFault = "backend killed" | "server crash" | "rewind" | "table locked" | "table rewritten";
+
+export type Fault = {
+  /** From the beginning of the run. */
+  readonly atMs: number;
+  readonly forMs: number;
+} & ({ readonly kind: LocalFault; readonly daemon: number } | { readonly kind: ServerFault });
+
+/** How often each comes, out of all. */
+const CARDS: readonly (readonly [LocalFault | ServerFault, number])[] = [
+  ["kill", 3],
+  ["pause", 3],
+  ["terminate", 2],
+  ["disconnect", 3],
+  ["blackhole", 4],
+  ["crumbs", 2],
+  ["slow", 2],
+  ["commit cut before", 3],
+  ["commit cut after", 4],
+  ["commit unanswered", 2],
+  ["backend killed", 4],
+  ["server crash", 1],
+  ["rewind", 1],
+  ["table locked", 2],
+  ["table rewritten", 1],
+];
+
+/** The longest that a fault of its kind lasts; half of it on average. */
+const LASTS_MS: Readonly<Partial<Record<LocalFault | ServerFault, number>>> = {
+  kill: 300,
+  pause: 2_500,
+  disconnect: 500,
+  blackhole: 3_000,
+  crumbs: 1_000,
+  slow: 1_500,
+  "server crash": 700,
+  "table locked": 800,
+};
+const GAP_MS = 280;
+/** The load gets going first. */
+const FIRST_MS = 1_000;
+
+export function planFaults(seed: number, seconds: number, daemons: number): Fault[] {
+  const random = mulberry32(seed);
+  const nextKind = deck(random, CARDS);
+  const plan: Fault[] = [];
+  for (let atMs = FIRST_MS; atMs < seconds * 1_000; atMs += Math.round(2 * GAP_MS * random())) {
+    const kind = nextKind();
+    const forMs = Math.round((LASTS_MS[kind] ?? 0) * random());
+    const daemon = Math.floor(random() * daemons);
+    plan.push(isLocal(kind) ? { atMs, forMs, kind, daemon } : { atMs, forMs, kind });
+  }
+  return plan;
+}
+
+function isLocal(kind: LocalFault | ServerFault): kind is LocalFault {
+  return (LOCAL_FAULTS as readonly string[]).includes(kind);
+}

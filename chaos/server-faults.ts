@@ -1,0 +1,132 @@
+/** Faults of the server: carried out by an administrator who means no harm, or by nobody at all. */
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import type { Database } from "../demo/database.ts";
+import { endPrepared } from "./load.ts";
+import type { ServerFault } from "./plan.ts";
+
+const ROLE = "damascus_metrics";
+const REWINDS_AT_MOST = 80;
+
+/** Merges whose rows a rewind took: as `event|work item`. */
+export type Forgiven = Set<string>;
+
+/** @param chance from 0 up to 1, the same for the same seed. */
+export async function strikeServer(
+  database: Database,
+  kind: ServerFault,
+  forMs: number,
+  chance: number,
+  forgiven: Forgiven,
+): Promise<void> {
+  switch (kind) {
+    case "server crash":
+      await database.server.stop("immediate");
+      await delay(forMs);
+      await database.server.start();
+      return;
+    case "backend killed":
+      return administer(database, async (admin) => {
+        await admin.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 ORDER BY pid
+           OFFSET floor($2 * (SELECT count(*) FROM pg_stat_activity WHERE usename = $1)) LIMIT 1`,
+          [ROLE, chance],
+        );
+      });
+    case "table locked":
+      return administer(database, async (admin) => {
+        await admin.query("BEGIN; SET LOCAL lock_timeout = '500ms'");
+        await admin.query(chance < 0.5 ? "LOCK TABLE events_outbox" : "LOCK TABLE work_items");
+        await admin.query(CHANGES[Math.floor(chance * CHANGES.length)] ?? "");
+        await delay(forMs);
+        await admin.query("COMMIT");
+      });
+    case "table rewritten":
+      return administer(database, async (admin) => {
+        await admin.query("SET lock_timeout = '1s'");
+        await admin.query(REWRITES[Math.floor(chance * REWRITES.length)] ?? "");
+      });
+    case "rewind":
+      return administer(database, (admin) => rewind(admin, chance, forgiven));
+  }
+}
+
+const CHANGES = [
+  "ALTER TABLE events_outbox ADD COLUMN IF NOT EXISTS trace text",
+  "ALTER TABLE events_outbox DROP COLUMN IF EXISTS trace",
+  "ALTER TABLE work_items ALTER attempts TYPE bigint",
+  "ALTER TABLE work_items ALTER attempts TYPE integer",
+];
+const REWRITES = [
+  "VACUUM FULL events_outbox",
+  "VACUUM FREEZE events_outbox",
+  "CLUSTER events_outbox USING events_outbox_pkey",
+  "REINDEX TABLE events_outbox",
+];
+
+/** As a failover does that loses the newest commits: everybody is sent away, rows are gone, and their ids come again. */
+async function rewind(admin: pg.Client, chance: number, forgiven: Forgiven): Promise<void> {
+  const { rows: named } = await admin.query<{ name: string }>("SELECT current_database() AS name");
+  const name = named[0]?.name ?? "";
+  await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  try {
+    await emptied(admin);
+    await endPrepared(admin, "ROLLBACK");
+    await admin.query("BEGIN");
+    const { rows } = await admin.query<{ newest: string }>(
+      "SELECT max(id)::text AS newest FROM events_outbox",
+    );
+    const wish = BigInt(rows[0]?.newest ?? 0) - BigInt(1 + Math.floor(REWINDS_AT_MOST * chance));
+    const cut = await betweenTransactions(admin, wish < 1n ? 1n : wish);
+    const { rows: lost } = await admin.query<{ told: string | null }>(
+      `DELETE FROM events_outbox WHERE id > $1
+       RETURNING (payload->'merge'->>'event_id') || '|' || (payload->'merge'->>'work_item_id') AS told`,
+      [String(cut)],
+    );
+    for (const { told } of lost) if (told !== null) forgiven.add(told);
+    await admin.query("SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), $1)", [String(cut)]);
+    await admin.query("COMMIT");
+  } finally {
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  }
+}
+
+/** A failover loses whole transactions. */
+async function betweenTransactions(admin: pg.Client, wish: bigint): Promise<bigint> {
+  for (let cut = wish; ; ) {
+    const { rows } = await admin.query<{ first: string | null }>(
+      `SELECT min(first)::text AS first FROM (
+         SELECT min(id) AS first, max(id) AS last FROM events_outbox WHERE kind LIKE 'metric.%' GROUP BY xmin::text
+       ) AS written WHERE first <= $1 AND last > $1`,
+      [String(cut)],
+    );
+    const first = rows[0]?.first ?? null;
+    if (first === null) return cut;
+    cut = BigInt(first) - 1n;
+  }
+}
+
+async function emptied(admin: pg.Client): Promise<void> {
+  for (let others = 1; others > 0; ) {
+    const { rows } = await admin.query<{ others: number }>(
+      `SELECT count(pg_terminate_backend(pid))::int AS others FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+    );
+    others = rows[0]?.others ?? 0;
+    await delay(5);
+  }
+}
+
+/** A server that is away, a lock that was not granted: then this fault does not happen. */
+async function administer(database: Database, use: (admin: pg.Client) => Promise<void>): Promise<void> {
+  const admin = new pg.Client({ connectionString: database.ownerUrl });
+  admin.on("error", () => undefined);
+  try {
+    await admin.connect();
+    await use(admin);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+  } finally {
+    await admin.end().catch(() => undefined);
+  }
+}

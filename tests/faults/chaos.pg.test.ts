@@ -1,0 +1,27 @@
+/** Everything that can go wrong, at random, to three daemons at once; and the proof that it would be noticed. */
+import { expect, it } from "vitest";
+import { MUTANTS } from "../../chaos/mutants.ts";
+import { run } from "../../chaos/run.ts";
+
+/** `npm run chaos -- --seconds 25 --seed …` does the same; another seed, another plan of faults. */
+const SEED = Number(process.env["CHAOS_SEED"] ?? 20261122);
+
+it(`three daemons through 25 seconds of chaos (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
+  timeout: 240_000,
+}, async () => {
+  const { violations, faults, counted, convergedMs } = await run({ seconds: 25, seed: SEED, mutant: null });
+  expect(violations).toEqual([]);
+  expect(convergedMs).not.toBeNull();
+  expect(faults.size).toBeGreaterThan(10);
+  expect(counted.late).toBeGreaterThan(0);
+  expect(counted.recorded + counted.skipped).toBe(counted.merges);
+});
+
+it.each(["repeatable-read", "one-statement"])(
+  "a mistake is noticed: %s",
+  { timeout: 180_000 },
+  async (name) => {
+    const { violations } = await run({ seconds: 25, seed: 1, mutant: MUTANTS[name] ?? null });
+    expect(violations.join("\n")).toMatch(/recorded again|is not what its facts give/);
+  },
+);
