@@ -1,13 +1,21 @@
 /** What an orchestrator does while it is measured: it merges work items, and tells about it. */
 import type pg from "pg";
 
+export type MergeOptions = {
+  /** Where the transition goes to. */
+  readonly target?: string;
+  readonly channel?: string;
+  /** Awaited before the transaction ends; false: it is rolled back. */
+  readonly end?: () => Promise<boolean>;
+};
+
 const PAYLOAD = { source: "integrating", actor: "orchestrator" };
 
-/** Transitions of new work items to `target` in one transaction, which ends with a notification on `channel`. */
+/** Transitions of new work items in one transaction, which ends with a notification. */
 export async function merge(
   client: pg.Client,
   count = 1,
-  { target = "merged", channel = "events_outbox" } = {},
+  { target = "merged", channel = "events_outbox", end }: MergeOptions = {},
 ): Promise<{ readonly eventIds: string[]; readonly committedAt: number }> {
   await client.query("BEGIN");
   const { rows } = await client.query<{ id: string }>(
@@ -23,6 +31,6 @@ export async function merge(
     [count, JSON.stringify({ ...PAYLOAD, target })],
   );
   await client.query("SELECT pg_notify($1, '')", [channel]);
-  await client.query("COMMIT");
+  await client.query(end === undefined || (await end()) ? "COMMIT" : "ROLLBACK");
   return { eventIds: rows.map(({ id }) => id), committedAt: performance.now() };
 }
