@@ -30,6 +30,13 @@ BEGIN
 END
 $$;
 
+-- Behind a partition that ended our half of a connection, the server would keep its own for hours: it would count against
+-- the limit above, and `snapshot` would count a daemon that is gone. So it asks whether we are still there.
+ALTER ROLE damascus_metrics SET tcp_keepalives_idle = 20;
+ALTER ROLE damascus_metrics SET tcp_keepalives_interval = 5;
+ALTER ROLE damascus_metrics SET tcp_keepalives_count = 3;
+ALTER ROLE damascus_metrics SET tcp_user_timeout = '35s';
+
 -- To get in. Usually PUBLIC may connect already; a hardened database has revoked that.
 DO $$
 BEGIN
