@@ -10,6 +10,7 @@ import type { Bell } from "./bell.ts";
 import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { UnfitLog } from "./core/journal-row.ts";
+import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
 import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { HistoryReset, Recorder, type RecorderSettings } from "./recorder.ts";
@@ -66,6 +67,11 @@ export class Daemon {
   /** What is in memory; null while it cannot be trusted. */
   get analyzer(): Analyzer | null {
     return this.#recorder?.analyzer ?? null;
+  }
+
+  /** The last merges; null while memory cannot be trusted. */
+  get recent(): Recent | null {
+    return this.#recorder?.recent ?? null;
   }
 
   /** Merges known to be due and not recorded yet. */

@@ -20,10 +20,11 @@
 import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { checkpointRow } from "./core/checkpoint.ts";
-import { type JournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
+import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import { Recent } from "./core/recent.ts";
 import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
@@ -71,6 +72,8 @@ export class Recorder {
   unanswered: string | null = null;
   /** Merges known to be due and not recorded yet. */
   due = 0;
+  /** The last merges, for the status page alone. */
+  readonly recent = new Recent();
   readonly #log: OutboxLog;
   readonly #settings: RecorderSettings;
   readonly #report: Report;
@@ -114,6 +117,9 @@ export class Recorder {
     this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
+    // Rows of others that came while we were reading are folded later, and come to `recent` then.
+    const read = restored.tail.filter((row) => BigInt(row.id) <= folded).toReversed();
+    for (const row of read) this.recent.accept(parseJournalRow(row));
   }
 
   /**
@@ -368,6 +374,7 @@ export class Recorder {
       throw error;
     }
     plan.adopt();
+    this.recent.appended(plan.rows, ids);
     this.#head = { id: String(newest), fingerprint };
     this.#folded = newest;
     const tookMs = this.#clock.monotonic() - startedAt;
@@ -412,6 +419,7 @@ export class Recorder {
     const head = this.#accept(since.rows, (row) => {
       const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
       if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
+      this.recent.accept(row);
     });
     this.#head = head ?? this.#head;
     this.#folded = BigInt(since.rows.at(-1)?.id ?? this.#folded);

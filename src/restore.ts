@@ -36,6 +36,8 @@ export type Restored = {
   readonly floor: bigint;
   /** The `seq` of the checkpoint that the fold began with; null where it began with the first row. */
   readonly fromCheckpoint: number | null;
+  /** The journal's newest rows, newest first. */
+  readonly tail: readonly RawJournalRow[];
 };
 
 export type RestoreEvents = {
@@ -64,8 +66,10 @@ export async function restore(
 ): Promise<Restored> {
   const tail = await log.newestJournal(TAIL_ROWS);
   // One that somebody has written meanwhile stands for rows beyond those that are folded here.
-  const places = (await log.checkpoints(CHECKPOINTS_CONSIDERED)).filter(({ rowId }) => BigInt(rowId) <= newest);
-  const fold = new Fold(log, metrics, journalNeeds(tail), newest, events, places);
+  const places = (await log.checkpoints(CHECKPOINTS_CONSIDERED)).filter(
+    ({ rowId }) => BigInt(rowId) <= newest,
+  );
+  const fold = new Fold(log, metrics, tail, newest, events, places);
   const seq = newestSeq(tail);
   const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
   const shortened = place === undefined ? null : await fold.from(place);
@@ -92,6 +96,7 @@ class Fold {
   readonly #log: JournalReader;
   readonly #metrics: readonly MetricSettings[];
   readonly #needs: JournalNeeds;
+  readonly #tail: readonly RawJournalRow[];
   readonly #newest: bigint;
   readonly #events: RestoreEvents;
   readonly #places: readonly CheckpointInLog[];
@@ -99,14 +104,15 @@ class Fold {
   constructor(
     log: JournalReader,
     metrics: readonly MetricSettings[],
-    needs: JournalNeeds,
+    tail: readonly RawJournalRow[],
     newest: bigint,
     events: RestoreEvents,
     places: readonly CheckpointInLog[],
   ) {
     this.#log = log;
     this.#metrics = metrics;
-    this.#needs = needs;
+    this.#needs = journalNeeds(tail);
+    this.#tail = tail;
     this.#newest = newest;
     this.#events = events;
     this.#places = places;
@@ -116,7 +122,7 @@ class Fold {
     const replay = new Replay(new Analyzer(this.#metrics, this.#needs));
     const head = await this.#accept(replay, 0n, null);
     const { floor } = replay;
-    return { replay, head, lowMark: floor, floor, fromCheckpoint: null };
+    return { replay, head, lowMark: floor, floor, fromCheckpoint: null, tail: this.#tail };
   }
 
   /** @returns null, having told why, when the checkpoint does not serve. */
@@ -131,7 +137,7 @@ class Fold {
       const floor = BigInt(checkpoint.floor);
       const marks = [floor, BigInt(checkpoint.low_mark), ...this.#places.map(({ lowMark }) => lowMark)];
       const lowMark = marks.reduce((highest, mark) => (mark > highest ? mark : highest));
-      return { replay, head, lowMark, floor, fromCheckpoint: checkpoint.seq };
+      return { replay, head, lowMark, floor, fromCheckpoint: checkpoint.seq, tail: this.#tail };
     } catch (error) {
       if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
       return this.#passOver(place, `the rows after it contradict it: ${error.message}`);
