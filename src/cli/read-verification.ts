@@ -8,7 +8,6 @@ import { type Drift, driftFacts, type Verification, verificationOf } from "../co
 import { Verifier } from "../core/verifier.ts";
 import { auditRows, oldestId, recordedMerge } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
-import { PAGE_ROWS } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 
 export type VerifyOptions = {
@@ -18,6 +17,9 @@ export type VerifyOptions = {
   /** How far it has come, 0–1. */
   readonly progress: (share: number) => void;
 };
+
+/** Outbox rows that are in memory at a time. */
+const PAGE_ROWS = 5_000;
 
 /** @throws Unreadable */
 export function readVerification(config: Config, options: VerifyOptions): Promise<Verification> {

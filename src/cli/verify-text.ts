@@ -1,7 +1,6 @@
 /** The verification for people: the differences, each with what is recorded and what it should be, then what was counted. */
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind } from "../core/difference.ts";
 import type { Drift, DriftFacts, Verification } from "../core/verification.ts";
-import { align } from "./columns.ts";
 import { count, moment } from "./figures.ts";
 import { safe } from "./safe.ts";
 
@@ -70,22 +69,19 @@ function checked({ counts, as_of: asOf }: Verification): string[] {
 function notes(verification: Verification): string[] {
   const { counts, drifted, history_truncated: truncated } = verification;
   const told: [number, string][] = [
-    [counts.repeats, "later arrivals of work items that are recorded: not counted"],
-    [counts.waiting, "merges wait to be recorded"],
-    [counts.not_judged, "values not judged: older rows that they stand on are gone"],
-    [counts.other_bounds, "states as other bounds than today's gave them"],
-    [counts.pruned, "merges older than the oldest row of ours: taken as recorded"],
+    [counts.repeats, "later arrivals of recorded work items, not counted"],
+    [counts.waiting, "merges that wait to be recorded"],
+    [counts.not_judged, "values not judged, as rows that they stand on are gone"],
+    [counts.other_bounds, "states that other bounds than today's gave"],
+    [counts.pruned, "merges older than the oldest row of ours, taken as recorded"],
     [counts.without_transition, "recorded merges whose transition is gone from the old end"],
     [counts.foreign, "metric.* rows of somebody else"],
-    [counts.drifted, "work items have changed since they were recorded: the record stands"],
+    [counts.drifted, "work items that have changed since; the record stands"],
   ];
   const numbered = told.filter(([number]) => number > 0);
   return [
     ...(truncated ? ["  the log begins in the middle: rows are gone from its old end"] : []),
-    ...align(
-      numbered.map(([number, text]) => [{ text: `  ${number}` }, { text }]),
-      [1],
-    ),
+    ...table(numbered),
     ...drifted.map(driftLine),
     ...(drifted.length < counts.drifted ? ["      …"] : []),
   ];
@@ -108,12 +104,15 @@ function verdict({ differences: { total, by_kind: byKind }, counts }: Verificati
   const kinds = (Object.keys(byKind) as DifferenceKind[]).filter((kind) => byKind[kind] > 0);
   return [
     count(total, "difference"),
-    ...align(
-      kinds.map((kind) => [{ text: `  ${byKind[kind]}` }, { text: DIFFERENCE_KINDS[kind] }]),
-      [1],
-    ),
+    ...table(kinds.map((kind) => [byKind[kind], DIFFERENCE_KINDS[kind]])),
     ...(byKind.merge_missing > 0
       ? ["  (a merge that has only just committed is recorded within a minute: verify again before worrying)"]
       : []),
   ];
+}
+
+/** Numbers under each other, and what they count. */
+function table(rows: readonly (readonly [number, string])[]): string[] {
+  const digits = Math.max(...rows.map(([number]) => String(number).length));
+  return rows.map(([number, text]) => `  ${String(number).padStart(digits)}  ${text}`);
 }

@@ -1,5 +1,6 @@
-/** The history document: one metric of one scope over the merges, as `metrics history --json` prints it. */
+/** The history document: metrics over the merges, as `metrics history --json` prints it. */
 import type { Gate, GateState } from "./gate.ts";
+import type { MetricRow } from "./journal-row.ts";
 import type { MetricName } from "./metric.ts";
 import type { ScopeKind } from "./scope.ts";
 
@@ -29,15 +30,8 @@ export type HistoryCrossing = {
   readonly lower: number;
 };
 
-export type History = {
-  readonly schema_version: 1;
-  readonly as_of: {
-    /** How many merges of the scope have been recorded. */
-    readonly seq: number;
-    readonly event_id: string | null;
-    readonly merged_at: string | null;
-    readonly generated_at: string;
-  };
+/** One metric of one scope. */
+export type HistorySeries = {
   readonly metric: MetricName;
   readonly scope: ScopeKind;
   readonly project: string | null;
@@ -48,6 +42,41 @@ export type History = {
   /** Oldest first. */
   readonly points: readonly HistoryPoint[];
 };
+
+export type History = {
+  readonly schema_version: 1;
+  readonly as_of: {
+    /** How many merges have been recorded. */
+    readonly seq: number;
+    readonly event_id: string | null;
+    readonly merged_at: string | null;
+    readonly generated_at: string;
+  };
+  readonly series: readonly HistorySeries[];
+};
+
+/** What the row of a merge says, as a point. */
+export function pointOf(row: MetricRow, crossed: CrossedRow | null): HistoryPoint {
+  const { seq, value, numerator, n, window, state, merge } = row;
+  const { crossing = null, gate = "" } = crossed ?? {};
+  return {
+    seq,
+    event_id: merge.eventId,
+    merged_at: merge.mergedAt,
+    value,
+    numerator,
+    n,
+    window,
+    state,
+    crossing:
+      crossing === null
+        ? null
+        : { gate, from: crossing.from, to: crossing.to, upper: crossing.upper, lower: crossing.lower },
+  };
+}
+
+/** A crossing's row with the name of its gate. */
+export type CrossedRow = MetricRow & { readonly gate: string };
 
 /** Points that are drawn as one column: what a plot may not lose of them. */
 export type Column = {

@@ -32,7 +32,8 @@ export type AuditRow = RawJournalRow & { readonly workItemId: string | null };
 
 type Parsed = MetricRow & {
   readonly column: string | null;
-  readonly payload: Json;
+  /** What is not in the parsed row is read from here when it is asked for. */
+  readonly text: string;
 };
 
 export type Counts = {
@@ -109,7 +110,7 @@ export class Verifier {
         (open.merge.eventId !== row.merge.eventId || open.merge.workItemId !== row.merge.workItemId)
       )
         this.#close();
-      this.#set.push({ ...row, column: raw.workItemId, payload: parseObject(raw.payload) ?? {} });
+      this.#set.push({ ...row, column: raw.workItemId, text: raw.payload ?? "" });
       return;
     }
     if (row.type === "foreign") {
@@ -213,9 +214,7 @@ export class Verifier {
   }
 
   #recordOnce(set: readonly Parsed[]): { readonly repeated: boolean; readonly merge: Parsed["merge"] } {
-    const texts = set.map((row) => factsText(row.merge));
-    const facts = usual(texts);
-    const { merge, id, seq } = set[texts.indexOf(facts)] as Parsed;
+    const { merge, id, seq } = usualFacts(set);
     const identity = mergeIdentity(merge);
     const repeated = this.recorded.has(merge.eventId) || this.identities.has(identity);
     this.identities.add(identity);
@@ -296,7 +295,6 @@ export class Verifier {
     project: VerifiedScope,
   ): void {
     this.#countRows(set);
-    const facts = factsText(merge);
     const seen = new Set<string>();
     let place = -1;
     set.forEach((row, index) => {
@@ -322,7 +320,7 @@ export class Verifier {
         if (taken) this.#keyRepeated(row.id, row.key);
       }
       if (row.column !== row.merge.workItemId) this.#wrongItem(about(row), row.column, row.merge.workItemId);
-      if (factsText(row.merge) !== facts) this.#tell("facts", row, factsText(row.merge), facts);
+      if (!sameFacts(row.merge, merge)) this.#tell("facts", row, factsText(row.merge), factsText(merge));
       if (row.setSize !== size)
         this.#tell("facts", row, `set_size ${row.setSize}`, `set_size ${size}, as beside it`);
       if (scope.seq !== null && row.seq !== scope.seq)
@@ -368,7 +366,8 @@ export class Verifier {
   }
 
   #effective(row: Parsed, set: readonly Parsed[]): void {
-    const recorded = row.payload["effective"];
+    // Most rows have none: that is seen without reading them again.
+    const recorded = row.text.includes('"effective"') ? payloadOf(row)["effective"] : undefined;
     if (row.scope === "global" || row.state === null) {
       if (recorded !== undefined) this.#tell("effective", row, JSON.stringify(recorded), "none");
       return;
@@ -450,7 +449,7 @@ export class Verifier {
       before === undefined ||
       before.crossing !== null ||
       !sameReading(before, row) ||
-      !isDeepStrictJson(before.payload["effective"], row.payload["effective"])
+      !isDeepStrictJson(payloadOf(before)["effective"], payloadOf(row)["effective"])
     ) {
       this.#tell(
         "crossing",
@@ -459,7 +458,7 @@ export class Verifier {
         "a copy of the row just before it, which crossed",
       );
     }
-    const { direction: way, gate } = row.payload;
+    const { direction: way, gate } = payloadOf(row);
     const to = row.crossing?.to ?? "unknown";
     if (way !== direction(to))
       this.#tell(
@@ -523,6 +522,29 @@ function about(
 /** What is compared with today's work items, as 32 bits other than SKIPPED. */
 export function factsHash(facts: Facts & { readonly mergedAt: string | null }): number {
   return hash32(JSON.stringify([facts.project, facts.attempts, facts.lastVerdict, facts.mergedAt])) | 1;
+}
+
+function sameFacts(a: MetricRow["merge"], b: MetricRow["merge"]): boolean {
+  return (
+    a.eventId === b.eventId &&
+    a.workItemId === b.workItemId &&
+    a.project === b.project &&
+    a.attempts === b.attempts &&
+    a.lastVerdict === b.lastVerdict &&
+    a.mergedAt === b.mergedAt
+  );
+}
+
+/** A row with the facts that most rows of the set have. */
+function usualFacts(set: readonly Parsed[]): Parsed {
+  const first = set[0] as Parsed;
+  if (set.every((row) => sameFacts(row.merge, first.merge))) return first;
+  const texts = set.map((row) => factsText(row.merge));
+  return set[texts.indexOf(usual(texts))] as Parsed;
+}
+
+function payloadOf(row: Parsed): Json {
+  return parseObject(row.text) ?? {};
 }
 
 function factsText({ project, attempts, lastVerdict, mergedAt, ...ids }: MetricRow["merge"]): string {

@@ -1,0 +1,121 @@
+/** Histories from the log: recorded rows from the newest back, or computed from the merges where nothing is recorded. */
+import type { Config } from "../config.ts";
+import { ComputedSeries } from "../core/computed-series.ts";
+import { type History, type HistoryPoint, type HistorySeries, pointOf } from "../core/history.ts";
+import type { MetricRow } from "../core/journal-row.ts";
+import { parseObject } from "../core/json.ts";
+import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
+import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
+import { readable, Timeline } from "../core/timeline.ts";
+import { newestRows } from "../postgres/newest-rows.ts";
+import { PAGE_ROWS } from "../restore.ts";
+import { type LogAccess, now, readLog } from "./read-log.ts";
+
+export type HistoryOptions = {
+  readonly timeoutMs: number;
+  /** Null for all. */
+  readonly metric: MetricName | null;
+  /** Empty for the global scope. */
+  readonly projects: readonly string[];
+  /** How many of the newest merges. */
+  readonly last: number;
+  readonly progress: (share: number) => void;
+};
+
+/** @throws Unreadable */
+export function readHistory(config: Config, options: HistoryOptions): Promise<History> {
+  return readLog(config, "history", options.timeoutMs, (access) => read(access, config, options));
+}
+
+async function read(access: LogAccess, config: Config, options: HistoryOptions): Promise<History> {
+  const { newest } = await access.reader.look(null);
+  const series: HistorySeries[] = [];
+  const metrics = config.metrics.filter(({ name }) => options.metric === null || name === options.metric);
+  const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
+  for (const project of scopes) {
+    for (const metric of metrics) {
+      series.push(await oneSeries(access, metric, project, newest, options));
+    }
+  }
+  return {
+    schema_version: 1,
+    as_of: { ...(await newestMerge(access, newest)), generated_at: await now(access.query) },
+    series,
+  };
+}
+
+async function newestMerge({ query, names }: LogAccess, newest: bigint) {
+  for await (const raw of newestRows(query, names, METRIC_NAMES.map(metricKind), newest)) {
+    const row = readable(raw);
+    if (row?.type === "metric" && row.scope === "global")
+      return { seq: row.seq, event_id: row.merge.eventId, merged_at: row.merge.mergedAt };
+  }
+  return { seq: 0, event_id: null, merged_at: null };
+}
+
+async function oneSeries(
+  access: LogAccess,
+  metric: MetricSettings,
+  project: string | null,
+  newest: bigint,
+  options: HistoryOptions,
+): Promise<HistorySeries> {
+  const scope = project === null ? "global" : "project";
+  const recorded = metric.record.includes(scope);
+  const points =
+    recorded || project === null
+      ? await recordedPoints(access, metric.name, project, newest, options)
+      : await computedPoints(access, metric, project, newest, options);
+  const source = recorded || project === null ? "recorded" : "computed";
+  return { metric: metric.name, scope, project, source, gate: gateFor(metric, scope), points };
+}
+
+async function recordedPoints(
+  { query, names }: LogAccess,
+  metric: MetricName,
+  project: string | null,
+  newest: bigint,
+  { last, progress }: HistoryOptions,
+): Promise<HistoryPoint[]> {
+  const points: HistoryPoint[] = [];
+  let crossed: (MetricRow & { readonly gate: string }) | null = null;
+  for await (const raw of newestRows(query, names, [metricKind(metric), CROSSING_KIND], newest)) {
+    const row = readable(raw);
+    if (row?.type !== "metric" || row.metric !== metric) continue;
+    if (project === null ? row.scope !== "global" : row.scope !== "project" || row.merge.project !== project)
+      continue;
+    if (row.crossing !== null) {
+      const gate = parseObject(raw.payload)?.["gate"];
+      crossed = { ...row, gate: typeof gate === "string" ? gate : "" };
+      continue;
+    }
+    points.push(pointOf(row, crossed?.merge.eventId === row.merge.eventId ? crossed : null));
+    crossed = null;
+    if (points.length === last) break;
+    progress(Math.max(points.length / last, 1 - Number(raw.id) / Number(newest)));
+  }
+  return points.toReversed();
+}
+
+async function computedPoints(
+  { reader }: LogAccess,
+  metric: MetricSettings,
+  project: string,
+  newest: bigint,
+  { last, progress }: HistoryOptions,
+): Promise<HistoryPoint[]> {
+  const computed = new ComputedSeries(metric, project, last);
+  const timeline = new Timeline();
+  for (let after = 0n; after < newest; ) {
+    const end = await reader.pageEnd(after, newest, PAGE_ROWS);
+    for (const raw of await reader.journal(after, end)) {
+      const complete = timeline.accept(raw);
+      if (complete !== null) computed.accept(complete.merge);
+    }
+    after = end;
+    progress(Number(after) / Number(newest));
+  }
+  const complete = timeline.end();
+  if (complete !== null) computed.accept(complete.merge);
+  return computed.points();
+}
