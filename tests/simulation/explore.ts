@@ -30,7 +30,9 @@ type Failure = {
   readonly error: unknown;
 };
 
-const STEPS_SHOWN = 400;
+const STEPS_SHOWN = 500;
+/** Steps of which there are many, and that nobody takes part in. */
+const BESIDE = /^time passes$|^\(an incident/;
 
 /** For a file of simulations: their timers are virtual. */
 export function withVirtualTime(): void {
@@ -53,8 +55,8 @@ export async function failing({ task }: TestContext, search: Search): Promise<st
   );
   if (failure === null) return "";
   const { seed, path, scenario, error } = failure;
-  const steps = await stepsOf(search, failure);
-  const left = Math.max(0, steps.length - STEPS_SHOWN);
+  const steps = (await stepsOf(search, failure)).filter((step) => !BESIDE.test(step));
+  const left = steps.length - STEPS_SHOWN;
   return [
     String(error),
     "",
@@ -63,8 +65,8 @@ export async function failing({ task }: TestContext, search: Search): Promise<st
     "",
     JSON.stringify(scenario),
     "",
-    ...(left > 0 ? [`(${left} steps before)`] : []),
-    ...steps.slice(left),
+    ...steps.slice(0, STEPS_SHOWN),
+    ...(left > 0 ? [`(${left} more steps)`] : []),
   ].join("\n");
 }
 

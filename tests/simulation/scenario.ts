@@ -92,7 +92,9 @@ const dying: fc.Arbitrary<Incident> = fc.oneof(
       skippedIds: fc.constantFrom(0, 0, 3),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ happens: fc.constantFrom("kill", "restart", "terminate"), daemon }) },
+  { weight: 2, arbitrary: fc.record({ happens: fc.constantFrom("kill", "terminate"), daemon }) },
+  // Leaves a checkpoint.
+  { weight: 3, arbitrary: fc.record({ happens: fc.constant("restart" as const), daemon }) },
   {
     weight: 1,
     arbitrary: fc.record({
