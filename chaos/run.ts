@@ -6,11 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { type Database, startDatabase } from "../demo/database.ts";
 import { mulberry32 } from "../demo/random.ts";
+import { patchedTree } from "../tests/support/mutant.ts";
 import { until } from "../tests/support/until.ts";
 import { Instance } from "./instance.ts";
 import { type Counted, count, judgeLines, judgeLog, judgeMemories, settled } from "./judge.ts";
 import { Load, ORCHESTRATOR } from "./load.ts";
-import { plant } from "./mutants.ts";
 import type { Options } from "./options.ts";
 import { type Fault, planFaults } from "./plan.ts";
 import { type Forgiven, strikeServer } from "./server-faults.ts";
@@ -40,7 +40,7 @@ const SERVER_SETTINGS = { max_prepared_transactions: 20, fsync: false, autovacuu
 
 export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
   await using resources = new AsyncDisposableStack();
-  const tree = mutant === null ? undefined : resources.use(plant(mutant));
+  const tree = mutant === null ? undefined : resources.use(await patchedTree(mutant.patches));
   const database = resources.use(
     await startDatabase(mkdtempSync(join(tmpdir(), "damascus-chaos-")), SERVER_SETTINGS),
   );
@@ -52,7 +52,9 @@ export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
 
   const instances: Instance[] = [];
   for (let number = 1; number <= DAEMONS; number += 1) {
-    instances.push(resources.use(await Instance.start(`daemon ${number}`, database.daemonUrl, tree?.entry)));
+    instances.push(
+      resources.use(await Instance.start(`daemon ${number}`, database.daemonUrl, tree?.path("main.ts"))),
+    );
   }
   for (const instance of instances)
     await until(`${instance.name} is ready`, () => instance.memory(), READY_WITHIN_MS);

@@ -1,8 +1,9 @@
 /** The mistakes of `npm run chaos -- --mutant` still fit the code that they are put into. */
 import { expect, it } from "vitest";
-import { MUTANTS, plant } from "../../chaos/mutants.ts";
+import { MUTANTS } from "../../chaos/mutants.ts";
+import { patchedTree } from "../support/mutant.ts";
 
-it.each(Object.entries(MUTANTS))("%s fits", (_, mutant) => {
-  using tree = plant(mutant);
-  expect(tree.entry).toMatch(/src\/main\.ts$/);
+it.each(Object.entries(MUTANTS))("%s fits", async (_, { patches }) => {
+  await using tree = await patchedTree(patches);
+  expect(tree.path("main.ts")).toMatch(/src\/main\.ts$/);
 });

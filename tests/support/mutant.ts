@@ -18,24 +18,37 @@ export interface Mutant extends AsyncDisposable {
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** @throws Error when the source no longer has the text to replace: then the mistake has to be made elsewhere. */
-export async function mutant(patches: readonly Patch[]): Promise<Mutant> {
+/**
+ * A copy of the product with these changes. Disposing of it removes the copy.
+ * @throws Error when the source no longer has the text to replace: then the mistake has to be made elsewhere.
+ */
+export async function patchedTree(
+  patches: readonly Patch[],
+): Promise<AsyncDisposable & { readonly path: (file: string) => string }> {
   const folder = await mkdtemp(join(tmpdir(), "damascus-mutant-"));
-  await cp(join(ROOT, "src"), join(folder, "src"), { recursive: true });
-  await cp(join(ROOT, "package.json"), join(folder, "package.json"));
-  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  for (const { file, replace, by } of patches) {
-    const path = join(folder, "src", file);
-    const text = await readFile(path, "utf8");
-    const changed = text.replace(replace, () => by);
-    if (changed === text) throw new Error(`src/${file} has no ${String(replace)} to replace`);
-    await writeFile(path, changed);
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    for (const name of ["src", "config", "package.json"])
+      await cp(join(ROOT, name), join(folder, name), { recursive: true });
+    await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    for (const { file, replace, by } of patches) {
+      const path = join(folder, "src", file);
+      const text = await readFile(path, "utf8");
+      const changed = text.replace(replace, () => by);
+      if (changed === text) throw new Error(`src/${file} has no ${String(replace)} to replace`);
+      await writeFile(path, changed);
+    }
+  } catch (error) {
+    await remove();
+    throw error;
   }
-  const load = (file: string): Promise<unknown> => import(pathToFileURL(join(folder, "src", file)).href);
+  return { path: (file) => join(folder, "src", file), [Symbol.asyncDispose]: remove };
+}
+
+export async function mutant(patches: readonly Patch[]): Promise<Mutant> {
+  const tree = await patchedTree(patches);
+  const load = (file: string): Promise<unknown> => import(pathToFileURL(tree.path(file)).href);
   const { Daemon } = (await load("daemon.ts")) as Pick<DaemonCode, "Daemon">;
   const { openLog } = (await load("postgres/open-log.ts")) as Pick<DaemonCode, "openLog">;
-  return {
-    code: { Daemon, openLog },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
-  };
+  return { code: { Daemon, openLog }, [Symbol.asyncDispose]: () => tree[Symbol.asyncDispose]() };
 }
