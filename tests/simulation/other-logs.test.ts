@@ -10,12 +10,12 @@ import { LATER, SHRINKING, UNSEEN } from "./scenario.ts";
 withVirtualTime();
 
 test("ids from a cache, ids given explicitly, holders passed over", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: UNSEEN, runs: 3_000 });
+  const failure = await failing(context, { kind: UNSEEN, runs: 2_600 });
   expect(failure).toBe("");
 });
 
 test("TRUNCATE and retention", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: SHRINKING, runs: 3_000 });
+  const failure = await failing(context, { kind: SHRINKING, runs: 2_600 });
   expect(failure).toBe("");
 });
 
