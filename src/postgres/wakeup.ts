@@ -3,15 +3,17 @@
  *
  * A listening connection can be deaf in ways that it does not notice: half-open, reset by a pooler that hands each
  * statement to another backend, or given up by the library after a few seconds. So each instance must hear a
- * notification that it sends to itself on a channel of its own, again and again. One that does not is thrown away, and
- * the supervisor makes another, for ever.
+ * notification on a channel of its own, again and again. The first one is sent by another connection: behind a pooler,
+ * what it says itself comes back to it as often as chance gives it the backend that listens. One that does not hear is
+ * thrown away, and the supervisor makes another, for ever.
  */
 import { Socket } from "node:net";
 import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../daemon-event.ts";
-import { type ConnectionSettings, clientConfig, failureOf } from "./connection.ts";
+import { type ConnectionSettings, clientConfig, connect, failureOf } from "./connection.ts";
+import { literal } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
@@ -90,17 +92,24 @@ async function listenOnce(
   });
   const onStop = (): void => ended.resolve(null);
   stop.addEventListener("abort", onStop, { once: true });
+  const notifyOurselves = async (): Promise<void> => {
+    await subscriber.notify(settings.selfChannel, "");
+  };
+  const notifyFromElsewhere = async (): Promise<void> => {
+    const other = await connect(settings, stop);
+    await other.run(`SELECT pg_catalog.pg_notify(${literal(settings.selfChannel)}, '')`);
+    await other.end();
+  };
   const checks = async (): Promise<void> => {
     await subscriber.connect();
     await subscriber.listenTo(settings.notifyChannel);
     await subscriber.listenTo(settings.selfChannel);
-    while (!stop.aborted) {
-      const hearing = new Promise<boolean>((resolve) => {
-        heard = () => resolve(true);
-        setTimeout(() => resolve(false), settings.selfCheck.withinMs).unref();
-      });
-      await subscriber.notify(settings.selfChannel, "");
-      if (!(await hearing))
+    for (let notify = notifyFromElsewhere; !stop.aborted; notify = notifyOurselves) {
+      const hearing = Promise.withResolvers<boolean>();
+      heard = () => hearing.resolve(true);
+      await notify();
+      setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
+      if (!(await hearing.promise))
         throw new Deaf("notifications do not arrive: polling only (a pooler in transaction mode?)");
       hears();
       await pause(settings.selfCheck.everyMs, stop);
