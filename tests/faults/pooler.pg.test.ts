@@ -1,0 +1,40 @@
+/** Behind a pooler in transaction mode each transaction may run on another backend: nothing of a session can be relied on. */
+import { expect, it } from "vitest";
+import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
+import { createDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { merge, merges, notify, times } from "../support/orchestrator.ts";
+import { startPooler } from "../support/pooler.ts";
+import { findProgram } from "../support/programs.ts";
+
+const PGBOUNCER = findProgram("pgbouncer", "../sbin/pgbouncer");
+
+it.for([
+  ["the last backend used", 0],
+  ["each backend in turn", 1],
+] as const)(
+  "PgBouncer in transaction mode, giving %s: degraded to polling, told once, and the numbers are right",
+  async ([_, server_round_robin], ctx) => {
+    if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
+    await using database = await createDatabase();
+    await using pooler = await startPooler(PGBOUNCER, database.daemonUrl, { server_round_robin });
+    const options = { url: pooler.url, listens: true, selfCheck: { everyMs: 20, withinMs: 100 } };
+    await using one = startDaemon(database, options);
+    await using other = startDaemon(database, options);
+    await one.event("listen.degraded");
+    await other.event("listen.degraded");
+    await merges(database.admin, times(60));
+    for (let count = 0; count < 20; count += 1) {
+      await merge(database.admin);
+      await notify(database.admin);
+    }
+    for (const daemon of [one, other]) {
+      await daemon.converged();
+      expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+      expect(daemon.all("db.disconnected")).toEqual([]);
+      const listening = daemon.events.map((one) => one.event).filter((name) => name.startsWith("listen."));
+      expect(listening).toEqual(["listen.degraded"]);
+    }
+    expect(await violations(database.admin)).toEqual([]);
+  },
+);
