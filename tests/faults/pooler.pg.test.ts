@@ -14,7 +14,7 @@ it.for([
   ["each backend in turn", 1],
 ] as const)(
   "PgBouncer in transaction mode, giving %s: degraded to polling, told once, and the numbers are right",
-  async ([_, server_round_robin], ctx) => {
+  async ([, server_round_robin], ctx) => {
     if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
     await using database = await createDatabase();
     await using pooler = await startPooler(PGBOUNCER, database.daemonUrl, { server_round_robin });
@@ -32,7 +32,7 @@ it.for([
       await daemon.converged();
       expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
       expect(daemon.all("db.disconnected")).toEqual([]);
-      const listening = daemon.events.map((one) => one.event).filter((name) => name.startsWith("listen."));
+      const listening = daemon.events.map((told) => told.event).filter((name) => name.startsWith("listen."));
       expect(listening).toEqual(["listen.degraded"]);
     }
     expect(await violations(database.admin)).toEqual([]);
