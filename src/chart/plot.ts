@@ -11,9 +11,8 @@ export type PlotRow = {
   readonly text: string;
   /** One for each character of the text. */
   readonly kinds: readonly CellKind[];
-  /** The highest value that is drawn in this row, and the lowest: for labels. */
-  readonly top: number;
-  readonly bottom: number;
+  /** The value that stands in the middle of this row. */
+  readonly middle: number;
 };
 
 export type PlotOptions = {
@@ -59,11 +58,14 @@ export function plot(points: readonly Pick<HistoryPoint, "value">[], options: Pl
     before = column.last;
   });
   const [bottom, top] = options.domain;
-  return Array.from({ length: height }, (_, row) => ({
-    ...(ascii ? asciiRow(data, bounds, down - 1 - row) : brailleRow(data, bounds, width, height - 1 - row)),
-    top: bottom + ((top - bottom) * (height - row)) / height,
-    bottom: bottom + ((top - bottom) * (height - row - 1)) / height,
-  }));
+  const perRow = ascii ? 1 : 4;
+  return Array.from({ length: height }, (_, row) => {
+    const lowest = (height - 1 - row) * perRow;
+    return {
+      ...(ascii ? asciiRow(data, bounds, lowest) : brailleRow(data, bounds, width, height - 1 - row)),
+      middle: bottom + ((top - bottom) * (lowest + (perRow - 1) / 2)) / Math.max(1, down - 1),
+    };
+  });
 }
 
 /** For each dot across, what is drawn there; fewer points than dots are stretched. */
@@ -71,6 +73,13 @@ function spread(points: readonly Pick<HistoryPoint, "value">[], across: number) 
   const columns = columnsOf(points, across);
   if (columns.length === 0) return [];
   return Array.from({ length: across }, (_, x) => columns[Math.floor((x * columns.length) / across)] ?? null);
+}
+
+/** The row in which a value stands. */
+export function rowOf(value: number, options: PlotOptions): number {
+  const perRow = options.ascii ? 1 : 4;
+  const level = levels(options, options.height * perRow)(value);
+  return options.height - 1 - Math.floor(level / perRow);
 }
 
 /** The character column in which the `index`-th of `length` points begins. */

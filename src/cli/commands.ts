@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { showConfig } from "./config.ts";
 import { probe } from "./health.ts";
+import { defineHistory, type ReadHistory } from "./history.ts";
 import {
   type CommonFlags,
   collect,
@@ -25,6 +26,7 @@ export type Verbs = {
   readonly run: (config: Config) => Promise<number>;
   readonly readSnapshot: ReadSnapshot;
   readonly verify: Verify;
+  readonly readHistory: ReadHistory;
 };
 
 type Define = (command: Command, terminal: Terminal, verbs: Verbs, done: (exitCode: number) => void) => void;
@@ -44,6 +46,7 @@ export const defineMetrics: Define = (command, terminal, verbs, done) => {
     .addHelpText("after", EXIT_CODES);
   defineRun(command.command("run"), terminal, verbs, done);
   defineSnapshot(command.command("snapshot"), terminal, verbs, done);
+  defineHistory(command.command("history"), terminal, verbs.readHistory, done);
   defineVerify(command.command("verify"), terminal, verbs, done);
   defineConfig(command.command("config"), terminal, verbs, done);
   defineHealth(command.command("health"), terminal, verbs, done);

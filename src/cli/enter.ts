@@ -7,6 +7,7 @@ import { processTerminal } from "./terminal.ts";
 const verbs: Verbs = {
   run: async (config) => (await import("./run.ts")).run(config),
   readSnapshot: async (config, options) => (await import("./read-snapshot.ts")).readSnapshot(config, options),
+  readHistory: async (config, options) => (await import("./read-history.ts")).readHistory(config, options),
   verify: async (config, options) =>
     (await import("./read-verification.ts")).readVerification(config, options),
 };

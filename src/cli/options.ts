@@ -1,6 +1,7 @@
 /** The flags that verbs share, and how examples and exit codes are shown. */
-import { InvalidArgumentError, Option } from "commander";
+import { Argument, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
+import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 
 export type CommonFlags = {
   readonly config?: string;
@@ -61,4 +62,25 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
     if (number >= from && number <= to) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
   };
+}
+
+/** A metric, by its name or by what no other name begins with. */
+export function metricArgument(usual: string): Argument {
+  return new Argument(
+    "[metric]",
+    `${METRIC_NAMES.join(", ")}, or how it begins (default: ${usual})`,
+  ).argParser(metricOf);
+}
+
+export function metricOf(text: string): MetricName {
+  const found = METRIC_NAMES.filter((name) => name.startsWith(text));
+  const [name] = found;
+  if (name !== undefined && found.length === 1) return name;
+  throw new InvalidArgumentError(`It must be one of ${METRIC_NAMES.join(", ")}.`);
+}
+
+export function projectOption(usual: string): Option {
+  return new Option("--project <name>", "only this project; may be repeated")
+    .argParser(collect)
+    .default([], usual);
 }

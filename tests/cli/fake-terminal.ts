@@ -32,5 +32,6 @@ export function fakeTerminal(
 export const NOBODY: Verbs = {
   run: () => Promise.reject(new Error("contacted")),
   readSnapshot: () => Promise.reject(new Error("contacted")),
+  readHistory: () => Promise.reject(new Error("contacted")),
   verify: () => Promise.reject(new Error("contacted")),
 };

@@ -1,0 +1,167 @@
+/** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
+import { writeFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { historySvg } from "../chart/svg.ts";
+import { systemClock } from "../clock.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { CATALOGUE } from "../core/catalogue.ts";
+import type { History, HistorySeries } from "../core/history.ts";
+import type { MetricName } from "../core/metric.ts";
+import { renderHistory, titleOf } from "./history-text.ts";
+import {
+  type CommonFlags,
+  configOption,
+  EXIT_CODES,
+  examples,
+  jsonOption,
+  metricArgument,
+  outputOption,
+  projectOption,
+  timeoutOption,
+  wantsJson,
+  wholeNumber,
+} from "./options.ts";
+import { ProgressLine } from "./progress-line.ts";
+import type { HistoryOptions } from "./read-history.ts";
+import { safe, safeJson } from "./safe.ts";
+import { type Terminal, wantsColour } from "./terminal.ts";
+
+export type HistoryFlags = {
+  readonly configFile?: string | undefined;
+  readonly metric: MetricName | null;
+  readonly projects: readonly string[];
+  readonly last: number;
+  readonly format: "text" | "json" | "jsonl";
+  readonly ascii: boolean;
+  readonly colour: boolean;
+  /** A file, or "-" for standard output. */
+  readonly svg: string | null;
+  readonly timeoutMs: number;
+};
+
+export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<History>;
+
+const USUAL_COLUMNS = 80;
+const HEIGHT = { one: 12, several: 7 };
+
+export function defineHistory(
+  command: Command,
+  terminal: Terminal,
+  read: ReadHistory,
+  done: (exitCode: number) => void,
+): void {
+  command
+    .description("plot metrics over the merges, with bounds, gaps and crossings")
+    .addHelpText(
+      "before",
+      examples(
+        "metrics history",
+        "metrics history first_pass_merge_rate --last 1000",
+        "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
+        "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
+      ),
+    )
+    .addArgument(metricArgument("all"))
+    .addOption(projectOption("all merges"))
+    .addOption(
+      new Option("--last <merges>", "how many of the newest merges")
+        .argParser(wholeNumber(1, 100_000))
+        .default(500),
+    )
+    .option("--ascii", "nothing but ASCII in the plot")
+    .option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
+    .addOption(jsonOption())
+    .addOption(outputOption("jsonl"))
+    .option("--no-color", "no colours, even on a terminal")
+    .addOption(configOption())
+    .addOption(timeoutOption("30s"))
+    .addHelpText("after", EXIT_CODES)
+    .action(async (metric: MetricName | undefined, flags: Flags) => {
+      if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
+        command.error("error: --svg draws one chart: name a metric, and at most one project");
+      const chosen: HistoryFlags = {
+        configFile: flags.config,
+        metric: metric ?? null,
+        projects: flags.project,
+        last: flags.last,
+        format: wantsJson(flags) ? "json" : flags.output === "jsonl" ? "jsonl" : "text",
+        ascii: flags.ascii ?? false,
+        colour: flags.color,
+        svg: flags.svg ?? null,
+        timeoutMs: flags.timeout,
+      };
+      done(await showHistory(chosen, terminal, read));
+    });
+}
+
+type Flags = CommonFlags & {
+  readonly project: readonly string[];
+  readonly last: number;
+  readonly ascii?: boolean;
+  readonly svg?: string;
+  readonly color: boolean;
+  readonly timeout: number;
+};
+
+/** @throws ConfigError, Unreadable */
+export async function showHistory(
+  flags: HistoryFlags,
+  terminal: Terminal,
+  read: ReadHistory,
+): Promise<number> {
+  const config = loadConfig(terminal.env, { configFile: flags.configFile });
+  const { metric, projects, last, timeoutMs } = flags;
+  const progress = new ProgressLine("reading", terminal, systemClock);
+  let history: History;
+  try {
+    history = await read(config, {
+      metric,
+      projects,
+      last,
+      timeoutMs,
+      progress: (share) => progress.at(share),
+    });
+  } finally {
+    await progress.end();
+  }
+  if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
+  else if (flags.format === "json") await terminal.out(`${safeJson(JSON.stringify(history, null, 2))}\n`);
+  else if (flags.format === "jsonl") await printLines(history, terminal);
+  else await terminal.out(renderHistory(history.series, viewOf(flags, terminal, history.series.length)));
+  return 0;
+}
+
+function viewOf({ ascii, colour }: HistoryFlags, terminal: Terminal, series: number) {
+  return {
+    columns: terminal.columns() ?? USUAL_COLUMNS,
+    height: series === 1 ? HEIGHT.one : HEIGHT.several,
+    ascii: ascii || terminal.env["TERM"] === "dumb",
+    colour: wantsColour(terminal, colour),
+  };
+}
+
+/** A point in each line, with what it belongs to. */
+async function printLines({ series }: History, terminal: Terminal): Promise<void> {
+  for (const { metric, scope, project, source, points } of series) {
+    const lines = points.map((point) => JSON.stringify({ metric, scope, project, source, ...point }));
+    if (lines.length > 0) await terminal.out(lines.map((line) => `${safeJson(line)}\n`).join(""));
+  }
+}
+
+async function writeSvg(series: readonly HistorySeries[], file: string, terminal: Terminal): Promise<void> {
+  const [one] = series;
+  if (one === undefined) return;
+  const svg = historySvg(one.points, {
+    title: titleOf(one),
+    ratio: CATALOGUE[one.metric].measures === "ratio",
+    bounds: one.gate,
+    id: one.metric.replaceAll("_", "-"),
+    standalone: true,
+  });
+  if (file === "-") {
+    await terminal.out(svg);
+    return;
+  }
+  await writeFile(file, svg);
+  await terminal.err(`written to ${safe(file)}\n`);
+}

@@ -1,0 +1,155 @@
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { renderHistory } from "../../src/cli/history-text.ts";
+import { main } from "../../src/cli/program.ts";
+import type { HistoryOptions } from "../../src/cli/read-history.ts";
+import type { History, HistorySeries } from "../../src/core/history.ts";
+import { point, points, ROSE } from "../core/points.ts";
+import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+
+const GATE = { name: "trust", upper: 0.85, lower: 0.7 };
+
+function seriesOf(some: Partial<HistorySeries> = {}): HistorySeries {
+  return {
+    metric: "first_pass_merge_rate",
+    scope: "global",
+    project: null,
+    source: "recorded",
+    gate: GATE,
+    points: [
+      ...points(null, null, 0.6, 0.7, 0.75, 0.8, 0.84).map((one) => ({ ...one, state: "low" as const })),
+      point(8, 0.86, { state: "high", crossing: ROSE }),
+      point(9, 0.9, { state: "high" }),
+    ],
+    ...some,
+  };
+}
+
+const HISTORY: History = {
+  schema_version: 1,
+  as_of: { seq: 9, event_id: "1063", merged_at: null, generated_at: "2026-11-22T12:00:00.000Z" },
+  series: [seriesOf()],
+};
+
+async function type(args: string, some: Parameters<typeof fakeTerminal>[0] & { history?: History } = {}) {
+  const { terminal, told } = fakeTerminal(some);
+  const asked: HistoryOptions[] = [];
+  const readHistory = async (_: unknown, options: HistoryOptions) => {
+    asked.push(options);
+    return some.history ?? HISTORY;
+  };
+  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readHistory });
+  return { code, ...told, asked };
+}
+
+const VIEW = { columns: 60, height: 7, ascii: true, colour: false };
+
+describe("a history in text", () => {
+  test("plots values between their bounds, states and crossings below", () => {
+    expect(renderHistory([seriesOf()], VIEW)).toBe(
+      [
+        "first_pass_merge_rate = 90.0% (n=50/50)",
+        "  92.4% |                             ********",
+        "        |-----------------------------*------- up >= 85%",
+        "        |                     *********",
+        "  75.0% |                 *****",
+        "        |-------------*****------------------- down < 70%",
+        "        |             *",
+        "  57.6% |         *****",
+        "        +-------------------------------------",
+        "  state  LLLLLLLLLLLLLLLLLLLLLLLLLLLLLHHHHHHHH H high L low",
+        "                                      ^",
+        "         merge 1    merge 9, 2026-11-22 10:09Z",
+        "  ^ trust low to high at 86.0%, merge 8 (event 1056, 2026-11-22 10:08Z)",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("uses braille and blocks, and no more columns than there are", () => {
+    const text = renderHistory([seriesOf()], { ...VIEW, ascii: false });
+    expect(text).toMatch(/[⠁-⣿]/);
+    expect(text).toMatch(/▁█+ +█ high ▁ low/);
+    for (const line of text.split("\n").slice(1, -2)) expect(line.length).toBeLessThanOrEqual(60);
+  });
+
+  test("is coloured only where that is wanted", () => {
+    expect(renderHistory([seriesOf()], VIEW)).not.toContain("\x1b");
+    expect(renderHistory([seriesOf()], { ...VIEW, colour: true })).toContain("\x1b[36m***");
+  });
+
+  test("says what there is not", () => {
+    expect(renderHistory([seriesOf({ points: [] })], VIEW)).toBe(
+      "first_pass_merge_rate: no merges recorded yet\n",
+    );
+    expect(renderHistory([seriesOf({ points: points(null, null) })], VIEW)).toBe(
+      "first_pass_merge_rate = undefined (n=2/50)\n  undefined so far: 48 more merges needed\n",
+    );
+    const none = seriesOf({ points: points(0.8, 0.8) });
+    expect(renderHistory([none], VIEW)).toContain("  no crossings in these merges\n");
+  });
+
+  test("cannot be forged by a project's name", () => {
+    const forged = seriesOf({
+      scope: "project",
+      project: "x\n\x1b[2Jfirst_pass_merge_rate = 100%",
+      source: "computed",
+    });
+    const text = renderHistory([forged], VIEW);
+    expect(text).not.toContain("\x1b");
+    expect(text).not.toMatch(/^first_pass_merge_rate = 100%/m);
+    expect(text).toContain("computed: not recorded for projects");
+  });
+});
+
+describe("metrics history", () => {
+  test("asks for what is wanted", async () => {
+    const { asked } = await type("history rebase --project atlas --project zeus --last 20 --timeout 2s");
+    expect(asked).toMatchObject([
+      { metric: "rebase_conflict_rate", projects: ["atlas", "zeus"], last: 20, timeoutMs: 2000 },
+    ]);
+    expect((await type("history")).asked).toMatchObject([{ metric: null, projects: [], last: 500 }]);
+  });
+
+  test.each([
+    ["history r95", "must be one of"],
+    ["history --last 0", "whole number from 1 to 100000"],
+    ["history --svg x.svg", "name a metric"],
+    ["history first --svg x.svg --project a --project b", "at most one project"],
+  ])("%s exits with 2", async (args, why) => {
+    const { code, err, out, asked } = await type(args);
+    expect([code, out, asked]).toStrictEqual([2, "", []]);
+    expect(err).toContain(why);
+  });
+
+  test("--json is nothing but the document", async () => {
+    const { out, err } = await type("history --json");
+    expect(JSON.parse(out)).toStrictEqual(JSON.parse(JSON.stringify(HISTORY)));
+    expect(err).toBe("");
+  });
+
+  test("-o jsonl is a point in each line", async () => {
+    const { out } = await type("history -o jsonl");
+    const lines = out.trimEnd().split("\n");
+    expect(lines).toHaveLength(9);
+    expect(JSON.parse(lines[7] ?? "")).toMatchObject({
+      metric: "first_pass_merge_rate",
+      seq: 8,
+      crossing: ROSE,
+    });
+  });
+
+  test("--svg writes a document of its own", async () => {
+    const file = join(await mkdtemp(join(tmpdir(), "history-")), "chart.svg");
+    const { out, err } = await type(`history first --svg ${file}`);
+    expect([out, err]).toStrictEqual(["", `written to ${file}\n`]);
+    expect(await readFile(file, "utf8")).toMatch(/^<svg [^]*<style>[^]*<\/svg>\n$/);
+    expect((await type("history first --svg -")).out).toMatch(/^<svg /);
+  });
+
+  test("a reader that has seen enough is no failure", async () => {
+    expect((await type("history", { readerGone: true })).code).toBe(0);
+  });
+});
