@@ -39,8 +39,8 @@ export interface Proxy extends AsyncDisposable {
   mode: ProxyMode;
   /** Asked for every message of a client, in order. */
   onMessage: (message: FrontendMessage) => Verdict;
-  /** Connections that are open now. */
-  readonly open: number;
+  /** New connections go to another server; those that there are break. */
+  readonly moveTo: (url: string) => void;
 }
 
 const passAll: Proxy["onMessage"] = () => "pass";
@@ -48,7 +48,7 @@ const passAll: Proxy["onMessage"] = () => "pass";
 type Link = { readonly number: number; readonly client: Socket; readonly server: Socket; deaf: boolean };
 
 export async function startProxy(targetUrl: string): Promise<Proxy> {
-  const target = new URL(targetUrl);
+  let target = new URL(targetUrl);
   const links = new Set<Link>();
   let count = 0;
   let mode: ProxyMode = "pass";
@@ -103,8 +103,9 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
     set onMessage(next) {
       proxy.onMessage = next;
     },
-    get open() {
-      return links.size;
+    moveTo: (url) => {
+      target = new URL(url);
+      for (const link of links) link.client.destroy();
     },
     [Symbol.asyncDispose]: async () => {
       for (const link of links) {
