@@ -17,7 +17,6 @@ export type Queryable = Pick<pg.ClientBase, "query">;
 const ORDINARY = { project: "atlas", attempts: 1, lastVerdict: "approve" };
 
 /** Facts by their usual names in tests. */
-export const CLEAN: GivenFacts = {};
 export const REWORKED: GivenFacts = { attempts: 2 };
 export const CONFLICT: GivenFacts = { lastVerdict: "rebase_conflict" };
 
