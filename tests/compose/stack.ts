@@ -41,7 +41,11 @@ export type Inspected = {
 
 const run = promisify(execFile);
 
-async function docker(args: readonly string[], env = process.env, timeout = COMMAND_TIMEOUT_MS): Promise<Ran> {
+async function docker(
+  args: readonly string[],
+  env = process.env,
+  timeout = COMMAND_TIMEOUT_MS,
+): Promise<Ran> {
   try {
     const { stdout, stderr } = await run("docker", args, {
       cwd: ROOT,
