@@ -47,7 +47,7 @@ export const HISTORY_CSS = `
 .history-chart .crossing{stroke:var(--chart-ink);stroke-width:1}
 `;
 
-const MARGIN = { top: 14, right: 64, bottom: 40, left: 52 };
+const MARGIN = { top: 14, right: 86, bottom: 40, left: 52 };
 const BAND = 6;
 /** A mark's half width. */
 const MARK = 6;

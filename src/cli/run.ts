@@ -112,6 +112,7 @@ function httpPorts({ daemon, metrics, readiness, prometheus, isAlive }: Served):
     readiness: () => readiness.current(),
     historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
     snapshot,
+    history: () => daemon.recent?.history(metrics) ?? null,
     prometheus: async () => ({
       contentType: prometheus.contentType,
       text: await prometheus.expose({

@@ -2,6 +2,7 @@
  * The last merges as they were recorded: what the status page draws. A small memory beside the windows, fed with the
  * rows that are folded or appended; nothing is decided by it, and a restart keeps what the journal's tail holds.
  */
+import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import type { Gate, GateState } from "./gate.ts";
 import type { HistoryCrossing, HistoryPoint } from "./history.ts";
 import type { JournalRow } from "./journal-row.ts";
@@ -36,6 +37,10 @@ export type RecentMerge = {
   readonly attempts: number;
   readonly last_verdict: string | null;
   readonly merged_at: string | null;
+  /** Whether one build was enough. */
+  readonly first_pass: boolean;
+  /** Whether the last verdict is one of those that count as a conflict today. */
+  readonly rebase_conflict: boolean;
 };
 
 export type RecentCrossing = HistoryCrossing & {
@@ -99,6 +104,7 @@ export class Recent {
       .slice(-RECENT_MERGES)
       .filter(({ said }) => said.some(({ scope }) => scope === "global"));
     const gates = new Map(metrics.map((metric) => [metric.name, metric.gate?.name ?? metric.name]));
+    const conflicts = metrics.find(({ verdicts }) => verdicts !== null)?.verdicts ?? DEFAULT_VERDICTS;
     const gateOf = (metric: MetricName): string => gates.get(metric) ?? metric;
     return {
       schema_version: 1,
@@ -120,6 +126,8 @@ export class Recent {
         attempts: merge.attempts,
         last_verdict: merge.lastVerdict,
         merged_at: merge.mergedAt,
+        first_pass: merge.attempts === 1,
+        rebase_conflict: merge.lastVerdict !== null && conflicts.includes(merge.lastVerdict),
       })),
       crossings: last.flatMap((one) => crossingsOf(one, gateOf)),
     };

@@ -6,9 +6,11 @@ import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { safeJson } from "../cli/safe.ts";
 import { PUBLISHED, readPublished } from "../contracts/published.ts";
+import type { RecentHistory } from "../core/recent.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../daemon-event.ts";
 import type { ReadinessReport } from "../readiness.ts";
+import { PAGE_POLICY, page } from "./page/document.ts";
 
 export type HttpPorts = {
   /** Whether the loop still turns; no database is needed for that. */
@@ -18,6 +20,8 @@ export type HttpPorts = {
   readonly historyTruncated: () => boolean;
   /** Null while memory cannot be trusted. */
   readonly snapshot: () => Snapshot | null;
+  /** The last merges; null while memory cannot be trusted. */
+  readonly history: () => RecentHistory | null;
   /** What a scrape gets. */
   readonly prometheus: () => Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -118,6 +122,18 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
   server.get("/snapshot.json", (_request, reply) => {
     const snapshot = ports.snapshot();
     return snapshot === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, snapshot);
+  });
+  server.get("/history.json", (_request, reply) => {
+    const history = ports.history();
+    return history === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, history);
+  });
+  server.get("/", (_request, reply) => {
+    const shown = { readiness: ports.readiness(), snapshot: ports.snapshot(), history: ports.history() };
+    return reply
+      .code(shown.snapshot === null ? 503 : 200)
+      .headers({ ...HEADERS, "content-security-policy": PAGE_POLICY })
+      .type("text/html; charset=utf-8")
+      .send(page(shown));
   });
   serveSchemas(server);
   server.get("/metrics", async (_request, reply) => {

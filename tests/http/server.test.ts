@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import type { RecentHistory } from "../../src/core/recent.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
 import {
@@ -21,6 +22,8 @@ const snapshot: Snapshot = {
   metrics: [],
 };
 
+const history: RecentHistory = { schema_version: 1, series: [], merges: [], crossings: [] };
+
 const starting = new Readiness(() => new Date(0)).current();
 
 function portsOf(some: Partial<HttpPorts> = {}): HttpPorts {
@@ -29,6 +32,7 @@ function portsOf(some: Partial<HttpPorts> = {}): HttpPorts {
     readiness: () => starting,
     historyTruncated: () => false,
     snapshot: () => snapshot,
+    history: () => history,
     prometheus: async () => ({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
     ...some,
   };
@@ -55,6 +59,11 @@ describe("what it serves", () => {
     expect((await get("/snapshot.json")).json()).toStrictEqual(snapshot);
     const not = await get("/snapshot.json", { snapshot: () => null });
     expect([not.statusCode, not.json()]).toStrictEqual([503, { error: "not_restored" }]);
+  });
+
+  test("/history.json is the last merges, or 503 while memory cannot be trusted", async () => {
+    expect((await get("/history.json")).json()).toStrictEqual(history);
+    expect((await get("/history.json", { history: () => null })).statusCode).toBe(503);
   });
 
   test("/metrics is what a scrape gets, as its own content type", async () => {

@@ -1,0 +1,35 @@
+/** What the gates did within the last merges, newest first. */
+import { count } from "../../cli/figures.ts";
+import type { RecentCrossing, RecentHistory } from "../../core/recent.ts";
+import { stateHtml, timeHtml, valueHtml } from "./figures.ts";
+import { type Html, html, name } from "./html.ts";
+
+const SHOWN = 30;
+
+export function crossings(history: RecentHistory): Html {
+  const newest = history.crossings.toReversed().slice(0, SHOWN);
+  return html`<section id="crossings" aria-labelledby="crossings-title"><h2 id="crossings-title">Crossings</h2>
+<div class="card">${
+    newest.length === 0
+      ? html`<p>None within the last ${count(history.merges.length, "merge")}.</p>`
+      : html`<ol class="crossings">${newest.map(crossing)}</ol>`
+  }</div></section>`;
+}
+
+function crossing({
+  metric,
+  gate,
+  scope,
+  project,
+  from,
+  to,
+  value,
+  upper,
+  lower,
+  merged_at,
+  event_id,
+}: RecentCrossing): Html {
+  const where = scope === "global" ? null : html` of project <b class="name">${name(project ?? "")}</b>`;
+  return html`<li>${timeHtml(merged_at)} <b>${gate}</b>${where}: ${from} → ${stateHtml(metric, to)}
+<span class="aside">at ${valueHtml(metric, value, [upper, lower])}, event ${event_id}</span></li>`;
+}

@@ -1,0 +1,42 @@
+/** Values, gates and moments as the page writes them, each with what a machine reads beside it. */
+import { boundText, moment, percent } from "../../cli/figures.ts";
+import { CATALOGUE } from "../../core/catalogue.ts";
+import type { GateState } from "../../core/gate.ts";
+import type { MetricName } from "../../core/metric.ts";
+import type { SnapshotGate } from "../../core/snapshot.ts";
+import { type Html, html } from "./html.ts";
+
+export const TITLES: Readonly<Record<MetricName, string>> = {
+  first_pass_merge_rate: "First-pass merge rate",
+  rebase_conflict_rate: "Rebase conflict rate",
+  p95_attempts_to_merge: "p95 attempts to merge",
+};
+
+export function isRatio(metric: MetricName): boolean {
+  return CATALOGUE[metric].measures === "ratio";
+}
+
+/** A value, or the word for there being none. */
+export function valueHtml(metric: MetricName, value: number | null, bounds: readonly number[] = []): Html {
+  if (value === null) return html`<span class="undefined">undefined</span>`;
+  return html`<data value="${value}">${isRatio(metric) ? percent(value, bounds) : value}</data>`;
+}
+
+const SIGNS: Readonly<Record<GateState, string>> = { high: "▲", low: "▼", unknown: "○" };
+
+/** A state as a sign, a word and a colour; which colour depends on what the state lets the orchestrator do. */
+export function stateHtml(metric: MetricName, state: GateState): Html {
+  const { permissive } = CATALOGUE[metric];
+  const meaning = state === "unknown" ? "unknown" : state === permissive ? "open" : "restricted";
+  return html`<span class="state ${meaning}"><span aria-hidden="true">${SIGNS[state]}</span> ${state.toUpperCase()}</span>`;
+}
+
+export function boundsText({ upper, lower }: Pick<SnapshotGate, "upper" | "lower">): string {
+  return `up ≥ ${boundText(upper)}, down < ${boundText(lower)}`;
+}
+
+export function timeHtml(iso: string | null, precision: "minutes" | "seconds" = "minutes"): Html {
+  return iso === null
+    ? html`<span class="undefined">unknown</span>`
+    : html`<time datetime="${iso}">${moment(iso, precision)}</time>`;
+}

@@ -1,0 +1,32 @@
+/** HTML from templates: whatever is put in is text, unless it is HTML that was made here. */
+import { safe } from "../../cli/safe.ts";
+
+/** Text that is HTML already. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Part = string | number | Html | null | readonly Part[];
+
+/** Strings and numbers become text, lists are joined, null is nothing. */
+export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  return new Html(
+    literals.reduce((text, literal, index) => text + written(parts[index - 1] ?? null) + literal),
+  );
+}
+
+/** Text of a name from outside: visible where it would be invisible, short enough for one place. */
+export function name(text: string, width = 80): string {
+  return safe(text, width);
+}
+
+function written(part: Part): string {
+  if (part === null) return "";
+  if (part instanceof Html) return part.text;
+  if (typeof part === "object") return part.map(written).join("");
+  return String(part).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

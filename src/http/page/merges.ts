@@ -1,0 +1,39 @@
+/** The last merges as cells: a colour, and always a character that says the same. */
+import { count, moment } from "../../cli/figures.ts";
+import type { RecentHistory, RecentMerge } from "../../core/recent.ts";
+import { type Html, html, name } from "./html.ts";
+
+const SHOWN = 100;
+
+export function merges(history: RecentHistory): Html {
+  const last = history.merges.slice(-SHOWN);
+  return html`<section id="merges" aria-labelledby="merges-title"><h2 id="merges-title">Last merges</h2>
+<div class="card">${
+    last.length === 0
+      ? html`<p>No merge is recorded yet.</p>`
+      : html`<p class="legend"><span><span class="cell first">1</span> first pass</span>
+<span><span class="cell again">2</span> that many builds</span>
+<span><span class="cell conflict">C</span> rebase conflict</span>
+<span class="aside">newest last</span></p>
+<ol class="cells">${last.map(cell)}</ol>`
+  }</div></section>`;
+}
+
+function cell(merge: RecentMerge): Html {
+  const {
+    seq,
+    project,
+    attempts,
+    last_verdict: verdict,
+    merged_at: mergedAt,
+    first_pass,
+    rebase_conflict,
+  } = merge;
+  const kind = rebase_conflict ? "conflict" : first_pass ? "first" : "again";
+  const shown = rebase_conflict ? "C" : attempts > 99 ? "+" : attempts;
+  const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "build")}`;
+  const says = `merge ${seq}, ${name(project, 40)}: ${what}`;
+  const when = mergedAt === null ? "" : `, ${moment(mergedAt, "minutes")}`;
+  const verdictText = verdict === null ? "" : `, last verdict ${name(verdict, 40)}`;
+  return html`<li class="cell ${kind}" title="${says}${verdictText}${when}"><span aria-hidden="true">${shown}</span><span class="unseen">${says}</span></li>`;
+}

@@ -1,0 +1,52 @@
+/** Every project: its own readings, and what a policy about it follows. The busiest stand open, the others behind a fold. */
+import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { stateHtml, TITLES, valueHtml } from "./figures.ts";
+import { type Html, html, name } from "./html.ts";
+
+const OPEN = 25;
+
+export function projects({ metrics }: Snapshot): Html {
+  const named = Map.groupBy(
+    metrics.filter((one) => one.project !== null),
+    ({ project }) => project ?? "",
+  );
+  const busiest = [...named].toSorted(([, a], [, b]) => mergesOf(b) - mergesOf(a));
+  const [open, folded] = [busiest.slice(0, OPEN), busiest.slice(OPEN)];
+  return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects <span class="aside">${named.size}</span></h2>
+<div class="card">${
+    named.size === 0 ? html`<p>No project has merged anything yet.</p>` : table(open, "busiest projects")
+  }${
+    folded.length === 0
+      ? null
+      : html`<details id="more-projects"><summary>${folded.length} more</summary>${table(folded, "more projects")}</details>`
+  }</div></section>`;
+}
+
+function mergesOf(readings: readonly SnapshotMetric[]): number {
+  return Math.max(...readings.map(({ n }) => n));
+}
+
+function table(rows: readonly (readonly [string, readonly SnapshotMetric[]])[], caption: string): Html {
+  const first = rows[0]?.[1] ?? [];
+  const gated = first.filter(({ effective }) => effective !== null);
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption class="unseen">${caption}</caption>
+<thead><tr><th scope="col">project</th>${first.map(({ metric }) => html`<th scope="col">${TITLES[metric]}</th>`)}${gated.map(
+    ({ gate }) => html`<th scope="col">${gate?.name ?? ""} follows</th>`,
+  )}</tr></thead>
+<tbody>${rows.map(([project, readings]) => row(project, readings))}</tbody></table></div>`;
+}
+
+function row(project: string, readings: readonly SnapshotMetric[]): Html {
+  return html`<tr><th scope="row" class="name">${name(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
+}
+
+function reading({ metric, value, n, window, gate }: SnapshotMetric): Html {
+  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate === null ? [] : [gate.upper, gate.lower])} <span class="aside">n=${n}/${window}</span></td>`;
+}
+
+function follows({ metric, effective, gate }: SnapshotMetric): Html | null {
+  if (effective === null) return null;
+  const whose = effective.scope === "global" ? "global " : effective.scope === "project" ? "own " : "";
+  return html`<td>${whose}${valueHtml(metric, effective.value, gate === null ? [] : [gate.upper, gate.lower])} ${stateHtml(metric, effective.state)}</td>`;
+}

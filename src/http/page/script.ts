@@ -1,0 +1,35 @@
+/**
+ * The refresher: fetches the page again and exchanges the sections that changed, so that nothing flickers and whoever
+ * reads or has the focus there is not disturbed. Without scripts the browser loads the page again instead.
+ */
+export const REFRESH_SECONDS = 5;
+
+export const REFRESHER = `
+const away = document.getElementById("away");
+const refresh = async () => {
+  if (document.hidden) return;
+  try {
+    const response = await fetch(location.href, { cache: "no-store" });
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (!next.getElementById("state")) throw new Error();
+    for (const old of document.querySelectorAll("main > section")) {
+      const now = next.getElementById(old.id);
+      if (!now) { location.reload(); return; }
+      for (const fold of old.querySelectorAll("details[open]")) now.querySelector("#" + fold.id)?.setAttribute("open", "");
+      if (now.outerHTML === old.outerHTML) continue;
+      const places = [...old.querySelectorAll(".scroll")].map((place) => place.scrollLeft);
+      const kept = [...old.querySelectorAll("summary, .scroll")].indexOf(document.activeElement);
+      old.replaceWith(now);
+      now.querySelectorAll(".scroll").forEach((place, index) => { place.scrollLeft = places[index] ?? 0; });
+      if (kept >= 0) [...now.querySelectorAll("summary, .scroll")][kept]?.focus({ preventScroll: true });
+    }
+    if (next.querySelectorAll("main > section").length !== document.querySelectorAll("main > section").length) location.reload();
+    document.title = next.title;
+    away.hidden = true;
+  } catch {
+    if (away.hidden) away.textContent = "No answer since " + new Date().toISOString().slice(11, 19) + "Z. What is shown is of then.";
+    away.hidden = false;
+  }
+};
+setInterval(refresh, ${REFRESH_SECONDS * 1000});
+`;
