@@ -8,8 +8,11 @@ import {
   type CommonFlags,
   collect,
   configOption,
+  durationOf,
   EXIT_CODES,
+  eventOf,
   examples,
+  formatOf,
   jsonOption,
   outputOption,
   timeoutOption,
@@ -35,6 +38,8 @@ type SnapshotFlags = CommonFlags & {
   readonly all?: boolean;
   readonly wide?: boolean;
   readonly requireDefined?: boolean;
+  readonly watch?: number;
+  readonly at?: bigint;
   readonly color: boolean;
   readonly timeout: number;
 };
@@ -77,6 +82,8 @@ export const defineSnapshot: Define = (command, terminal, verbs, done) => {
         `${name} --project atlas --project borealis`,
         `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
         `${name} | grep '^first_pass_merge_rate'`,
+        `${name} --watch`,
+        `${name} --at 48213`,
       ),
     )
     .addOption(
@@ -85,13 +92,20 @@ export const defineSnapshot: Define = (command, terminal, verbs, done) => {
         .default([], "the busiest"),
     )
     .addOption(new Option("--all", "all projects").conflicts("project"))
+    .addOption(
+      new Option("--watch [interval]", "look again every 2s, or as often as is said, until interrupted")
+        .argParser(durationOf(100, 3_600_000))
+        .preset("2s")
+        .conflicts(["requireDefined", "at"]),
+    )
+    .addOption(new Option("--at <event>", "the values just after this merge was recorded").argParser(eventOf))
     .option("--wide", "counts, gates and bounds also where they do not fit or nobody looks")
     .option(
       "--require-defined",
       "exit with 4 when a global reading, or a project's effective one, is undefined",
     )
     .addOption(jsonOption())
-    .addOption(outputOption())
+    .addOption(outputOption("jsonl"))
     .option("--no-color", "no colours, even on a terminal")
     .addOption(configOption())
     .addOption(timeoutOption("5s"))
@@ -105,8 +119,12 @@ export const defineSnapshot: Define = (command, terminal, verbs, done) => {
         color: colour,
         timeout: timeoutMs,
       } = flags;
-      const options = { projects, all, wide, requireDefined, colour, timeoutMs, configFile: flags.config };
-      done(await showSnapshot({ ...options, json: wantsJson(flags) }, terminal, verbs.readSnapshot));
+      const { at, watch: watchMs = null } = flags;
+      const options = { projects, all, wide, requireDefined, colour, timeoutMs, at, watchMs };
+      const format = formatOf(flags);
+      done(
+        await showSnapshot({ ...options, format, configFile: flags.config }, terminal, verbs.readSnapshot),
+      );
     });
 };
 

@@ -13,12 +13,12 @@ import {
   configOption,
   EXIT_CODES,
   examples,
+  formatOf,
   jsonOption,
   metricArgument,
   outputOption,
   projectOption,
   timeoutOption,
-  wantsJson,
   wholeNumber,
 } from "./options.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -84,7 +84,7 @@ export function defineHistory(
         metric: metric ?? null,
         projects: flags.project,
         last: flags.last,
-        format: wantsJson(flags) ? "json" : flags.output === "jsonl" ? "jsonl" : "text",
+        format: formatOf(flags),
         ascii: flags.ascii ?? false,
         colour: flags.color,
         svg: flags.svg ?? null,

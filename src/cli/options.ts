@@ -37,13 +37,7 @@ export function outputOption(...more: readonly "jsonl"[]): Option {
 
 export function timeoutOption(usual: string): Option {
   return new Option("--timeout <duration>", "give up after this long, such as 500ms or 5s")
-    .argParser((text) => {
-      const ms = parseDuration(text);
-      if (ms === null || ms < 1 || ms > 3_600_000) {
-        throw new InvalidArgumentError("It must be a duration from 1ms to 60m, such as 500ms or 5s.");
-      }
-      return ms;
-    })
+    .argParser(durationOf(1, 3_600_000))
     .default(parseDuration(usual), usual);
 }
 
@@ -83,4 +77,25 @@ export function projectOption(usual: string): Option {
   return new Option("--project <name>", "only this project; may be repeated")
     .argParser(collect)
     .default([], usual);
+}
+
+/** Milliseconds, from a duration within bounds. */
+export function durationOf(fromMs: number, toMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms !== null && ms >= fromMs && ms <= toMs) return ms;
+    throw new InvalidArgumentError(
+      `It must be a duration from ${fromMs}ms to ${toMs / 60_000}m, such as 500ms or 5s.`,
+    );
+  };
+}
+
+/** The id of an event, a bigint. */
+export function eventOf(text: string): bigint {
+  if (/^[0-9]{1,18}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError("It must be the id of an event, such as 48213.");
+}
+
+export function formatOf(flags: CommonFlags): "text" | "json" | "jsonl" {
+  return flags.json === true ? "json" : (flags.output ?? "text");
 }

@@ -5,19 +5,34 @@ import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
+import { readerAt } from "../postgres/reader-at.ts";
 import { PAGE_ROWS, restore } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
+import { recordedAt } from "./recorded-at.ts";
 
 export const SILENT = { passed: () => undefined, passedOver: () => undefined };
 
-/** @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted. */
-export function readSnapshot(config: Config, options: { readonly timeoutMs: number }): Promise<Snapshot> {
-  return readLog(config, "snapshot", options.timeoutMs, (access) => read(access, config));
+export type SnapshotRequest = {
+  readonly timeoutMs: number;
+  /** The values just after this event was recorded; left out for the newest. */
+  readonly at?: bigint | undefined;
+};
+
+/**
+ * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
+ * @throws Error with exit code 2 when there is no record of the event that was asked for.
+ */
+export function readSnapshot(config: Config, request: SnapshotRequest): Promise<Snapshot> {
+  return readLog(config, "snapshot", request.timeoutMs, (access) => read(access, config, request));
 }
 
-async function read({ reader, query }: LogAccess, config: Config): Promise<Snapshot> {
+async function read(access: LogAccess, config: Config, { at }: SnapshotRequest): Promise<Snapshot> {
+  const { reader, query, names, columns } = access;
   const { newest } = await reader.look(null);
-  const { replay, lowMark } = await restore(reader, config.metrics, newest, SILENT);
+  const upTo = at === undefined ? newest : await recordedAt(access, config, at);
+  const source = at === undefined ? reader : readerAt(reader, query, names, columns, upTo);
+  const { replay, lowMark: reached } = await restore(source, config.metrics, upTo, SILENT);
+  const lowMark = at === undefined ? reached : await newestLowMark(access, reached);
   const due = new Map<string, number | null>();
   for (let after = lowMark; after < newest; ) {
     const end = await reader.pageEnd(after, newest, PAGE_ROWS);
@@ -32,6 +47,12 @@ async function read({ reader, query }: LogAccess, config: Config): Promise<Snaps
     ...(await surroundings(query)),
     lag: { merges: due.size, seconds: ages.length === 0 ? null : Math.round(Math.max(...ages) / 100) / 10 },
   });
+}
+
+/** What is due is due now, also when the values are older. */
+async function newestLowMark({ reader }: LogAccess, reached: bigint): Promise<bigint> {
+  const marks = (await reader.checkpoints(1)).map(({ lowMark }) => lowMark);
+  return marks.reduce((highest, mark) => (mark > highest ? mark : highest), reached);
 }
 
 async function surroundings(query: Query): Promise<{ generatedAt: string; running: number }> {

@@ -5,10 +5,15 @@ import { narrow } from "./projects.ts";
 import { safe, safeJson } from "./safe.ts";
 import { renderSnapshot } from "./snapshot-text.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
+import { type Rendered, watch } from "./watch.ts";
 
 export type SnapshotOptions = {
   readonly configFile?: string | undefined;
-  readonly json: boolean;
+  readonly format: "text" | "json" | "jsonl";
+  /** The values just after this event was recorded. */
+  readonly at?: bigint | undefined;
+  /** Milliseconds between one look and the next; null for one look. */
+  readonly watchMs: number | null;
   readonly projects: readonly string[];
   readonly all: boolean;
   readonly wide: boolean;
@@ -17,7 +22,10 @@ export type SnapshotOptions = {
   readonly timeoutMs: number;
 };
 
-export type ReadSnapshot = (config: Config, options: { readonly timeoutMs: number }) => Promise<Snapshot>;
+export type ReadSnapshot = (
+  config: Config,
+  request: { readonly timeoutMs: number; readonly at?: bigint | undefined },
+) => Promise<Snapshot>;
 
 /** Below this many columns of a terminal the readings stand alone. */
 const WIDE_FROM = 110;
@@ -30,32 +38,36 @@ export async function showSnapshot(
   read: ReadSnapshot,
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: options.configFile });
-  const snapshot = await read(config, { timeoutMs: options.timeoutMs });
-  await (options.json ? printJson : printText)(snapshot, options, terminal);
+  const look = () => read(config, { timeoutMs: options.timeoutMs, at: options.at });
+  if (options.watchMs !== null) {
+    const render = (snapshot: Snapshot) => rendered(snapshot, options, terminal);
+    return watch({ look, render, everyMs: options.watchMs }, terminal);
+  }
+  const snapshot = await look();
+  const { out, err } = rendered(snapshot, options, terminal);
+  await terminal.out(out);
+  if (err !== "") await terminal.err(err);
   const missing = options.requireDefined ? undefinedReadings(snapshot, options.projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
   return missing.length === 0 ? 0 : UNDEFINED;
 }
 
-async function printJson(
-  snapshot: Snapshot,
-  { projects }: SnapshotOptions,
-  terminal: Terminal,
-): Promise<void> {
-  const document = projects.length === 0 ? snapshot : narrow(snapshot, projects);
-  await terminal.out(`${safeJson(JSON.stringify(document, null, 2))}\n`);
-}
-
-async function printText(snapshot: Snapshot, options: SnapshotOptions, terminal: Terminal): Promise<void> {
+/** What goes to standard output, and what beside it. */
+function rendered(snapshot: Snapshot, options: SnapshotOptions, terminal: Terminal): Rendered {
+  const { format, projects } = options;
+  if (format !== "text") {
+    const document = projects.length === 0 ? snapshot : narrow(snapshot, projects);
+    return { out: `${safeJson(JSON.stringify(document, null, format === "json" ? 2 : 0))}\n`, err: "" };
+  }
   const columns = terminal.columns();
   const { body, footer } = renderSnapshot(snapshot, {
-    projects: options.projects,
+    projects,
     all: options.all,
     columns: options.wide ? Number.POSITIVE_INFINITY : columns === null || columns < WIDE_FROM ? 0 : columns,
     colour: wantsColour(terminal, options.colour),
   });
-  await terminal.out(columns === null ? body : `${body}\n${footer}`);
-  if (columns === null) await terminal.err(footer);
+  const told = options.at === undefined ? footer : `looking back: ${footer}`;
+  return columns === null ? { out: body, err: told } : { out: `${body}\n${told}`, err: "" };
 }
 
 /** The global readings, or the effective ones of these projects: their own, else the global ones. */

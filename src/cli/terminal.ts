@@ -8,6 +8,10 @@ export type Terminal = {
   readonly columns: () => number | null;
   /** The same of standard error. */
   readonly errColumns: () => number | null;
+  /** Lines of standard output; null where it is no terminal. */
+  readonly rows: () => number | null;
+  /** Aborted when somebody asks the command to end. A command that does not ask ends at once instead. */
+  readonly interruption: () => AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 };
 
@@ -15,6 +19,7 @@ export type Terminal = {
 export class ReaderGone extends Error {}
 
 const USUAL_COLUMNS = 80;
+const USUAL_ROWS = 24;
 
 /** The process's own. Its streams are opened on first use: the daemon writes its log without them. */
 export const processTerminal: Terminal = {
@@ -28,6 +33,12 @@ export const processTerminal: Terminal = {
   },
   columns: () => columnsOf(process.stdout),
   errColumns: () => columnsOf(process.stderr),
+  rows: () => (process.stdout.isTTY ? process.stdout.rows || USUAL_ROWS : null),
+  interruption: () => {
+    const interruption = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+    return interruption.signal;
+  },
   env: process.env,
 };
 

@@ -8,6 +8,8 @@ export function fakeTerminal(
   some: {
     readonly columns?: number | null;
     readonly errColumns?: number | null;
+    readonly rows?: number;
+    readonly interruption?: AbortSignal;
     readonly env?: NodeJS.ProcessEnv;
     readonly readerGone?: boolean;
   } = {},
@@ -23,6 +25,8 @@ export function fakeTerminal(
     },
     columns: () => some.columns ?? null,
     errColumns: () => some.errColumns ?? null,
+    rows: () => some.rows ?? null,
+    interruption: () => some.interruption ?? new AbortController().signal,
     env: some.env ?? DATABASE,
   };
   return { terminal, told };
