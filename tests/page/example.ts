@@ -23,7 +23,10 @@ function facts(seq: number, projects: readonly string[]): Facts {
 }
 
 export function names(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => NAMES[index] ?? `project-${String(index).padStart(3, "0")}`);
+  return Array.from(
+    { length: count },
+    (_, index) => NAMES[index] ?? `project-${String(index).padStart(3, "0")}`,
+  );
 }
 
 const WELL: readonly DaemonEvent[] = [
@@ -31,16 +34,24 @@ const WELL: readonly DaemonEvent[] = [
   { event: "db.connected", server_version: "18.4", role: "damascus_metrics" },
   {
     event: "restore.completed",
-    ...{ seq: 0, merges: 0, from_checkpoint: null, projects: 0, skipped: 0, took_ms: 1 },
+    seq: 0,
+    merges: 0,
+    from_checkpoint: null,
+    projects: 0,
+    skipped: 0,
+    took_ms: 1,
   },
   { event: "daemon.ready", seq: 0, took_ms: 1 },
 ];
+
+function at(minutes: number): string {
+  return new Date(Date.UTC(2026, 10, 22, 10, minutes)).toISOString();
+}
 
 /** The ports of a daemon that is well and has recorded so many merges of these projects; more can follow. */
 export function example(projects: readonly string[], merges: number, events: readonly DaemonEvent[] = WELL) {
   const analyzer = new Analyzer(CONTRACT);
   const recent = new Recent();
-  const at = (minutes: number): string => new Date(Date.UTC(2026, 10, 22, 10, minutes)).toISOString();
   let rowId = 1;
   let seq = 0;
   const record = (count: number): void => {

@@ -14,6 +14,12 @@ export function charts({ series }: RecentHistory): Html {
 
 function chart({ metric, gate, points }: RecentHistory["series"][number]): Html {
   const title = TITLES[metric];
+  const last = points.at(-1);
+  if (points.every(({ value }) => value === null)) {
+    const sofar =
+      last === undefined ? "no merge is recorded yet" : `${last.n} of ${last.window} merges so far`;
+    return html`<article class="card chart"><h3>${title}</h3><p class="undefined">Undefined: ${sofar}.</p></article>`;
+  }
   const drawing = (size: keyof typeof SIZES): Html =>
     new Html(
       historySvg(points, {

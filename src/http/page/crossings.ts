@@ -11,7 +11,7 @@ export function crossings(history: RecentHistory): Html {
   return html`<section id="crossings" aria-labelledby="crossings-title"><h2 id="crossings-title">Crossings</h2>
 <div class="card">${
     newest.length === 0
-      ? html`<p>None within the last ${count(history.merges.length, "merge")}.</p>`
+      ? html`<p>${history.merges.length === 0 ? "None yet." : `None within the last ${count(history.merges.length, "merge")}.`}</p>`
       : html`<ol class="crossings">${newest.map(crossing)}</ol>`
   }</div></section>`;
 }

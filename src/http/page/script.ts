@@ -12,18 +12,22 @@ const refresh = async () => {
     const response = await fetch(location.href, { cache: "no-store" });
     const next = new DOMParser().parseFromString(await response.text(), "text/html");
     if (!next.getElementById("state")) throw new Error();
-    for (const old of document.querySelectorAll("main > section")) {
-      const now = next.getElementById(old.id);
-      if (!now) { location.reload(); return; }
+    const shown = [...document.querySelectorAll("main > section")];
+    const sections = shown.map((old) => next.getElementById(old.id));
+    if (sections.includes(null) || next.querySelectorAll("main > section").length !== shown.length) {
+      location.reload();
+      return;
+    }
+    for (const [index, old] of shown.entries()) {
+      const now = sections[index];
       for (const fold of old.querySelectorAll("details[open]")) now.querySelector("#" + fold.id)?.setAttribute("open", "");
       if (now.outerHTML === old.outerHTML) continue;
       const places = [...old.querySelectorAll(".scroll")].map((place) => place.scrollLeft);
       const kept = [...old.querySelectorAll("summary, .scroll")].indexOf(document.activeElement);
       old.replaceWith(now);
-      now.querySelectorAll(".scroll").forEach((place, index) => { place.scrollLeft = places[index] ?? 0; });
+      now.querySelectorAll(".scroll").forEach((place, at) => { place.scrollLeft = places[at] ?? 0; });
       if (kept >= 0) [...now.querySelectorAll("summary, .scroll")][kept]?.focus({ preventScroll: true });
     }
-    if (next.querySelectorAll("main > section").length !== document.querySelectorAll("main > section").length) location.reload();
     document.title = next.title;
     away.hidden = true;
   } catch {

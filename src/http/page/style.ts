@@ -14,7 +14,7 @@ a{color:var(--link)}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem;min-width:0}
 .tiles,.charts{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr))}
-.charts{grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr))}
+.charts{align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr))}
 .value{font-size:2.3rem;line-height:1.15;font-weight:650;margin:.15rem 0}
 .detail,.aside,.undefined,.legend{color:var(--faint)}
 .value .undefined{font-size:1.5rem;font-weight:500}
@@ -24,6 +24,7 @@ meter{width:100%;height:.55rem;margin:.2rem 0}
 .state{display:inline-block;padding:0 .5em;border-radius:1em;font-weight:650;font-size:.92em;white-space:nowrap;background:var(--unknown-ground);color:var(--unknown)}
 .state.open{background:var(--open-ground);color:var(--open)}
 .state.restricted{background:var(--restricted-ground);color:var(--restricted)}
+time{white-space:nowrap}
 .reasons{margin:.3rem 0;padding-left:1.2rem}
 .history-chart{display:block;width:100%;height:auto;margin-top:.4rem}
 .narrow{display:none}
