@@ -1,0 +1,143 @@
+/** Networks that are slow, silent or full of junk: latency and nothing else. */
+import { describe, expect, it } from "vitest";
+import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { startNetwork, type Weather } from "../support/network.ts";
+import { violations } from "../support/oracle.ts";
+import { merge, merges, notify, REWORKED, times } from "../support/orchestrator.ts";
+import { startProxy } from "../support/proxy.ts";
+import { until } from "../support/until.ts";
+
+async function expectRight(database: TestDatabase, daemon: TestDaemon): Promise<void> {
+  await daemon.converged();
+  expect(await violations(database.admin)).toEqual([]);
+  expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+}
+
+describe("slow:", () => {
+  it.each<[string, Weather]>([
+    ["some bytes at a time", "crumbs"],
+    ["with a latency of 100 ms", "slow"],
+  ])(
+    "%s, a backlog drains and new merges are recorded, without a failure or two looks at once",
+    async (_, weather) => {
+      await using database = await createDatabase();
+      await using network = await startNetwork(database.daemonUrl);
+      await merges(database.admin, [...times(150), ...times(50, REWORKED)]);
+      network.weather = weather;
+      let looking = 0;
+      let most = 0;
+      await using daemon = startDaemon(database, {
+        url: network.url(database.daemonUrl),
+        wrap: (log) => ({
+          ...log,
+          look: async (head) => {
+            looking += 1;
+            most = Math.max(most, looking);
+            try {
+              return await log.look(head);
+            } finally {
+              looking -= 1;
+            }
+          },
+        }),
+      });
+      await daemon.ready();
+      await merge(database.admin);
+      await expectRight(database, daemon);
+      expect(most).toBe(1);
+      expect(daemon.all("db.disconnected")).toEqual([]);
+    },
+  );
+});
+
+describe("silent, and what was sent arrives later:", () => {
+  it.each([
+    ["the look", "pg_locks"],
+    ["the lock", "pg_advisory_xact_lock"],
+    ["the insert", "INSERT INTO"],
+    ["the commit", "COMMIT"],
+  ])("at %s, which is given up in time, though it will be done later", async (_, word) => {
+    await using database = await createDatabase();
+    await using proxy = await startProxy(database.daemonUrl);
+    await using network = await startNetwork(proxy.url(database.daemonUrl));
+    await using daemon = startDaemon(database, {
+      url: network.url(database.daemonUrl),
+      statementTimeoutMs: 300,
+      lockTimeoutMs: 300,
+      connectTimeoutMs: 300,
+    });
+    await daemon.event("comparison.completed");
+    let silent = false;
+    proxy.onMessage = ({ text }) => {
+      const isIt = word === "COMMIT" ? text.startsWith(word) : text.includes(word);
+      if (!silent && isIt) {
+        silent = true;
+        network.weather = "silent";
+      }
+      return "pass";
+    };
+    const mark = daemon.mark();
+    await merge(database.admin);
+    await until("silence", () => silent);
+    expect(network.weather).toBe("silent");
+    // The new connection meets the same silence.
+    await daemon.event("db.disconnected", ({ attempt }) => attempt === 2, mark);
+    network.weather = "clear";
+    await daemon.event("restore.completed", undefined, mark);
+    await merge(database.admin);
+    await expectRight(database, daemon);
+  });
+
+  it("to the listener alone: merges are found within the poll interval meanwhile, and it connects anew", async () => {
+    await using database = await createDatabase();
+    await using proxy = await startProxy(database.daemonUrl);
+    await using daemon = startDaemon(database, {
+      url: proxy.url(database.daemonUrl),
+      listens: true,
+      pollIntervalMs: 200,
+      selfCheck: { everyMs: 50, withinMs: 200 },
+      statementTimeoutMs: 1_000,
+    });
+    await daemon.event("listen.connected");
+    await daemon.event("comparison.completed");
+    const mark = daemon.mark();
+    let silent = false;
+    proxy.onMessage = ({ text }) => {
+      if (silent || !text.startsWith("NOTIFY")) return "pass";
+      silent = true;
+      return "blackhole";
+    };
+    await until("the listener hears nothing", () => silent);
+    const { eventId } = await merge(database.admin);
+    await notify(database.admin);
+    await daemon.event("merge.recorded", (one) => one.event_id === eventId, mark);
+    await daemon.event("listen.connected", undefined, mark);
+    expect(daemon.all("db.disconnected")).toEqual([]);
+    await expectRight(database, daemon);
+  });
+});
+
+it("100,000 notifications of junk from a stranger cost a bounded number of looks, and no merge", async () => {
+  await using database = await createDatabase();
+  await using daemon = startDaemon(database, { listens: true });
+  await daemon.event("listen.connected");
+  await daemon.event("comparison.completed");
+  const heapBefore = process.memoryUsage().heapUsed;
+  const stranger = await database.admin.connect();
+  try {
+    for (let round = 0; round < 10; round += 1) {
+      await stranger.query(
+        `SELECT pg_notify('events_outbox', repeat(chr(1 + (i * 7919) % 50000), 1 + i % 90) || i)
+           FROM generate_series(1, 10000) i`,
+      );
+      await merge(stranger);
+    }
+  } finally {
+    stranger.release();
+  }
+  await expectRight(database, daemon);
+  expect(daemon.all("listen.lost")).toEqual([]);
+  expect(daemon.all("db.disconnected")).toEqual([]);
+  expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(200_000_000);
+});
