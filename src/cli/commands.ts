@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { showConfig } from "./config.ts";
+import { defineExplain, type ReadExplanations } from "./explain.ts";
 import { probe } from "./health.ts";
 import { defineHistory, type ReadHistory } from "./history.ts";
 import {
@@ -30,6 +31,7 @@ export type Verbs = {
   readonly readSnapshot: ReadSnapshot;
   readonly verify: Verify;
   readonly readHistory: ReadHistory;
+  readonly readExplanations: ReadExplanations;
 };
 
 type Define = (command: Command, terminal: Terminal, verbs: Verbs, done: (exitCode: number) => void) => void;
@@ -52,6 +54,7 @@ export const defineMetrics: Define = (command, terminal, verbs, done) => {
   defineRun(command.command("run"), terminal, verbs, done);
   defineSnapshot(command.command("snapshot"), terminal, verbs, done);
   defineHistory(command.command("history"), terminal, verbs.readHistory, done);
+  defineExplain(command.command("explain"), terminal, verbs.readExplanations, done);
   defineVerify(command.command("verify"), terminal, verbs, done);
   defineConfig(command.command("config"), terminal, verbs, done);
   defineHealth(command.command("health"), terminal, verbs, done);

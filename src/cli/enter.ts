@@ -8,6 +8,8 @@ const verbs: Verbs = {
   run: async (config) => (await import("./run.ts")).run(config),
   readSnapshot: async (config, options) => (await import("./read-snapshot.ts")).readSnapshot(config, options),
   readHistory: async (config, options) => (await import("./read-history.ts")).readHistory(config, options),
+  readExplanations: async (config, options) =>
+    (await import("./read-explanation.ts")).readExplanations(config, options),
   verify: async (config, options) =>
     (await import("./read-verification.ts")).readVerification(config, options),
 };

@@ -1,5 +1,6 @@
 /** The snapshot from the log alone: one connection, one repeatable-read snapshot, the same fold as the daemon's. */
 import type { Config } from "../config.ts";
+import type { Analyzer } from "../core/analyzer.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
@@ -10,7 +11,7 @@ import { PAGE_ROWS, restore } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 
-export const SILENT = { passed: () => undefined, passedOver: () => undefined };
+const SILENT = { passed: () => undefined, passedOver: () => undefined };
 
 export type SnapshotRequest = {
   readonly timeoutMs: number;
@@ -26,7 +27,16 @@ export function readSnapshot(config: Config, request: SnapshotRequest): Promise<
   return readLog(config, "snapshot", request.timeoutMs, (access) => read(access, config, request));
 }
 
-async function read(access: LogAccess, config: Config, { at }: SnapshotRequest): Promise<Snapshot> {
+async function read(access: LogAccess, config: Config, request: SnapshotRequest): Promise<Snapshot> {
+  return (await lookAt(access, config, request)).snapshot;
+}
+
+/** The snapshot, and the memory that it describes. */
+export async function lookAt(
+  access: LogAccess,
+  config: Config,
+  { at }: Pick<SnapshotRequest, "at">,
+): Promise<{ readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly newest: bigint }> {
   const { reader, query, names, columns } = access;
   const { newest } = await reader.look(null);
   const upTo = at === undefined ? newest : await recordedAt(access, config, at);
@@ -43,10 +53,11 @@ async function read(access: LogAccess, config: Config, { at }: SnapshotRequest):
     after = end;
   }
   const ages = [...due.values()].filter((age) => age !== null);
-  return snapshotOf(replay.analyzer, {
+  const snapshot = snapshotOf(replay.analyzer, {
     ...(await surroundings(query)),
     lag: { merges: due.size, seconds: ages.length === 0 ? null : Math.round(Math.max(...ages) / 100) / 10 },
   });
+  return { snapshot, analyzer: replay.analyzer, newest };
 }
 
 /** What is due is due now, also when the values are older. */

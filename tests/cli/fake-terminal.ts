@@ -37,5 +37,6 @@ export const NOBODY: Verbs = {
   run: () => Promise.reject(new Error("contacted")),
   readSnapshot: () => Promise.reject(new Error("contacted")),
   readHistory: () => Promise.reject(new Error("contacted")),
+  readExplanations: () => Promise.reject(new Error("contacted")),
   verify: () => Promise.reject(new Error("contacted")),
 };

@@ -1,0 +1,63 @@
+/** Explanations from the log: the same fold as the snapshot's, and the newest rows for what a window alone does not keep. */
+import type { Config } from "../config.ts";
+import { type Explanation, type Explanations, explain, type PlacedMerge } from "../core/explanation.ts";
+import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
+import { metricKind } from "../core/metric-event.ts";
+import type { Snapshot } from "../core/snapshot.ts";
+import { type RecordedMerge, Timeline } from "../core/timeline.ts";
+import { newestRows } from "../postgres/newest-rows.ts";
+import { type LogAccess, readLog } from "./read-log.ts";
+import { lookAt } from "./read-snapshot.ts";
+
+export type ExplainOptions = {
+  readonly timeoutMs: number;
+  /** Null for all. */
+  readonly metric: MetricName | null;
+  /** Empty for the global scope. */
+  readonly projects: readonly string[];
+};
+
+/** @throws Unreadable */
+export function readExplanations(config: Config, options: ExplainOptions): Promise<Explanations> {
+  return readLog(config, "explain", options.timeoutMs, async (access) => {
+    const { snapshot, analyzer, newest } = await lookAt(access, config, {});
+    const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
+    const explanations: Explanation[] = [];
+    for (const project of scopes) {
+      const readings = snapshot.metrics.filter(
+        (reading) =>
+          reading.project === project && (options.metric === null || reading.metric === options.metric),
+      );
+      const wanted = Math.max(0, ...readings.map(({ n }) => n));
+      const recorded = await newestMerges(access, newest, project, wanted);
+      explanations.push(...readings.map((reading) => explain(analyzer, reading, recorded)));
+    }
+    const { as_of, lag }: Snapshot = snapshot;
+    return { schema_version: 1, as_of, lag, explanations };
+  });
+}
+
+/** The newest merges of a scope, newest first. */
+async function newestMerges(
+  { query, names }: LogAccess,
+  newest: bigint,
+  project: string | null,
+  wanted: number,
+): Promise<PlacedMerge[]> {
+  const found: PlacedMerge[] = [];
+  const timeline = new Timeline();
+  const take = (recorded: RecordedMerge | null): void => {
+    if (recorded === null || (project !== null && recorded.merge.project !== project)) return;
+    found.push({
+      merge: recorded.merge,
+      seq: recorded.rows.find((row) => row.scope === "global")?.seq ?? null,
+    });
+  };
+  if (wanted === 0) return found;
+  for await (const raw of newestRows(query, names, METRIC_NAMES.map(metricKind), newest)) {
+    take(timeline.accept(raw));
+    if (found.length >= wanted) return found;
+  }
+  take(timeline.end());
+  return found;
+}

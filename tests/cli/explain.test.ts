@@ -1,0 +1,146 @@
+import { describe, expect, test } from "vitest";
+import { renderExplanations } from "../../src/cli/explain-text.ts";
+import { main } from "../../src/cli/program.ts";
+import type { ExplainOptions } from "../../src/cli/read-explanation.ts";
+import { type Explanation, type Explanations, explain } from "../../src/core/explanation.ts";
+import { snapshotOf } from "../../src/core/snapshot.ts";
+import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "../core/build.ts";
+import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+
+const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
+const { analyzer } = record(MERGES, SMALL);
+const SNAPSHOT = snapshotOf(analyzer, {
+  generatedAt: "2026-11-22T12:00:00.000Z",
+  running: 1,
+  lag: { merges: 0, seconds: null },
+});
+const RECORDED = MERGES.map((merge, index) => ({ seq: index + 1, merge })).toReversed();
+
+function explanation(metric: string, recorded = RECORDED): Explanation {
+  const reading = SNAPSHOT.metrics.find((one) => one.metric === metric && one.project === null);
+  if (reading === undefined) throw new Error(metric);
+  return explain(analyzer, reading, recorded);
+}
+
+const DOCUMENT: Explanations = {
+  schema_version: 1,
+  as_of: SNAPSHOT.as_of,
+  lag: SNAPSHOT.lag,
+  explanations: ["first_pass_merge_rate", "rebase_conflict_rate", "p95_attempts_to_merge"].map((metric) =>
+    explanation(metric),
+  ),
+};
+
+const VIEW = { columns: 80, ascii: true, colour: false, list: false };
+
+async function type(args: string, document = DOCUMENT, setting: Parameters<typeof fakeTerminal>[0] = {}) {
+  const { terminal, told } = fakeTerminal(setting);
+  const asked: ExplainOptions[] = [];
+  const readExplanations = async (_: unknown, options: ExplainOptions) => {
+    asked.push(options);
+    return document;
+  };
+  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readExplanations });
+  return { code, ...told, asked };
+}
+
+describe("an explanation", () => {
+  test("tells the merges of the window, which leaves next, and what could move the gate", () => {
+    expect(explanation("rebase_conflict_rate")).toMatchObject({
+      value: 0.5,
+      numerator: 2,
+      merges: [4, 5, 6, 7].map((seq) => ({ seq, event_id: MERGES[seq - 1]?.eventId, counted: seq < 6 })),
+      leaves_next: { seq: 4, counted: true },
+      next: { if_counted: 0.5, if_not: 0.25 },
+      moves: [{ to: "low", bound: 0.25, reach: { merges: 2, of_kind: 2 } }],
+    });
+  });
+
+  test("knows the facts also where their rows are gone", () => {
+    const { merges } = explanation("first_pass_merge_rate", RECORDED.slice(0, 1));
+    expect(merges.map(({ seq, attempts, counted }) => [seq, attempts, counted])).toStrictEqual([
+      [null, 1, true],
+      [null, 2, false],
+      [7, 1, true],
+    ]);
+  });
+
+  test("in words", () => {
+    expect(renderExplanations(DOCUMENT.explanations, VIEW)).toBe(
+      [
+        "first_pass_merge_rate = 66.7% (n=3/3)",
+        "  2 of 3 merges at the first pass (attempts = 1)",
+        "  gate trust: HIGH since 2026-11-22 10:03Z, permissive; up >= 60%, down < 40%",
+        "  window, oldest first (# counts, . does not):",
+        "    #.#",
+        "  leaves next: merge 5 (event 1035, work item 5, atlas, 1 attempt, rebase_conflict): counts",
+        "  after the next merge: 66.7% if it counts, 33.3% if not",
+        "  LOW (< 40%) takes at least 1 more merge, with more than one attempt",
+        "",
+        "rebase_conflict_rate = 50.0% (n=4/4)",
+        "  2 of 4 merges with a rebase conflict",
+        "  gate scope_overlap: HIGH since 2026-11-22 10:05Z; up >= 50%, down < 25%",
+        "  window, oldest first (# counts, . does not):",
+        "    ##..",
+        "  leaves next: merge 4 (event 1028, work item 4, atlas, 1 attempt, rebase_conflict): counts",
+        "  after the next merge: 50.0% if it counts, 25.0% if not",
+        "  LOW (< 25%) takes at least 2 more merges, all without a rebase conflict",
+        "",
+        "p95_attempts_to_merge = 2 (n=5/5)",
+        "  merges by attempts: 1: 4, 2: 1",
+        "  at least 95% of the merges took 2 attempts or fewer; 0 of 5 took more",
+        "  window, oldest first (attempts of each):",
+        "    11121",
+        "  leaves next: merge 3 (event 1021, work item 3, atlas, 1 attempt, approve)",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("lists the merges where one metric is asked for, and no name can forge a line", () => {
+    const [first] = explanation("first_pass_merge_rate").merges;
+    const forged: Explanation = {
+      ...explanation("first_pass_merge_rate"),
+      merges: first === undefined ? [] : [{ ...first, project: "a\n\x1b[2Jb", work_item_id: "x\u202e" }],
+    };
+    const text = renderExplanations([forged], { ...VIEW, list: true });
+    expect(text).toContain(
+      "\n  merge  merged at          event  work item  project        attempts  verdict          counts\n",
+    );
+    expect(text).toContain("  x\\u202e    a\\x0a\\x1b[2Jb  1 ");
+  });
+});
+
+describe("metrics explain", () => {
+  test("asks for what is wanted, and lists merges for one metric alone", async () => {
+    const { out, asked } = await type("explain first --project atlas");
+    expect(asked).toMatchObject([
+      { metric: "first_pass_merge_rate", projects: ["atlas"], timeoutMs: 10_000 },
+    ]);
+    expect(out).toContain("work item  project");
+    expect((await type("explain")).out).not.toContain("work item  project");
+  });
+
+  test("--json is nothing but the document", async () => {
+    const { out, err } = await type("explain --json");
+    expect(JSON.parse(out)).toStrictEqual(JSON.parse(JSON.stringify(DOCUMENT)));
+    expect(err).toBe("");
+  });
+
+  test("says what is not there, on standard error", async () => {
+    const { code, err } = await type("explain --project nobody\u202e", {
+      ...DOCUMENT,
+      explanations: [],
+      lag: { merges: 3, seconds: 1 },
+    });
+    expect([code, err]).toStrictEqual([
+      0,
+      "project nobody\\u202e: no merges recorded\n3 merges are due and not in these numbers yet\n",
+    ]);
+  });
+
+  test("a name that is no metric's exits with 2; a reader that has seen enough is no failure", async () => {
+    expect(await type("explain trust")).toMatchObject({ code: 2, asked: [] });
+    expect((await type("explain", DOCUMENT, { readerGone: true })).code).toBe(0);
+  });
+});
