@@ -11,6 +11,7 @@ import { connected } from "../server.ts";
 const PAUSE_MS = 3;
 const BURST = 1_000;
 const WARM_UP = 20;
+const IN_BARE_LOOPS = "commit to recorded, p50, round by round";
 
 export async function live(
   run: SizedRun,
@@ -82,7 +83,18 @@ async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daem
     floor: { what: "bare loop", sample: sampleOf(p50.bare) },
     goal: { of: "ratio", is: "at most", bound: 2 },
   });
-  findGrowth(run, "P3", what, "ms", value, 1.1);
+  // In bare loops: the sizes are measured minutes apart, and meanwhile the machine may have got busier.
+  const inBareLoops = sampleOf(p50.daemon.map((ms, round) => ms / (p50.bare[round] ?? Number.NaN)));
+  findGrowth(run, "P3", IN_BARE_LOOPS, "bare loops", inBareLoops, 1.1);
+  if (run.atSmallest.size === 0)
+    run.find({
+      id: "P3",
+      what: IN_BARE_LOOPS,
+      unit: "bare loops",
+      value: inBareLoops,
+      floor: null,
+      goal: null,
+    });
   run.find({
     id: "P3",
     what: "commit to recorded, p99",
