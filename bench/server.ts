@@ -28,6 +28,7 @@ export interface Server extends AsyncDisposable {
 export async function startServer(): Promise<Server> {
   const dataDir = join(FOLDER, String(process.pid));
   mkdirSync(FOLDER, { recursive: true });
+  removeLeftovers();
   const server = await createServer({ dataDir });
   async function dispose(): Promise<void> {
     await server.stop();
@@ -74,6 +75,21 @@ export async function startServer(): Promise<Server> {
   } catch (error) {
     await dispose();
     throw error;
+  }
+}
+
+/** Data of a run that was ended before it could tidy up; its server went with it. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(FOLDER)) {
+    if (!isRunning(Number(name))) rmSync(join(FOLDER, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
