@@ -1,5 +1,5 @@
 /** A PostgreSQL server of the benchmark's own, with its default settings, and databases on it. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
