@@ -45,6 +45,8 @@ export class Daemon {
   #recorder: Recorder | null = null;
   #ready = false;
   #opened = false;
+  /** The log contradicted itself when it was last read. */
+  #suspect = false;
   /** A merge whose COMMIT went unanswered. */
   #unresolved: string | null = null;
   #nextComparison = 0;
@@ -111,6 +113,7 @@ export class Daemon {
       } catch (error) {
         this.#unresolved = this.#recorder?.unanswered ?? this.#unresolved;
         this.#forget();
+        this.#suspect ||= error instanceof UnfitLog;
         attempt += 1;
         if (this.#stop.aborted) break;
         await this.#afterFailure(error, attempt);
@@ -158,6 +161,9 @@ export class Daemon {
       report({ event: "commit.resolved", outcome: await recorder.outcomeOf(this.#unresolved) });
       this.#unresolved = null;
     }
+    // What made the log unfit may lie where a restore from a checkpoint does not look.
+    if (this.#suspect) await recorder.survey();
+    this.#suspect = false;
     this.#recorder = recorder;
     this.#nextComparison = 0;
     this.#comparing = null;

@@ -43,6 +43,8 @@ export type Since = {
   /** The fingerprint of the row at the head's id; null where there is no such row. */
   readonly headFingerprint: string | null;
   readonly rows: readonly RawJournalRow[];
+  /** Whether further rows follow these: a statement brings a few thousand at most. */
+  readonly more: boolean;
 };
 
 export interface OutboxLog {
@@ -54,7 +56,7 @@ export interface OutboxLog {
   merges(after: bigint, upTo: bigint): Promise<FoundMerge[]>;
   /** Rows of kind `metric.*` with after < id ≤ upTo (null: no end), in id order. */
   journal(after: bigint, upTo: bigint): Promise<readonly RawJournalRow[]>;
-  /** One statement: the head's row, and all rows of kind `metric.*` with after < id, in id order. */
+  /** One statement: the head's row, and rows of kind `metric.*` with after < id, in id order from the first. */
   journalSince(head: Head | null, after: bigint): Promise<Since>;
   /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
   newestJournal(rows: number): Promise<RawJournalRow[]>;

@@ -20,7 +20,7 @@
 import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { checkpointRow } from "./core/checkpoint.ts";
-import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
+import { parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
@@ -38,7 +38,7 @@ import {
 } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { acceptRows, PAGE_ROWS, type Restored, restore, survivingFloor } from "./restore.ts";
+import { acceptRows, PAGE_ROWS, type Restored, restore, surveyJournal } from "./restore.ts";
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
@@ -83,6 +83,8 @@ export class Recorder {
   /** Every journal row up to this id has been folded. */
   #folded: bigint;
   readonly #lowMark: LowMark;
+  /** The newest id of the last scan. */
+  #lookedUpTo = 0n;
   /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
   #floor: bigint;
   /** Where the comparison of the whole log goes on; null while none is under way. */
@@ -200,6 +202,9 @@ export class Recorder {
     const recorded = await this.#recordRange(readAfter, look.newest, shouldStop);
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
+    for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
+    if (recorded === 0 && look.newest > this.#lookedUpTo) await this.#foldSettled();
+    this.#lookedUpTo = look.newest;
     if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
@@ -233,6 +238,14 @@ export class Recorder {
     return true;
   }
 
+  /**
+   * Walks the whole journal's order, which a restore from a checkpoint does not.
+   * @throws UnfitLog for a gap or a repeat.
+   */
+  async survey(): Promise<void> {
+    await surveyJournal(this.#log, this.#folded);
+  }
+
   /** What became of a merge whose COMMIT went unanswered. */
   async outcomeOf(eventId: string): Promise<"committed" | "aborted"> {
     const id = BigInt(eventId);
@@ -244,7 +257,7 @@ export class Recorder {
   async checkpoint(): Promise<void> {
     if (this.#head === null || this.#uncovered === 0) return;
     await this.#log.beginLocked();
-    this.#foldSince(await this.#since());
+    await this.#foldNews();
     const place = {
       row_id: this.#head.id,
       low_mark: String(this.#lowMark.low),
@@ -300,10 +313,10 @@ export class Recorder {
   ): Promise<number> {
     this.#foldedSinceFound.clear();
     const found = await this.#log.merges(after, upTo);
-    const due = await this.#surviving(this.#due(found), foundBy);
+    const due = await this.#surviving(this.#due(found, foundBy), foundBy);
     if (due.length === 0) {
       // Somebody else may have recorded them.
-      if (found.length > 0) this.#foldSince(await this.#since());
+      if (found.length > 0) await this.#foldNews();
       return 0;
     }
     let recorded = 0;
@@ -324,18 +337,18 @@ export class Recorder {
    */
   async #surviving(due: FoundMerge[], foundBy: Arrival["found_by"]): Promise<FoundMerge[]> {
     if (due.length === 0 || foundBy === "scan") return due;
-    this.#floor = await survivingFloor(this.#log, this.#folded);
+    this.#floor = await surveyJournal(this.#log, this.#folded);
     return due.filter((merge) => BigInt(merge.eventId) > this.#floor);
   }
 
-  /** The first merge of each work item that is not recorded; the others are repeats. */
-  #due(found: readonly FoundMerge[]): FoundMerge[] {
+  /** The first merge of each work item that is not recorded; the others are repeats, told when they are first scanned. */
+  #due(found: readonly FoundMerge[], foundBy: Arrival["found_by"]): FoundMerge[] {
     const first = new Map<string, FoundMerge>();
     for (const merge of found) {
       if (merge.recordedAs === merge.eventId) continue;
       const identity = mergeIdentity(merge);
       if (merge.recordedAs === null && !first.has(identity)) first.set(identity, merge);
-      else if (!this.#repeats.has(merge.eventId)) {
+      else if (foundBy === "scan" && !this.#repeats.has(merge.eventId)) {
         this.#repeats.add(merge.eventId);
         this.#report({
           event: "merge.repeat_ignored",
@@ -352,7 +365,7 @@ export class Recorder {
     const startedAt = this.#clock.monotonic();
     await this.#log.beginLocked();
     const standsOnNothing = this.#head === null;
-    this.#foldSince(await this.#since());
+    await this.#foldNews();
     const there = standsOnNothing ? await this.#stillThere(batch) : batch;
     const due = there.filter((merge) => !this.#foldedSinceFound.has(mergeIdentity(merge)));
     if (due.length === 0) {
@@ -394,11 +407,6 @@ export class Recorder {
     };
   }
 
-  /** The journal's rows that are not folded yet. */
-  #since(): Promise<Since> {
-    return this.#log.journalSince(this.#head, this.#folded);
-  }
-
   /** The merges of a batch that the log still has as they were found: for want of a row that would show a reset. */
   async #stillThere(batch: readonly FoundMerge[]): Promise<readonly FoundMerge[]> {
     const ids = batch.map((merge) => BigInt(merge.eventId));
@@ -407,22 +415,29 @@ export class Recorder {
     return batch.filter((merge) => items.get(merge.eventId) === merge.workItemId);
   }
 
-  /** Folds rows that others have committed. */
-  #foldSince(since: Since): void {
-    this.#checkHead(since.headFingerprint);
-    if (since.rows.length === 0) return;
+  /**
+   * Folds what others have recorded without a merge that we had seen, and notes that everything settled is folded, so that
+   * the next statement that asks for news need not pass it again.
+   */
+  async #foldSettled(): Promise<void> {
+    await this.#foldNews();
+    if (this.#head !== null && this.#lowMark.low > this.#folded) this.#folded = this.#lowMark.low;
+  }
+
+  /** Folds what others have committed since, however much it is. */
+  async #foldNews(): Promise<void> {
     const before = {
       seq: this.analyzer.global.seq,
       skipped: this.analyzer.skipped,
       foreign: this.#replay.foreign,
     };
-    const head = this.#accept(since.rows, (row) => {
-      const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
-      if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
-      this.recent.accept(row);
-    });
-    this.#head = head ?? this.#head;
-    this.#folded = BigInt(since.rows.at(-1)?.id ?? this.#folded);
+    for (let more = true; more; ) {
+      const since = this.#head === null ? await this.#sinceTheBeginning() : await this.#since();
+      this.#checkHead(since.headFingerprint);
+      this.#fold(since.rows);
+      ({ more } = since);
+    }
+    this.#asLogDecides(() => this.#replay.end());
     const unmarked = this.#replay.foreign - before.foreign;
     if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
     const merges = this.analyzer.global.seq - before.seq;
@@ -430,15 +445,42 @@ export class Recorder {
     if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
   }
 
+  #since(): Promise<Since> {
+    return this.#log.journalSince(this.#head, this.#folded);
+  }
+
+  /** Page by page: a log may be long and have no row of ours yet. */
+  async #sinceTheBeginning(): Promise<Since> {
+    const { newest } = await this.#log.look(null);
+    let rows: readonly RawJournalRow[] = [];
+    let after = this.#folded;
+    while (after < newest && rows.length === 0) {
+      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
+      rows = await this.#log.journal(after, end);
+      after = end;
+    }
+    return { headFingerprint: null, rows, more: rows.length > 0 };
+  }
+
+  #fold(rows: readonly RawJournalRow[]): void {
+    const head = this.#asLogDecides(() =>
+      acceptRows(this.#replay, rows, (row) => {
+        const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
+        if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
+        this.recent.accept(row);
+      }),
+    );
+    this.#head = head ?? this.#head;
+    this.#folded = BigInt(rows.at(-1)?.id ?? this.#folded);
+  }
+
   /**
-   * Folds rows onto memory. What contradicts memory need not contradict the log: after rows went from its old end,
-   * somebody who restored since knows less than we do. The log decides; if it contradicts itself, restoring shows it.
+   * What contradicts memory need not contradict the log: after rows went from its old end, somebody who restored since
+   * knows less than we do. The log decides; if it contradicts itself, restoring shows it.
    */
-  #accept(rows: readonly RawJournalRow[], seen: (row: JournalRow) => void): Head | null {
+  #asLogDecides<T>(folding: () => T): T {
     try {
-      const head = acceptRows(this.#replay, rows, seen);
-      this.#replay.end();
-      return head;
+      return folding();
     } catch (error) {
       throw error instanceof UnfitLog && error.reason === "contradiction"
         ? new HistoryReset(error.rowId)

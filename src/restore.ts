@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { Analyzer, type JournalNeeds } from "./core/analyzer.ts";
 import { analyzerFrom, type CheckpointPayload, parseCheckpoint } from "./core/checkpoint.ts";
 import {
+  contradiction,
   type JournalRow,
   type MetricRow,
   parseJournalRow,
@@ -191,12 +192,15 @@ function headOf(row: RawJournalRow): Head {
 }
 
 /**
- * The id up to which merges count as recorded because the rows of theirs went from the journal's old end: just below the
- * smallest event that survives, if the first merge that survives is not the first one; else 0.
+ * Walks the journal's order from its old end.
+ * @returns the id up to which merges count as recorded because their rows went from the old end: just below the smallest
+ * event that survives, if the first merge that survives is not the first one; else 0.
+ * @throws UnfitLog for a gap or a repeat in `seq`: what seems to be due may have been recorded in the rows that are gone.
  */
-export async function survivingFloor(log: JournalReader, upTo: bigint): Promise<bigint> {
+export async function surveyJournal(log: JournalReader, upTo: bigint): Promise<bigint> {
   let smallest: bigint | null = null;
   const first: MetricRow[] = [];
+  let seq: number | null = null;
   for (let after = 0n; after < upTo; ) {
     const end = await log.pageEnd(after, upTo, PAGE_ROWS);
     for (const raw of await log.journal(after, end)) {
@@ -204,6 +208,11 @@ export async function survivingFloor(log: JournalReader, upTo: bigint): Promise<
       if (row.type !== "metric" && row.type !== "skipped") continue;
       const id = BigInt(row.type === "metric" ? row.merge.eventId : row.eventId);
       if (smallest === null || id < smallest) smallest = id;
+      if (row.type === "metric" && row.scope === "global") {
+        if (seq !== null && row.seq !== seq && row.seq !== seq + 1)
+          throw contradiction(row.id, `seq ${row.seq} follows ${seq}`);
+        ({ seq } = row);
+      }
       if (row.type === "metric" && (first[0] ?? row).merge.eventId === row.merge.eventId) first.push(row);
     }
     after = end;

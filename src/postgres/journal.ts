@@ -45,6 +45,9 @@ export async function newestJournal(
   return rows.map(rawRow);
 }
 
+/** A few megabytes. */
+const SINCE_ROWS = 5_000;
+
 /** The head and what follows it in one statement, so that both are of one moment. */
 export async function journalSince(
   query: Query,
@@ -56,12 +59,15 @@ export async function journalSince(
     `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
        FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint
      UNION ALL
-     SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
+     (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
+       ORDER BY e.id LIMIT ${literal(SINCE_ROWS)})
      ORDER BY part, place`,
   );
+  const since = rows.filter((row) => row["part"] === "row");
   return {
     headFingerprint: rows.find((row) => row["part"] === "head")?.["payload"] ?? null,
-    rows: rows.filter((row) => row["part"] === "row").map(rawRow),
+    rows: since.map(rawRow),
+    more: since.length === SINCE_ROWS,
   };
 }
 

@@ -55,6 +55,9 @@ export async function append(
   };
 }
 
+/** SQLSTATE classes with which a server says that it did not commit: bad data, constraints, rights, resources. */
+const REFUSALS = /^(2[0-9]|40|42|53|55|P0)[0-9A-Z]{3}$/;
+
 /**
  * A transaction that has failed answers COMMIT with ROLLBACK and no error. And when no answer comes, the server may
  * have committed all the same.
@@ -64,7 +67,9 @@ export async function commit(connection: Connection): Promise<void> {
   try {
     ({ command } = await connection.run("COMMIT"));
   } catch (error) {
-    throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
+    throw error instanceof DatabaseFailure && !REFUSALS.test(error.failure.code)
+      ? new CommitUnknown(error.failure)
+      : error;
   }
   if (command !== "COMMIT") {
     connection.destroy();

@@ -2,6 +2,8 @@
  * Whether this database can be written to rightly, asked on every new connection. Each problem is one line that says
  * what to do. A problem means that nothing is written; a warning, that something works less well than it could.
  */
+import { METRIC_NAMES } from "../core/metric.ts";
+import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { UnfitDatabase } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
@@ -28,7 +30,7 @@ export type Fitness = {
 const READ: Readonly<Record<string, Readonly<Record<string, readonly string[] | null>>>> = {
   events_outbox: {
     id: ["int8"],
-    kind: ["text", "varchar", "name", "bpchar"],
+    kind: ["text", "varchar"],
     work_item_id: ["int8", "int4", "int2", "uuid", "text", "varchar"],
     payload: ["json", "jsonb"],
     created_at: ["timestamptz", "timestamp"],
@@ -41,6 +43,18 @@ const READ: Readonly<Record<string, Readonly<Record<string, readonly string[] | 
   },
 };
 const WRITTEN = ["kind", "work_item_id", "payload"];
+
+/** Characters of the longest kind that is written. */
+const LONGEST_KIND = Math.max(
+  ...METRIC_NAMES.map((metric) => metricKind(metric).length),
+  CROSSING_KIND.length,
+);
+
+/** A column's limit, which is below 0 where there is none. */
+function within(characters: string | null | undefined, needed: number): boolean {
+  const limit = Number(characters ?? -1);
+  return limit >= 0 && limit < needed;
+}
 
 /** Types whose values `=` compares without a cast. */
 const FAMILIES: Readonly<Record<string, string>> = {
@@ -130,7 +144,7 @@ const columnsStatement = ({ schema }: Names): string => `
          has_schema_privilege(n.oid, 'USAGE')::text AS schema_usage,
          has_column_privilege(c.oid, a.attnum, 'SELECT')::text AS may_select,
          has_column_privilege(c.oid, a.attnum, 'INSERT')::text AS may_insert,
-         a.attnotnull::text AS not_null,
+         a.attnotnull::text AS not_null, (a.atttypmod - 4)::text AS characters,
          (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '')::text AS must_be_given
     FROM pg_namespace n
     JOIN pg_class c ON c.relnamespace = n.oid
@@ -173,6 +187,10 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
   if (table !== "events_outbox") return problems;
   for (const row of columns) {
     const column = row["attname"] ?? "";
+    if (column === "kind" && row["typname"] === "varchar" && within(row["characters"], LONGEST_KIND))
+      problems.push(
+        `column ${name}.kind holds ${row["characters"]} characters, ${LONGEST_KIND} are needed: ALTER TABLE ${name} ALTER kind TYPE text`,
+      );
     if (WRITTEN.includes(column)) {
       if (row["may_insert"] !== "true")
         problems.push(

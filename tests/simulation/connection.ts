@@ -63,6 +63,9 @@ const RECORDING =
 
 export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
 
+/** Few, so that what others have recorded often takes more than one statement. */
+const SINCE_ROWS = 6;
+
 export class SimulatedLog implements OutboxLog {
   protected readonly wire: Wire;
   protected readonly session: Session;
@@ -79,6 +82,8 @@ export class SimulatedLog implements OutboxLog {
 
   /** What a statement that starts now sees. */
   protected snapshot(): State {
+    // A statement that reads the table keeps its lock to the end of the transaction: TRUNCATE waits for it.
+    if (this.session.transaction !== null) this.session.transaction.reads = true;
     return this.wire.server.state;
   }
 
@@ -148,7 +153,6 @@ export class SimulatedLog implements OutboxLog {
 
   journalSince(head: Head | null, after: bigint): Promise<Since> {
     return this.statement(`journal since ${after}`, () => {
-      if (this.session.transaction !== null) this.session.transaction.reads = true;
       return this.sinceIn(this.snapshot(), head, after);
     });
   }
@@ -156,7 +160,8 @@ export class SimulatedLog implements OutboxLog {
   protected sinceIn(snapshot: State, head: Head | null, after: bigint): Since {
     return {
       headFingerprint: this.headIn(snapshot, head),
-      rows: between(snapshot, after, null).filter(isOurs).map(raw),
+      rows: between(snapshot, after, null).filter(isOurs).slice(0, SINCE_ROWS).map(raw),
+      more: between(snapshot, after, null).filter(isOurs).length > SINCE_ROWS,
     };
   }
 

@@ -34,7 +34,7 @@ class NoLockToRestore extends SimulatedLog {
 class NoFence extends SimulatedLog {
   override async journalSince(head: Head | null, after: bigint): Promise<Since> {
     const since = await super.journalSince(head, after);
-    return this.session.transaction === null ? since : { ...since, rows: [] };
+    return this.session.transaction === null ? since : { ...since, rows: [], more: false };
   }
 }
 
