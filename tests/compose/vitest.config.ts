@@ -7,7 +7,7 @@ export default defineConfig({
     reporters: ["verbose"],
     // Each step begins where the one before it ended.
     bail: 1,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 300_000,
   },
 });
