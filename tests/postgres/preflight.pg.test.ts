@@ -84,6 +84,11 @@ describe("refuses", () => {
       [/^row security is in force on public\.events_outbox/],
     ],
     [
+      "a kind too short for ours",
+      "ALTER TABLE events_outbox ALTER kind TYPE varchar(20)",
+      [/^column public\.events_outbox\.kind holds 20 characters, 28 are needed: ALTER TABLE/],
+    ],
+    [
       "a column that has to be given",
       "ALTER TABLE events_outbox ADD tenant text NOT NULL",
       [/^column public\.events_outbox\.tenant is NOT NULL without a default/],
