@@ -6,7 +6,7 @@ import { safe } from "./safe.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** There is no contract of this name. */
-export class UnknownSchema extends Error {
+class UnknownSchema extends Error {
   readonly exitCode = 2;
 
   constructor(name: string) {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import specification from "@asyncapi/specs/schemas/3.0.0.json" with { type: "json" };
 import { Ajv, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
@@ -235,7 +235,6 @@ describe("the AsyncAPI document", () => {
   };
 
   test("is valid by the schema of AsyncAPI 3", () => {
-    const specification = createRequire(import.meta.url)("@asyncapi/specs/schemas/3.0.0.json") as object;
     const validate = new Ajv({
       strict: false,
       validateFormats: false,

@@ -195,6 +195,12 @@ describe("what it shows", () => {
     expect(complaints).toStrictEqual([]);
   });
 
+  test("thousands of projects do not make the page endless: the busiest are shown, the others counted", async () => {
+    const { page } = await show(example(names(1000), 3000));
+    expect(await page.locator("tbody tr").count()).toBe(400);
+    expect(await page.locator("#projects").innerText()).toContain("600 further ones are in /snapshot.json");
+  });
+
   test("it works without scripts, and loads itself again", async () => {
     const { page, complaints } = await show(example(names(3), 286), { javaScriptEnabled: false });
     expect(await page.locator(".tile").count()).toBe(3);

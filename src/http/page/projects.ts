@@ -4,6 +4,8 @@ import { stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html, name } from "./html.ts";
 
 const OPEN = 25;
+/** Beyond so many a table is no help, and each view would carry them along. */
+const MOST = 400;
 
 export function projects({ metrics }: Snapshot): Html {
   const named = Map.groupBy(
@@ -11,7 +13,7 @@ export function projects({ metrics }: Snapshot): Html {
     ({ project }) => project ?? "",
   );
   const busiest = [...named].toSorted(([, a], [, b]) => mergesOf(b) - mergesOf(a));
-  const [open, folded] = [busiest.slice(0, OPEN), busiest.slice(OPEN)];
+  const [open, folded] = [busiest.slice(0, OPEN), busiest.slice(OPEN, MOST)];
   return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects <span class="aside">${named.size}</span></h2>
 <div class="card">${
     named.size === 0 ? html`<p>No project has merged anything yet.</p>` : table(open, "busiest projects")
@@ -19,6 +21,10 @@ export function projects({ metrics }: Snapshot): Html {
     folded.length === 0
       ? null
       : html`<details id="more-projects"><summary>${folded.length} more</summary>${table(folded, "more projects")}</details>`
+  }${
+    named.size <= MOST
+      ? null
+      : html`<p class="aside">${named.size - MOST} further ones are in <a href="/snapshot.json">/snapshot.json</a>.</p>`
   }</div></section>`;
 }
 

@@ -1,0 +1,102 @@
+/** What a running daemon serves, beside what the log has: the real command, a real database. */
+import { expect, it } from "vitest";
+import { EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
+import { snapshot as snapshotContract } from "../../src/contracts/snapshot.ts";
+import type { RecentHistory } from "../../src/core/recent.ts";
+import type { Snapshot } from "../../src/core/snapshot.ts";
+import { snapshotFromLog } from "../support/daemon.ts";
+import { type DaemonProcess, spawnDaemon } from "../support/daemon-process.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { CONFLICT, event, merge, merges, REWORKED, times, transitions } from "../support/orchestrator.ts";
+
+type Served = DaemonProcess & {
+  readonly text: (path: string) => Promise<string>;
+  readonly json: <T>(path: string) => Promise<T>;
+};
+
+async function served(database: TestDatabase): Promise<Served> {
+  const daemon = spawnDaemon(database.daemonUrl, { METRICS_HTTP_ENABLED: "true", METRICS_HTTP_PORT: "0" });
+  const { address } = await daemon.line("http.listening");
+  await daemon.line("daemon.ready");
+  await daemon.line("listen.connected");
+  const text = async (path: string): Promise<string> => (await fetch(`${String(address)}${path}`)).text();
+  return Object.assign(daemon, {
+    text,
+    json: async <T>(path: string): Promise<T> => JSON.parse(await text(path)) as T,
+  });
+}
+
+/** Samples by name and labels, without the prefix. */
+function samples(text: string): Record<string, number> {
+  return Object.fromEntries(
+    text.split("\n").flatMap((line) => {
+      const cut = line.lastIndexOf(" ");
+      return line.startsWith("damascus_metrics_") ? [[line.slice(17, cut), Number(line.slice(cut + 1))]] : [];
+    }),
+  );
+}
+
+it("serves what the log says, on every path, also right after a restart", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, [...times(60), ...times(40, REWORKED), ...times(20, CONFLICT)]);
+  await using first = await served(database);
+  await merge(database.admin, { project: "borealis" });
+  const [unusable] = await merges(database.admin, [{ project: null }]);
+  await transitions(database.admin, [unusable?.itemId ?? null, null]);
+  await event(database.admin, { kind: "item.noted", payload: "{}" });
+  await database.admin.query("NOTIFY events_outbox");
+  await first.line("merge.recorded", ({ seq }) => seq === 121);
+  await first.line("merge.skipped", ({ reason }) => reason === "work_item_missing");
+
+  const scraped = samples(await first.text("/metrics"));
+  const fromLog = await snapshotFromLog(database);
+  for (const { metric, value, gate } of fromLog.metrics.filter(({ project }) => project === null)) {
+    const states = Object.keys(scraped).filter(
+      (name) => name.startsWith("gate_state") && name.includes(`"${metric}"`) && scraped[name] === 1,
+    );
+    expect([scraped[metric], states]).toStrictEqual([
+      value ?? undefined,
+      gate === null ? [] : [`gate_state{gate="${gate.name}",metric="${metric}",state="${gate.state}"}`],
+    ]);
+  }
+  expect(scraped).toMatchObject({
+    seq: 121,
+    skipped_merges: 2,
+    ready: 1,
+    degraded: 0,
+    restored: 1,
+    lag_merges: 0,
+    merges_recorded_total: 121,
+    'merges_skipped_total{reason="project_missing"}': 1,
+    commit_to_record_seconds_count: 121,
+    'reconnects_total{connection="database"}': 0,
+  });
+  expect(scraped['wakeups_total{source="listening"}']).toBeGreaterThan(0);
+  expect(scraped['wakeups_total{source="timer"}']).toBeGreaterThan(0);
+
+  const history = await first.json<RecentHistory>("/history.json");
+  expect(history.merges).toHaveLength(121);
+  expect(history.series[0]?.points.at(-1)).toMatchObject({
+    seq: 121,
+    value: scraped["first_pass_merge_rate"],
+  });
+  expect(snapshotContract.safeParse(await first.json("/snapshot.json")).error?.issues ?? []).toStrictEqual(
+    [],
+  );
+  expect(await first.text("/")).toContain(`<data value="${scraped["first_pass_merge_rate"]}">`);
+  expect(await first.stop()).toBe(0);
+
+  await using second = await served(database);
+  const again = await second.json<RecentHistory>("/history.json");
+  expect(again.merges.slice(-100)).toStrictEqual(history.merges.slice(-100));
+  expect(again.crossings).toStrictEqual(history.crossings);
+  expect((await second.json<Snapshot>("/snapshot.json")).metrics).toStrictEqual(fromLog.metrics);
+
+  const { rows } = await database.admin.query<{ kind: string; payload: unknown }>(
+    "SELECT kind, payload FROM events_outbox WHERE kind LIKE 'metric.%' ORDER BY id",
+  );
+  const kinds = new Set(rows.map(({ kind }) => kind));
+  expect(kinds).toStrictEqual(new Set(Object.keys(EVENTS)));
+  for (const { kind, payload } of rows)
+    expect(EVENTS[kind as EventKind].safeParse(payload).error?.issues ?? []).toStrictEqual([]);
+});
