@@ -145,11 +145,13 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
 
 /** The published contracts: a list, and each of them under a name of that list. */
 function serveSchemas(server: FastifyInstance): void {
-  server.get("/schemas/", (_request, reply) =>
-    send(reply, 200, {
-      schemas: PUBLISHED.map(({ name, title, file }) => ({ name, title, path: `/schemas/${file}` })),
-    }),
-  );
+  for (const path of ["/schemas", "/schemas/"]) {
+    server.get(path, (_request, reply) =>
+      send(reply, 200, {
+        schemas: PUBLISHED.map(({ name, title, file }) => ({ name, title, path: `/schemas/${file}` })),
+      }),
+    );
+  }
   for (const published of PUBLISHED) {
     server.get(`/schemas/${published.file}`, (_request, reply) =>
       reply.headers(HEADERS).type(JSON_TYPE).send(readPublished(published)),
