@@ -21,6 +21,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { showSchema } from "./schema.ts";
+import { defineSimulate, type ReadSimulation } from "./simulate.ts";
 import { type ReadSnapshot, showSnapshot } from "./snapshot.ts";
 import type { Terminal } from "./terminal.ts";
 import { showVerification, type Verify } from "./verify.ts";
@@ -32,6 +33,7 @@ export type Verbs = {
   readonly verify: Verify;
   readonly readHistory: ReadHistory;
   readonly readExplanations: ReadExplanations;
+  readonly readSimulation: ReadSimulation;
 };
 
 type Define = (command: Command, terminal: Terminal, verbs: Verbs, done: (exitCode: number) => void) => void;
@@ -55,6 +57,7 @@ export const defineMetrics: Define = (command, terminal, verbs, done) => {
   defineSnapshot(command.command("snapshot"), terminal, verbs, done);
   defineHistory(command.command("history"), terminal, verbs.readHistory, done);
   defineExplain(command.command("explain"), terminal, verbs.readExplanations, done);
+  defineSimulate(command.command("simulate"), terminal, verbs.readSimulation, done);
   defineVerify(command.command("verify"), terminal, verbs, done);
   defineConfig(command.command("config"), terminal, verbs, done);
   defineHealth(command.command("health"), terminal, verbs, done);

@@ -10,6 +10,8 @@ const verbs: Verbs = {
   readHistory: async (config, options) => (await import("./read-history.ts")).readHistory(config, options),
   readExplanations: async (config, options) =>
     (await import("./read-explanation.ts")).readExplanations(config, options),
+  readSimulation: async (config, options) =>
+    (await import("./read-simulation.ts")).readSimulation(config, options),
   verify: async (config, options) =>
     (await import("./read-verification.ts")).readVerification(config, options),
 };

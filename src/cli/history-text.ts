@@ -15,6 +15,8 @@ export type HistoryView = {
   readonly height: number;
   readonly ascii: boolean;
   readonly colour: boolean;
+  /** Lowest and highest value that there is room for; left out: as the values and bounds are. */
+  readonly domain?: readonly [number, number];
 };
 
 const LABEL = 7;
@@ -75,6 +77,11 @@ function seriesLines(series: HistorySeries, view: HistoryView): string[] {
   return [title, ...drawn(series, view), ...crossingLines(series, view)];
 }
 
+/** The plot of a series without its title; nothing where nothing is defined. */
+export function plotLines(series: HistorySeries, view: HistoryView): string[] {
+  return series.points.some(({ value }) => value !== null) ? drawn(series, view) : [];
+}
+
 function readingText({ metric, gate }: HistorySeries, { value, n, window }: HistoryPoint): string {
   const ratio = CATALOGUE[metric].measures === "ratio";
   const bounds = gate === null ? [] : [gate.upper, gate.lower];
@@ -91,7 +98,7 @@ function drawn(series: HistorySeries, view: HistoryView): string[] {
     width: Math.max(10, view.columns - LABEL - 2 - right),
     height: view.height,
     ascii: view.ascii,
-    domain: domainOf(points, { ratio, bounds: gate }),
+    domain: view.domain ?? domainOf(points, { ratio, bounds: gate }),
     bounds: gate === null ? [] : [gate.upper, gate.lower],
   };
   const rows = plot(points, options);

@@ -38,5 +38,6 @@ export const NOBODY: Verbs = {
   readSnapshot: () => Promise.reject(new Error("contacted")),
   readHistory: () => Promise.reject(new Error("contacted")),
   readExplanations: () => Promise.reject(new Error("contacted")),
+  readSimulation: () => Promise.reject(new Error("contacted")),
   verify: () => Promise.reject(new Error("contacted")),
 };
