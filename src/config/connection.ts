@@ -129,8 +129,10 @@ function withPassword(url: string, password: string): string {
 
 function checkSslMode(where: string, mode: string, problems: string[]): void {
   if (mode === "" || SSL_MODES.includes(mode)) return;
+  // A parameter of a URL that was put together wrongly may hold any part of it.
+  const value = /^[a-z-]{1,20}$/.test(mode) ? shown(mode) : "no mode";
   problems.push(
-    `${where} is ${shown(mode)}: it must be verify-full, or disable within a network that you trust` +
+    `${where} is ${value}: it must be verify-full, or disable within a network that you trust` +
       (mode === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
   );
 }
