@@ -55,7 +55,9 @@ const LASTS_MS: Readonly<Partial<Record<LocalFault | ServerFault, number>>> = {
   "server crash": 700,
   "table locked": 800,
 };
-const GAP_MS = 280;
+/** Storms, and in between what merges are like on an ordinary day: both have faults of their own to show. */
+const STORM = { forMs: 9_000, gapMs: 280 };
+const LULL = { forMs: 6_000, gapMs: 1_500 };
 /** The load gets going first. */
 const FIRST_MS = 1_000;
 
@@ -63,13 +65,17 @@ export function planFaults(seed: number, seconds: number, daemons: number): Faul
   const random = mulberry32(seed);
   const nextKind = deck(random, CARDS);
   const plan: Fault[] = [];
-  for (let atMs = FIRST_MS; atMs < seconds * 1_000; atMs += Math.round(2 * GAP_MS * random())) {
+  for (let atMs = FIRST_MS; atMs < seconds * 1_000; atMs += Math.round(2 * gapAt(atMs) * random())) {
     const kind = nextKind();
     const forMs = Math.round((LASTS_MS[kind] ?? 0) * random());
     const daemon = Math.floor(random() * daemons);
     plan.push(isLocal(kind) ? { atMs, forMs, kind, daemon } : { atMs, forMs, kind });
   }
   return plan;
+}
+
+function gapAt(atMs: number): number {
+  return (atMs % (STORM.forMs + LULL.forMs) < STORM.forMs ? STORM : LULL).gapMs;
 }
 
 function isLocal(kind: LocalFault | ServerFault): kind is LocalFault {
