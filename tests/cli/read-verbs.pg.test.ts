@@ -1,0 +1,153 @@
+/** history, explain and simulate on a real log: what they say agrees with what is recorded. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readExplanations } from "../../src/cli/read-explanation.ts";
+import { readHistory } from "../../src/cli/read-history.ts";
+import { readSimulation } from "../../src/cli/read-simulation.ts";
+import { readSnapshot } from "../../src/cli/read-snapshot.ts";
+import type { Config } from "../../src/config.ts";
+import type { MetricName } from "../../src/core/metric.ts";
+import { configOf, startDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { CONFLICT, event, type GivenFacts, merges, REWORKED, times } from "../support/orchestrator.ts";
+
+const HISTORY: GivenFacts[] = [
+  ...times(60),
+  ...times(20, REWORKED),
+  ...times(30),
+  ...times(12, CONFLICT),
+  ...times(110),
+].map((facts, index) => (index % 4 === 3 ? { ...facts, project: "zeus" } : facts));
+
+let database: TestDatabase;
+let config: Config;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  config = configOf(database.daemonUrl);
+  await merges(database.admin, HISTORY);
+  await using daemon = startDaemon(database);
+  await daemon.converged();
+  await daemon.stop();
+  // Somebody else's row is not in the way.
+  await event(database.admin, { kind: "metric.cpu", payload: '{"value": 1}' });
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+const asked = { timeoutMs: 10_000, metric: null, projects: [], progress: () => undefined };
+
+/** Value and state of every row of a series, straight from the log. */
+async function recorded(metric: MetricName, project: string | null) {
+  const { rows } = await database.admin.query<{ seq: string; value: number | null; state: string | null }>(
+    `SELECT payload->>'seq' AS seq, (payload->>'value')::float8 AS value, payload->>'state' AS state FROM events_outbox
+      WHERE kind = $1 AND payload->>'project' IS NOT DISTINCT FROM $2 ORDER BY id`,
+    [`metric.${metric}`, project],
+  );
+  return rows.map(({ seq, value, state }) => ({ seq: Number(seq), value, state }));
+}
+
+describe("history", () => {
+  it("is what is recorded, oldest first, crossings included", async () => {
+    const { series, as_of: asOf } = await readHistory(config, { ...asked, last: 1000 });
+    expect(asOf.seq).toBe(HISTORY.length);
+    expect(series.map(({ metric }) => metric)).toStrictEqual(config.metrics.map(({ name }) => name));
+    for (const { metric, points } of series)
+      expect(points.map(({ seq, value, state }) => ({ seq, value, state }))).toStrictEqual(
+        await recorded(metric, null),
+      );
+    const { rows } = await database.admin.query<{ n: string }>(
+      "SELECT count(*)::text AS n FROM events_outbox WHERE kind = 'metric.threshold_crossed' AND payload->>'scope' = 'global'",
+    );
+    const crossings = series.flatMap(({ points }) => points.filter(({ crossing }) => crossing !== null));
+    expect(crossings).toHaveLength(Number(rows[0]?.n));
+    expect(crossings[0]?.crossing).toMatchObject({ gate: "trust", from: "unknown", to: "high", upper: 0.85 });
+  });
+
+  it("of a project is what is recorded, else what its merges give", async () => {
+    const { series } = await readHistory(config, { ...asked, projects: ["zeus"], last: 40 });
+    expect(series.map(({ source, points }) => [source, points.length])).toStrictEqual([
+      ["computed", 40],
+      ["recorded", 40],
+      ["computed", 40],
+    ]);
+    const due = (await recorded("rebase_conflict_rate", "zeus")).slice(-40);
+    expect(series[1]?.points.map(({ seq, value, state }) => ({ seq, value, state }))).toStrictEqual(due);
+    const snapshot = await readSnapshot(config, { timeoutMs: 10_000 });
+    const now = snapshot.metrics.find(
+      ({ metric, project }) => project === "zeus" && metric === "first_pass_merge_rate",
+    );
+    expect(series[0]?.points.at(-1)).toMatchObject({ value: now?.value, n: now?.n, seq: 58 });
+  });
+
+  it("of a project that nobody has heard of is empty", async () => {
+    const { series } = await readHistory(config, { ...asked, projects: ["nobody"], last: 40 });
+    expect(series.flatMap(({ points }) => points)).toStrictEqual([]);
+  });
+});
+
+describe("explain", () => {
+  it("names the merges of each window", async () => {
+    const { explanations } = await readExplanations(config, asked);
+    const [first, rebase] = explanations;
+    expect(first?.merges.map(({ seq }) => seq)).toStrictEqual(
+      Array.from({ length: 50 }, (_, index) => 183 + index),
+    );
+    expect(first?.merges.filter(({ counted }) => counted === true)).toHaveLength(first?.numerator ?? -1);
+    expect(rebase?.merges.filter(({ counted }) => counted === true)).toHaveLength(rebase?.numerator ?? -1);
+    expect(rebase?.leaves_next).toMatchObject({ seq: 133, event_id: "133", project: "atlas" });
+  });
+
+  it("of a project tells its own merges", async () => {
+    const { explanations } = await readExplanations(config, { ...asked, projects: ["zeus"] });
+    for (const { merges: shown, n } of explanations) {
+      expect(shown).toHaveLength(n);
+      expect(new Set(shown.map(({ project }) => project))).toStrictEqual(new Set(["zeus"]));
+    }
+  });
+});
+
+describe("simulate", () => {
+  it("agrees with the record under today's settings, and differs under others", async () => {
+    const metrics = config.metrics.map((metric) => ({ ...metric, window: 10 }));
+    const { document } = await readSimulation(config, { ...asked, metrics, last: 100, projects: ["zeus"] });
+    expect(document.as_of.seq).toBe(HISTORY.length);
+    for (const { today } of document.lines) expect(today?.agreement.equal).toBe(today?.agreement.compared);
+    const trust = document.lines[0];
+    expect(trust).toMatchObject({
+      metric: "first_pass_merge_rate",
+      simulated: { window: 10, merges: { unknown: 9 } },
+    });
+    expect(trust?.simulated?.agreement.equal).toBeLessThan(trust?.simulated?.agreement.compared ?? 0);
+    expect(
+      document.crossings.filter(
+        ({ under, metric }) => under === "today" && metric === "first_pass_merge_rate",
+      ),
+    ).toHaveLength(3);
+  });
+});
+
+it("an empty log is no failure", async () => {
+  await using empty = await createDatabase();
+  const nothing = configOf(empty.daemonUrl);
+  expect(await readHistory(nothing, { ...asked, last: 5 })).toMatchObject({
+    as_of: { seq: 0, event_id: null },
+  });
+  expect((await readExplanations(nothing, asked)).explanations[0]).toMatchObject({
+    n: 0,
+    merges: [],
+    leaves_next: null,
+  });
+  const { metrics } = nothing;
+  expect((await readSimulation(nothing, { ...asked, metrics, last: 5 })).document).toMatchObject({
+    as_of: { seq: 0 },
+    lines: [],
+  });
+});
+
+it("a database that is away exits with 3", async () => {
+  const away = configOf("postgres://u:p@127.0.0.1:1/d");
+  for (const look of [readHistory(away, { ...asked, last: 5 }), readExplanations(away, asked)])
+    await expect(look).rejects.toMatchObject({ exitCode: 3 });
+});
