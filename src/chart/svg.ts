@@ -81,7 +81,7 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
 }
 
 /** What is drawn, in words. */
-export function describe(points: readonly HistoryPoint[], { ratio, bounds }: HistorySvgOptions): string {
+function describe(points: readonly HistoryPoint[], { ratio, bounds }: HistorySvgOptions): string {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) return "No merge is recorded.";
   const defined = points.flatMap(({ value }) => (value === null ? [] : [value]));

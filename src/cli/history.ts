@@ -104,11 +104,7 @@ type Flags = CommonFlags & {
 };
 
 /** @throws ConfigError, Unreadable */
-export async function showHistory(
-  flags: HistoryFlags,
-  terminal: Terminal,
-  read: ReadHistory,
-): Promise<number> {
+async function showHistory(flags: HistoryFlags, terminal: Terminal, read: ReadHistory): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { metric, projects, last, timeoutMs } = flags;
   const progress = new ProgressLine("reading", terminal, systemClock);

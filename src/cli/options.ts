@@ -66,7 +66,7 @@ export function metricArgument(usual: string): Argument {
   ).argParser(metricOf);
 }
 
-export function metricOf(text: string): MetricName {
+function metricOf(text: string): MetricName {
   const found = METRIC_NAMES.filter((name) => name.startsWith(text));
   const [name] = found;
   if (name !== undefined && found.length === 1) return name;

@@ -17,7 +17,7 @@ export type LogAccess = {
 };
 
 /** The database cannot be read: the message says why and what to do. */
-export class Unreadable extends Error {
+class Unreadable extends Error {
   readonly exitCode = 3;
 
   constructor(message: string) {

@@ -4,6 +4,7 @@
  * the last values stay, and looking goes on.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import type { Snapshot } from "../core/snapshot.ts";
 import { moment } from "./figures.ts";
 import { safe } from "./safe.ts";
@@ -54,14 +55,23 @@ function screen(terminal: Terminal): Show {
   return async (last, away) => {
     const rows = Math.max(2, terminal.rows() ?? 24);
     const lines = (last?.out ?? "").split("\n").slice(0, -1);
-    const room = rows - 1 - (away === null ? 0 : 2);
-    const shown =
-      lines.length > room ? [...lines.slice(0, room - 1), "… (the screen is too low for the rest)"] : lines;
+    const shown = fitting(lines, terminal.columns() ?? 80, rows - 1 - (away === null ? 0 : 2));
     const all = away === null ? shown : [...shown, "", away];
     const drawn = all.map((line) => `${line}\x1b[K\r\n`).join("");
     await terminal.out(`${entered ? "" : ENTER}\x1b[H${drawn}\x1b[J`);
     entered = true;
   };
+}
+
+/** As many lines as there is room for; the last one, which says as of when, is always among them. */
+function fitting(lines: readonly string[], columns: number, room: number): readonly string[] {
+  const height = (line: string) => Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
+  const heightOf = (some: readonly string[]) => some.reduce((sum, line) => sum + height(line), 0);
+  if (heightOf(lines) <= room) return lines;
+  const ending = ["… (the screen is too low for the rest)", lines.at(-1) ?? ""];
+  let kept = lines.slice(0, -1);
+  while (kept.length > 0 && heightOf(kept) + heightOf(ending) > room) kept = kept.slice(0, -1);
+  return [...kept, ...ending];
 }
 
 function appended(terminal: Terminal): Show {

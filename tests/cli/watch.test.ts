@@ -58,11 +58,18 @@ describe("snapshot --watch", () => {
     expect(visible).toMatch(/ESC\[\?25hESC\[\?1049lfirst_pass[^]*as of merge 2 [^]*$/);
   });
 
-  test("shows no more lines than the screen has", async () => {
-    const { out } = await watch("--watch=100ms", [at(1)], { columns: 80, rows: 5 });
+  test("shows no more lines than the screen has, and the last one in any case", async () => {
+    const { out } = await watch("--watch=100ms", [at(1)], { columns: 200, rows: 6 });
     const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
-    expect(drawn.split("\r\n")).toHaveLength(5);
-    expect(drawn).toContain("the screen is too low");
+    expect(drawn.split("\r\n")).toHaveLength(6);
+    expect(drawn).toMatch(/the screen is too low[^]*as of merge 1 /);
+  });
+
+  test("counts a line that is wider than the screen as several", async () => {
+    const { out } = await watch("--watch=100ms", [at(1)], { columns: 60, rows: 8 });
+    const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
+    expect(drawn.split("\r\n").length).toBeLessThan(8);
+    expect(drawn).toContain("as of merge 1 ");
   });
 
   test("survives a database that goes away, by saying so once, and when it is back", async () => {
