@@ -1,0 +1,40 @@
+/** `snapshot --watch` as a process: it ends with 0 when interrupted, and when nobody reads any more. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+
+const SNAPSHOT = fileURLToPath(new URL("../../src/snapshot.ts", import.meta.url));
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createDatabase();
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+function watching() {
+  const child = spawn(process.execPath, [SNAPSHOT, "--watch=100ms", "-o", "jsonl"], {
+    env: { DATABASE_URL: database.daemonUrl },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator](), ended: once(child, "close") };
+}
+
+it.each(["SIGINT", "SIGTERM"] as const)("ends with 0 at %s", async (signal) => {
+  const { child, lines, ended } = watching();
+  await lines.next();
+  expect(JSON.parse(String((await lines.next()).value))).toMatchObject({ schema_version: 1 });
+  child.kill(signal);
+  expect(await ended).toStrictEqual([0, null]);
+});
+
+it("ends with 0 when its reader goes away", async () => {
+  const { child, lines, ended } = watching();
+  await lines.next();
+  child.stdout.destroy();
+  expect(await ended).toStrictEqual([0, null]);
+});
