@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The executable `metrics`. */
-import { enter } from "./cli/enter.ts";
+import "./compile-cache.ts";
 
+const { enter } = await import("./cli/enter.ts");
 await enter("metrics");

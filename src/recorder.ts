@@ -58,7 +58,7 @@ export class HistoryReset extends Error {
 }
 
 /** Merges after which a checkpoint is written: a restart folds about as many rows again. */
-const CHECKPOINT_EVERY = 1000;
+const CHECKPOINT_EVERY = 250;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
 const FIRST_BATCH = 100;
@@ -87,6 +87,8 @@ export class Recorder {
   #lookedUpTo = 0n;
   /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
   #floor: bigint;
+  /** The journal's row up to which memory was taken from a checkpoint; 0 where every row was folded. */
+  readonly #checkpointRow: bigint;
   /** Where the comparison of the whole log goes on; null while none is under way. */
   #compared: bigint | null = null;
   #comparison = { found: 0, startedAt: 0 };
@@ -116,6 +118,7 @@ export class Recorder {
     // Memory without a row to stand on would not notice that the log was reset, with ids that begin again.
     this.#folded = restored.head === null ? 0n : folded;
     this.#floor = restored.floor;
+    this.#checkpointRow = restored.fromCheckpoint?.rowId ?? 0n;
     this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
@@ -180,7 +183,7 @@ export class Recorder {
       event: "restore.completed",
       seq: analyzer.global.seq,
       merges: replay.merges,
-      from_checkpoint: restored.fromCheckpoint,
+      from_checkpoint: restored.fromCheckpoint?.seq ?? null,
       projects: analyzer.projects.size,
       skipped: analyzer.skipped,
       took_ms: Math.round(clock.monotonic() - startedAt),
@@ -194,6 +197,8 @@ export class Recorder {
    * @returns how many merges this recorder recorded or skipped.
    */
   async scan(shouldStop: () => boolean): Promise<number> {
+    // What is new is recorded at once; only a backlog earns larger transactions.
+    this.#batch = Math.min(this.#batch, FIRST_BATCH);
     const look = await this.#log.look(this.#head);
     this.#checkHead(look.headFingerprint);
     // Only a log that was reset or cut at its newest end goes back.
@@ -332,11 +337,13 @@ export class Recorder {
   }
 
   /**
-   * What the comparison finds among settled rows may be due, or its rows went from the journal's old end since: then it
-   * is older than everything that survives there, and counts as recorded.
+   * What the comparison finds among rows that were scanned, or a scan below the checkpoint that memory began with, may be
+   * due, or its rows went from the journal's old end: then it is older than everything that survives there, and counts
+   * as recorded.
    */
   async #surviving(due: FoundMerge[], foundBy: Arrival["found_by"]): Promise<FoundMerge[]> {
-    if (due.length === 0 || foundBy === "scan") return due;
+    const seen = foundBy === "comparison" ? null : this.#checkpointRow;
+    if (!due.some((merge) => seen === null || BigInt(merge.eventId) < seen)) return due;
     this.#floor = await surveyJournal(this.#log, this.#folded);
     return due.filter((merge) => BigInt(merge.eventId) > this.#floor);
   }

@@ -35,8 +35,8 @@ export type Restored = {
   readonly lowMark: bigint;
   /** Merges up to this id count as recorded, as their rows went from the old end. */
   readonly floor: bigint;
-  /** The `seq` of the checkpoint that the fold began with; null where it began with the first row. */
-  readonly fromCheckpoint: number | null;
+  /** The checkpoint that the fold began with; null where it began with the first row. */
+  readonly fromCheckpoint: { readonly seq: number; readonly rowId: bigint } | null;
   /** The journal's newest rows, newest first. */
   readonly tail: readonly RawJournalRow[];
 };
@@ -138,7 +138,14 @@ class Fold {
       const floor = BigInt(checkpoint.floor);
       const marks = [floor, BigInt(checkpoint.low_mark), ...this.#places.map(({ lowMark }) => lowMark)];
       const lowMark = marks.reduce((highest, mark) => (mark > highest ? mark : highest));
-      return { replay, head, lowMark, floor, fromCheckpoint: checkpoint.seq, tail: this.#tail };
+      return {
+        replay,
+        head,
+        lowMark,
+        floor,
+        fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) },
+        tail: this.#tail,
+      };
     } catch (error) {
       if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
       return this.#passOver(place, `the rows after it contradict it: ${error.message}`);

@@ -38,11 +38,14 @@ export async function append(
 ): Promise<{ ids: string[]; fingerprint: string }> {
   if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
   const { rows: appended } = await connection.run(
-    `INSERT INTO ${outbox} AS e (kind, work_item_id, payload)
-     SELECT row.kind, row.work_item_id::${columns.workItemId}, row.payload::${columns.payload}
-       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (kind, work_item_id, payload, place)
-      ORDER BY row.place
-     RETURNING e.id::text AS row_id, ${PAYLOAD_FINGERPRINT} AS fingerprint`,
+    `WITH e AS (
+       INSERT INTO ${outbox} (kind, work_item_id, payload)
+       SELECT row.kind, row.work_item_id::${columns.workItemId}, row.payload::${columns.payload}
+         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (kind, work_item_id, payload, place)
+        ORDER BY row.place
+       RETURNING id, payload)
+     SELECT e.id::text AS row_id, CASE WHEN e.id = max(e.id) OVER () THEN ${PAYLOAD_FINGERPRINT} END AS fingerprint
+       FROM e`,
     [
       rows.map((row) => row.kind),
       rows.map((row) => (row.kind === CHECKPOINT_KIND && columns.workItemNullable ? null : row.workItemId)),

@@ -5,7 +5,7 @@ import type { RecentHistory } from "../../core/recent.ts";
 import { isRatio, TITLES } from "./figures.ts";
 import { Html, html } from "./html.ts";
 
-const SIZES = { wide: { width: 520, height: 230 }, narrow: { width: 330, height: 210 } };
+const SIZES = { wide: { width: 440, height: 220 }, narrow: { width: 330, height: 210 } };
 
 export function charts({ series }: RecentHistory): Html {
   return html`<section id="charts" aria-labelledby="charts-title"><h2 id="charts-title">Over the last merges</h2>

@@ -14,7 +14,7 @@ a{color:var(--link)}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem;min-width:0}
 .tiles,.charts{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr))}
-.charts{align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr))}
+.charts{align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr))}
 .value{font-size:2.3rem;line-height:1.15;font-weight:650;margin:.15rem 0}
 .detail,.aside,.undefined,.legend{color:var(--faint)}
 .value .undefined{font-size:1.5rem;font-weight:500}
@@ -26,7 +26,7 @@ meter{width:100%;height:.55rem;margin:.2rem 0}
 .state.restricted{background:var(--restricted-ground);color:var(--restricted)}
 time{white-space:nowrap}
 .reasons{margin:.3rem 0;padding-left:1.2rem}
-.history-chart{display:block;width:100%;height:auto;margin-top:.4rem}
+.history-chart{display:block;width:100%;max-width:40rem;height:auto;margin:.4rem auto 0}
 .narrow{display:none}
 @media (max-width:34rem){.narrow{display:block}.wide{display:none}}
 .cells{display:flex;flex-wrap:wrap;gap:3px;list-style:none;margin:.6rem 0 0;padding:0}
