@@ -2,7 +2,7 @@ import { mkdtempDisposableSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { checkpointRow } from "../../src/core/checkpoint.ts";
 import type { Facts } from "../../src/core/merge.ts";
@@ -10,6 +10,9 @@ import { skippedRow } from "../../src/core/metric-event.ts";
 import { effective } from "../../src/core/scope.ts";
 import { CONTRACT, merge, PRODUCER } from "../core/build.ts";
 import { findProgram, type Ran, runProgram } from "../support/programs.ts";
+
+// Each run checks some two thousand rows in Python.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SCRIPT = fileURLToPath(new URL("../../examples/consumer/consume.py", import.meta.url));
 const OVERLAP = 1;
