@@ -105,7 +105,9 @@ describe("a wall clock that jumps changes no number and no interval:", () => {
   });
 });
 
-it("a backlog of 5,000 at the start: in batches, and not ready before the last one", { timeout: 120_000 }, async () => {
+it("a backlog of 5,000 at the start: in batches, and not ready before the last one", {
+  timeout: 120_000,
+}, async () => {
   await using database = await createDatabase();
   for (let count = 0; count < 5; count += 1) await merges(database.admin, times(1_000));
   let largest = 0;

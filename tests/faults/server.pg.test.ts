@@ -1,5 +1,4 @@
 /** What a server refuses, runs out of, or does to its tables: retried until it works, and nothing is lost. */
-import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { findProgram, runProgram } from "../support/programs.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -146,9 +146,11 @@ describe("a table that is rewritten or changed under way:", () => {
 });
 
 it("a disk that is full on the server: retried, and nothing is lost when there is room again", async (ctx) => {
-  if (process.getuid?.() !== 0) return ctx.skip("a file system of its own needs root");
+  const [mount, umount] = [findProgram("mount"), findProgram("umount")];
+  if (process.getuid?.() !== 0 || mount === null || umount === null)
+    return ctx.skip("a file system of its own needs root and mount");
   const folder = mkdtempSync(join(tmpdir(), "damascus-disk-"));
-  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=160m,mode=755", "tmpfs", folder]).status !== 0) {
+  if (runProgram(mount, ["-t", "tmpfs", "-o", "size=160m,mode=755", "tmpfs", folder]).status !== 0) {
     rmSync(folder, { recursive: true });
     return ctx.skip("mounting is not permitted here");
   }
@@ -177,7 +179,7 @@ it("a disk that is full on the server: retried, and nothing is lost when there i
     await expectRight(database, daemon);
     expect(daemon.memory()?.as_of.seq).toBeGreaterThan(60);
   } finally {
-    spawnSync("umount", ["-l", folder]);
+    runProgram(umount, ["-l", folder]);
     rmSync(folder, { recursive: true, force: true });
   }
 });
