@@ -28,7 +28,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder.ts",
-        replace: "const standsOnNothing = this.#head === null;\n    this.#foldSince(await this.#since());",
+        replace: "const standsOnNothing = this.#head === null;\n    await this.#foldNews();",
         by: "const standsOnNothing = this.#head === null;",
       },
     ],
