@@ -16,6 +16,8 @@ export type HistorySvgOptions = {
   readonly ratio: boolean;
   /** Ratios 0–1; null where nothing is gated. */
   readonly bounds: { readonly upper: number; readonly lower: number } | null;
+  /** The state that lets more be done, drawn in green; default high. */
+  readonly permissive?: GateState | null;
   /** Distinguishes this chart's ids from those of others on the same page: letters, digits, hyphens. */
   readonly id: string;
   /** In CSS pixels; default 720 by 240. */
@@ -27,8 +29,8 @@ export type HistorySvgOptions = {
 
 /** Light and dark, by the reader's preference. Every rule is confined to charts. */
 export const HISTORY_CSS = `
-.history-chart{--chart-ink:#1f2328;--chart-faint:#6e7781;--chart-grid:#d0d7de;--chart-line:#0969da;--chart-upper:#1a7f37;--chart-lower:#bc4c00;--chart-high:#1a7f37;--chart-low:#bc4c00;--chart-unknown:#afb8c1;--chart-ground:transparent;font:12px ui-sans-serif,system-ui,sans-serif}
-@media (prefers-color-scheme:dark){.history-chart{--chart-ink:#e6edf3;--chart-faint:#8d96a0;--chart-grid:#30363d;--chart-line:#58a6ff;--chart-upper:#3fb950;--chart-lower:#f0883e;--chart-high:#3fb950;--chart-low:#f0883e;--chart-unknown:#6e7681}}
+.history-chart{--chart-ink:#1f2328;--chart-faint:#6e7781;--chart-grid:#d0d7de;--chart-line:#0969da;--chart-permits:#1a7f37;--chart-restricts:#bc4c00;--chart-upper:var(--chart-permits);--chart-lower:var(--chart-restricts);--chart-high:var(--chart-permits);--chart-low:var(--chart-restricts);--chart-unknown:#afb8c1;--chart-ground:transparent;font:12px ui-sans-serif,system-ui,sans-serif}
+@media (prefers-color-scheme:dark){.history-chart{--chart-ink:#e6edf3;--chart-faint:#8d96a0;--chart-grid:#30363d;--chart-line:#58a6ff;--chart-permits:#3fb950;--chart-restricts:#f0883e;--chart-unknown:#6e7681}}
 .history-chart .ground{fill:var(--chart-ground)}
 .history-chart text{fill:var(--chart-faint)}
 .history-chart .empty{fill:var(--chart-ink)}
@@ -44,6 +46,7 @@ export const HISTORY_CSS = `
 .history-chart .high{fill:var(--chart-high)}
 .history-chart .low{fill:var(--chart-low)}
 .history-chart .unknown{fill:var(--chart-unknown)}
+.history-chart.low-is-permissive{--chart-high:var(--chart-restricts);--chart-low:var(--chart-permits);--chart-upper:var(--chart-restricts);--chart-lower:var(--chart-permits)}
 .history-chart .crossing{stroke:var(--chart-ink);stroke-width:1}
 `;
 
@@ -67,7 +70,7 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
         `<text class="empty" x="${width / 2}" y="${height / 2}" text-anchor="middle">${xml(emptyText(points))}</text>`,
       ];
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="history-chart" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" class="history-chart${options.permissive === "low" ? " low-is-permissive" : ""}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${xml(options.title)}</title>`,
     `<desc id="${id}-desc">${xml(describe(points, options))}</desc>`,
     ...(standalone

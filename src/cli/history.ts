@@ -151,6 +151,7 @@ async function writeSvg(series: readonly HistorySeries[], file: string, terminal
     title: titleOf(one),
     ratio: CATALOGUE[one.metric].measures === "ratio",
     bounds: one.gate,
+    permissive: CATALOGUE[one.metric].permissive,
     id: one.metric.replaceAll("_", "-"),
     standalone: true,
   });

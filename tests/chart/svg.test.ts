@@ -10,6 +10,7 @@ const OPTIONS: HistorySvgOptions = {
 };
 
 const pathOf = (svg: string) => /<path class="line" d="([^"]*)"/.exec(svg)?.[1] ?? "";
+const classOf = (svg: string) => /class="(history-chart[^"]*)"/.exec(svg)?.[1];
 const attribute = (svg: string, element: RegExp, name: string) =>
   Number(new RegExp(`${name}="([^"]*)"`).exec(element.exec(svg)?.[0] ?? "")?.[1]);
 
@@ -73,6 +74,13 @@ describe("a history as SVG", () => {
       ["high", "high from merge 2"],
       ["low", "low from merge 4"],
     ]);
+  });
+
+  it("shows in green whichever state is the permissive one", () => {
+    expect(classOf(historySvg(points(0.8), OPTIONS))).toBe("history-chart");
+    expect(classOf(historySvg(points(0.8), { ...OPTIONS, permissive: "low" }))).toBe(
+      "history-chart low-is-permissive",
+    );
   });
 
   it("says in words where there is nothing to draw", () => {
