@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The executable `metrics`. */
-import "./compile-cache.ts";
+import { keepCompiled } from "./compile-cache.ts";
 
+keepCompiled();
 const { enter } = await import("./cli/enter.ts");
 await enter("metrics");

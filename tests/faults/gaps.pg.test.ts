@@ -65,6 +65,7 @@ test("what another daemon finds below what was scanned is in everybody's memory 
   await using finder = startDaemon(database);
   await finder.event("merge.recorded");
   await until("the other knows of it", () => other.memory()?.as_of.event_id === "17");
+  expect(other.all("merge.recorded").map(({ event_id }) => event_id)).not.toContain("17");
 });
 
 test("a backlog recorded by another daemon meanwhile is folded in pieces, and nothing is recorded twice", async () => {

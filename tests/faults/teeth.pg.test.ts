@@ -252,8 +252,8 @@ const MUTANTS: readonly (readonly [
     [
       {
         file: "recorder.ts",
-        replace: "    this.#foldSince(await this.#since());\n    const there",
-        by: "    const there",
+        replace: "const standsOnNothing = this.#head === null;\n    await this.#foldNews();",
+        by: "const standsOnNothing = false;",
       },
     ],
   ],
@@ -269,8 +269,8 @@ const MUTANTS: readonly (readonly [
       },
       {
         file: "postgres/journal.ts",
-        replace: "AND ${OURS}\n     ORDER BY part, place`",
-        by: "AND ${OURS} AND (SELECT count(pg_advisory_xact_lock(4711)) FROM (VALUES (1)) AS once) = 1\n     ORDER BY part, place`",
+        replace: "AND ${OURS}\n       ORDER BY e.id LIMIT",
+        by: "AND ${OURS} AND (SELECT count(pg_advisory_xact_lock(4711)) FROM (VALUES (1)) AS once) = 1\n       ORDER BY e.id LIMIT",
       },
     ],
   ],

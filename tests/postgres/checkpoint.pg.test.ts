@@ -134,16 +134,16 @@ describe("a checkpoint", () => {
   });
 });
 
-describe("a checkpoint that does not serve is passed over, and the journal is folded instead", () => {
-  async function withCheckpoint(): Promise<TestDatabase> {
-    const database = await createDatabase();
-    await merges(database.admin, HISTORY);
-    await recorded(database);
-    await merges(database.admin, times(120));
-    await recorded(database);
-    return database;
-  }
+async function withCheckpoint(): Promise<TestDatabase> {
+  const database = await createDatabase();
+  await merges(database.admin, HISTORY);
+  await recorded(database);
+  await merges(database.admin, times(120));
+  await recorded(database);
+  return database;
+}
 
+describe("a checkpoint that does not serve is passed over, and the journal is folded instead", () => {
   test.each([
     ["a newer schema", `jsonb_set(payload, '{schema_version}', '99')`, /schema_version 99/],
     ["facts that are none", `jsonb_set(payload, '{global,facts}', '"1*x"')`, /facts cannot be read/],
