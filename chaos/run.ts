@@ -37,7 +37,10 @@ const READY_WITHIN_MS = 30_000;
 const WATCHED_EVERY_MS = 300;
 /** With a mutant: how often the log is judged meanwhile, as one violation is enough. */
 const JUDGED_EVERY_MS = 2_000;
-const SERVER_SETTINGS = { max_prepared_transactions: 20, fsync: false, autovacuum_naptime: 1 };
+const SERVER = {
+  binDir: process.env["TEST_PG_BIN"] || undefined,
+  settings: { max_prepared_transactions: 20, fsync: false, autovacuum_naptime: 1 },
+};
 
 export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
   await using resources = new AsyncDisposableStack();
@@ -45,7 +48,7 @@ export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "damascus-chaos-"));
   // However this ends; the server goes first.
   afterUs('read -r _; sleep 1; rm -rf -- "$0"', folder);
-  const database = resources.use(await startDatabase(folder, SERVER_SETTINGS));
+  const database = resources.use(await startDatabase(folder, SERVER));
   const admin = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
   admin.on("error", () => undefined);
   // The server goes away while it is asked, too.

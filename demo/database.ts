@@ -21,9 +21,9 @@ export interface Database extends AsyncDisposable {
 /** Makes and starts a server with its data in a folder of that name. Disposing of it stops it and removes the data. */
 export async function startDatabase(
   dataDir: string,
-  settings: ServerOptions["settings"] = {},
+  options: Pick<ServerOptions, "binDir" | "settings"> = {},
 ): Promise<Database> {
-  const server = await createServer({ dataDir, password: secret(), settings });
+  const server = await createServer({ ...options, dataDir, password: secret() });
   async function dispose(): Promise<void> {
     await server.stop();
     rmSync(server.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
