@@ -6,6 +6,7 @@ import { startDaemon, type TestDaemon, type TestDaemonOptions } from "../support
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, event, hold, merge, mergeUnder, transitions } from "../support/orchestrator.ts";
+import { watchScans } from "../support/scan-looks.ts";
 import { until } from "../support/until.ts";
 
 type Watched = TestDaemon & {
@@ -22,27 +23,8 @@ type Watched = TestDaemon & {
 async function startWatched(database: TestDatabase, options: TestDaemonOptions = {}): Promise<Watched> {
   let looks = 0;
   let readAfter = 0n;
-  let writing = false;
   const wrap = (log: OutboxLog): OutboxLog => ({
-    ...log,
-    beginLocked: async () => {
-      await log.beginLocked();
-      writing = true;
-    },
-    commit: async () => {
-      await log.commit();
-      writing = false;
-    },
-    rollback: async () => {
-      await log.rollback();
-      writing = false;
-    },
-    look: async (head) => {
-      const look = await log.look(head);
-      // The first write of all looks too, at what there is to fold.
-      if (!writing) looks += 1;
-      return look;
-    },
+    ...watchScans(log, () => (looks += 1)),
     pageEnd: (after, upTo, rows) => {
       readAfter = after;
       return log.pageEnd(after, upTo, rows);

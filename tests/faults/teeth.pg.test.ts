@@ -11,6 +11,7 @@ import { type Mutant, mutant, type Patch } from "../support/mutant.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
+import { watchScans } from "../support/scan-looks.ts";
 import { until } from "../support/until.ts";
 
 /** What is wrong in the end, one line each. */
@@ -29,17 +30,7 @@ async function stepped(
     pollIntervalMs: 600_000,
     ...options,
     ...(code && { code }),
-    wrap: (log) => {
-      const wrapped = options.wrap?.(log) ?? log;
-      return {
-        ...wrapped,
-        look: async (head) => {
-          const look = await wrapped.look(head);
-          looks += 1;
-          return look;
-        },
-      };
-    },
+    wrap: (log) => watchScans(options.wrap?.(log) ?? log, () => (looks += 1)),
   });
   await daemon.event("comparison.completed");
   return Object.assign(daemon, {
