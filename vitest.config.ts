@@ -11,7 +11,7 @@ export default defineConfig({
           name: "unit",
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
-          testTimeout: 10_000,
+          testTimeout: 30_000,
         },
       },
       {

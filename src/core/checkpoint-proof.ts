@@ -25,6 +25,8 @@ export function proveCheckpoint(
     return;
   }
   const { global, projects, newestRowId, newest, counts, truncated } = verifier;
+  // The rows that it stands for went from the old end: nothing here can prove it or contradict it.
+  if (newestRowId === null) return;
   if (checkpoint.row_id !== newestRowId) tell(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);
   if (checkpoint.key !== `checkpoint|${checkpoint.row_id}`)
     tell(`key ${checkpoint.key}`, `key checkpoint|${checkpoint.row_id}`);

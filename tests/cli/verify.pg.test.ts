@@ -176,3 +176,29 @@ it("reads a json column that holds what its operators refuse", async () => {
   await daemon.stop();
   expect(await verify(odd)).toMatchObject({ verified: true, counts: { merges: 3, committed: 3 } });
 });
+
+it.each([0, 1, 2, 3, 4, 5])(
+  "takes a log pruned just before a checkpoint for right, at %i rows before it, and when it goes on",
+  async (rows) => {
+    await using pruned = await createDatabase();
+    await merges(pruned.admin, HISTORY);
+    await using first = startDaemon(pruned);
+    await first.ready();
+    await first.converged();
+    await first.stop();
+    await pruned.admin.query(
+      `DELETE FROM events_outbox WHERE id < (SELECT min(id) FROM (SELECT id FROM events_outbox
+         WHERE id <= (SELECT max(id) FROM events_outbox WHERE kind = 'metric.checkpoint') ORDER BY id DESC LIMIT 1 + $1) kept)`,
+      [rows],
+    );
+    expect(await verify(pruned)).toMatchObject({ verified: true });
+    await merges(pruned.admin, [...times(3, CONFLICT), ...times(150)]);
+    await using second = startDaemon(pruned);
+    await second.ready();
+    await second.event("merge.recorded", ({ seq }) => seq === HISTORY.length + 153);
+    await second.stop();
+    const { verified, differences } = await verify(pruned);
+    expect(differences.first).toEqual([]);
+    expect(verified).toBe(true);
+  },
+);
