@@ -277,8 +277,13 @@ async function withTables<T>(
     return await use(client);
   } finally {
     if (own) {
-      await client.query("ROLLBACK");
-      client.release();
+      // A connection that broke meanwhile is no use to the next one.
+      client.release(
+        await client.query("ROLLBACK").then(
+          () => false,
+          () => true,
+        ),
+      );
     }
   }
 }
