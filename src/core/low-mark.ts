@@ -66,7 +66,8 @@ export class LowMark {
       }
       after = segment.upTo;
     }
-    // PREPARE TRANSACTION renames a transaction: one that vanished may live on as a prepared one that is new here.
+    // Where PREPARE TRANSACTION gives a transaction another name, one that vanished lives on as a prepared one that is
+    // new here. PostgreSQL 15.18 and 18.4 keep the name.
     const prepared = new Set([...holders].filter((holder) => holder.startsWith("-1/")));
     for (const holder of prepared) {
       if (!this.#prepared.has(holder)) for (const segment of dirty) segment.holders.add(holder);
