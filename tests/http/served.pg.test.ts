@@ -8,6 +8,7 @@ import { snapshotFromLog } from "../support/daemon.ts";
 import { type DaemonProcess, spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { CONFLICT, event, merge, merges, REWORKED, times, transitions } from "../support/orchestrator.ts";
+import { until } from "../support/until.ts";
 
 type Served = DaemonProcess & {
   readonly text: (path: string) => Promise<string>;
@@ -72,7 +73,10 @@ it("serves what the log says, on every path, also right after a restart", async 
     'reconnects_total{connection="database"}': 0,
   });
   expect(scraped['wakeups_total{source="listening"}']).toBeGreaterThan(0);
-  expect(scraped['wakeups_total{source="timer"}']).toBeGreaterThan(0);
+  await until("the timer wakes the loop", async () => {
+    const later = samples(await first.text("/metrics"));
+    return (later['wakeups_total{source="timer"}'] ?? 0) > 0;
+  });
 
   const history = await first.json<RecentHistory>("/history.json");
   expect(history.merges).toHaveLength(121);
