@@ -21,6 +21,8 @@ export default defineConfig({
           globalSetup: "tests/support/postgres-setup.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // Real servers, processes and deadlines on whatever machine it is: a second try, which the run names as flaky.
+          retry: process.env["CI"] === "true" ? 1 : 0,
         },
       },
     ],
