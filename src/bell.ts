@@ -39,8 +39,4 @@ export class Bell {
     if (source !== null || timeoutMs > 0) this.#woken(source ?? "timer");
     return source === null ? "timeout" : "rung";
   }
-
-  get pending(): boolean {
-    return this.#rungBy !== null;
-  }
 }

@@ -3,9 +3,9 @@
  * rows that are folded or appended; nothing is decided by it, and a restart keeps what the journal's tail holds.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
-import type { Gate, GateState } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import type { HistoryCrossing, HistoryPoint } from "./history.ts";
-import type { JournalRow } from "./journal-row.ts";
+import type { JournalRow, MetricRow } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import type { EventRow } from "./metric-event.ts";
@@ -15,15 +15,7 @@ import type { ScopeKind } from "./scope.ts";
 export const RECENT_MERGES = 300;
 
 /** What a metric row says, in memory as in the journal. */
-type Said = {
-  readonly metric: MetricName;
-  readonly scope: ScopeKind;
-  readonly seq: number;
-  readonly value: number | null;
-  readonly numerator: number | null;
-  readonly n: number;
-  readonly window: number;
-  readonly state: GateState | null;
+type Said = Pick<MetricRow, "metric" | "scope" | "seq" | "value" | "numerator" | "n" | "window" | "state"> & {
   readonly crossing: Omit<HistoryCrossing, "gate"> | null;
 };
 
