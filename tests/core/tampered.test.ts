@@ -94,6 +94,41 @@ function neighbours(rows: readonly EventRow[], index: number) {
   return { before: rows.slice(0, index).findLast(same), after: rows.slice(index + 1).find(same) };
 }
 
+/** Whether the row is a crossing or the row that one follows. */
+function crosses(rows: readonly EventRow[], index: number): boolean {
+  return [rows[index], rows[index + 1]].some((row) => row !== undefined && isCrossing(row));
+}
+
+/** Whether the row is a project's that goes on with the global state, its own having been unknown. */
+function takesOver(rows: readonly EventRow[], index: number): boolean {
+  const { before } = neighbours(rows, index);
+  const state = stateOf(rows[index]);
+  return (
+    !crosses(rows, index) &&
+    state !== null &&
+    state !== "unknown" &&
+    (stateOf(before) ?? "unknown") === "unknown"
+  );
+}
+
+function stateOf(row: EventRow | undefined): string | null {
+  return row !== undefined && "state" in row.payload ? row.payload.state : null;
+}
+
+/** Where the set of a global row has the same metric's row of the project; -1 for a row of a project. */
+function projectRowBeside(rows: readonly EventRow[], index: number): number {
+  const row = rows[index] as EventRow;
+  if (!("scope" in row.payload) || row.payload.scope !== "global") return -1;
+  const { merge } = row.payload;
+  return rows.findIndex(
+    (other) =>
+      other.kind === row.kind &&
+      "scope" in other.payload &&
+      other.payload.scope === "project" &&
+      other.payload.merge.event_id === merge.event_id,
+  );
+}
+
 describe("one changed row shows", () => {
   it.each(["seq", "n", "value", "numerator", "set_size", "scope", "project", "metric"])(
     "in its %s",
@@ -127,23 +162,21 @@ describe("one changed row shows", () => {
     );
   });
 
-  it("in its state, unless no later row of its scope tells", () => {
+  it("in its state, unless no later row tells", () => {
     fc.assert(
       fc.property(logAndRow, ANY_STATE, (log, value) => {
-        const row = log.rows[log.index] as EventRow;
         const { state: old } = parsed(log.raws[log.index] as RawJournalRow);
         fc.pre(old !== value);
-        const { before, after } = neighbours(log.rows, log.index);
-        const next = log.rows[log.index + 1];
-        const crosses = isCrossing(row) || (next !== undefined && isCrossing(next));
-        const came = before !== undefined && "state" in before.payload ? before.payload.state : "unknown";
-        const takenOver = !crosses && old !== null && old !== "unknown" && came === "unknown";
+        const { after } = neighbours(log.rows, log.index);
         const undetectable =
-          !crosses &&
+          !crosses(log.rows, log.index) &&
           // "No gate" and "a gate that was never met" leave the same memory.
           (((old === null || old === "unknown") && (value === null || value === "unknown")) ||
-            // The last row of its scope: the gate may have been removed, or nothing taken over.
-            (after === undefined && (value === null || (takenOver && value === "unknown"))));
+            // The last row of its scope: the gate may have been removed, or nothing taken over. Unless a project took the
+            // global state over in this very set.
+            (after === undefined &&
+              !takesOver(log.rows, projectRowBeside(log.rows, log.index)) &&
+              (value === null || (takesOver(log.rows, log.index) && value === "unknown"))));
         expect(refused(edit(log.raws, log.index, (payload) => (payload["state"] = value)))).toBe(
           !undetectable,
         );
