@@ -4,7 +4,7 @@
  * A fold works on `Scopes`: on the analyzer itself, or on a draft of it. The daemon folds onto a draft, records the
  * events in one transaction, and adopts the draft only once they are committed: memory never runs ahead of the log.
  */
-import { DEFAULT_VERDICTS, entryOf, MAX_VERDICT_SETS, type VerdictSets } from "./catalogue.ts";
+import { DEFAULT_VERDICTS, entryOf, MAX_VERDICT_SETS, type VerdictFlags, type VerdictSets, verdictFlags } from "./catalogue.ts";
 import { nextState } from "./gate.ts";
 import type { Merge } from "./merge.ts";
 import { gateFor, type MetricSettings } from "./metric.ts";
@@ -22,7 +22,7 @@ export type Newest = {
 
 export interface Scopes {
   readonly metrics: readonly MetricSettings[];
-  readonly verdictSets: VerdictSets;
+  readonly verdictFlags: VerdictFlags;
   readonly global: ScopeState;
   newest: Newest | null;
   /** The memory of a project, created on first use. */
@@ -40,6 +40,7 @@ export class Analyzer implements Scopes {
   readonly metrics: readonly MetricSettings[];
   readonly capacity: number;
   readonly verdictSets: VerdictSets;
+  readonly verdictFlags: VerdictFlags;
   global: ScopeState;
   readonly projects = new Map<string, ScopeState>();
   newest: Newest | null = null;
@@ -53,6 +54,7 @@ export class Analyzer implements Scopes {
     this.capacity = Math.max(needs.capacity, ...metrics.map((metric) => metric.window));
     const configured = metrics.find((metric) => metric.verdicts !== null)?.verdicts ?? DEFAULT_VERDICTS;
     this.verdictSets = [configured, ...needs.verdictSets].slice(0, MAX_VERDICT_SETS);
+    this.verdictFlags = verdictFlags(this.verdictSets);
     this.global = ScopeState.empty(metrics, this.capacity);
   }
 
@@ -78,7 +80,7 @@ export class Analyzer implements Scopes {
 /** A copy-on-write view of an analyzer: only the scopes that a batch touches are copied. */
 export class Draft implements Scopes {
   readonly metrics: readonly MetricSettings[];
-  readonly verdictSets: VerdictSets;
+  readonly verdictFlags: VerdictFlags;
   readonly global: ScopeState;
   newest: Newest | null;
   readonly #base: Analyzer;
@@ -87,7 +89,7 @@ export class Draft implements Scopes {
   constructor(base: Analyzer) {
     this.#base = base;
     this.metrics = base.metrics;
-    this.verdictSets = base.verdictSets;
+    this.verdictFlags = base.verdictFlags;
     this.global = base.global.clone();
     this.newest = base.newest;
   }
@@ -112,7 +114,7 @@ export class Draft implements Scopes {
 
 /** Slides the windows by one merge without asking the gates: for replaying what the journal has decided already. */
 export function slide(scopes: Scopes, merge: Merge): void {
-  const entry = entryOf(merge, scopes.verdictSets);
+  const entry = entryOf(merge, scopes.verdictFlags);
   scopes.global.push(entry);
   scopes.project(merge.project).push(entry);
   scopes.newest = { eventId: merge.eventId, workItemId: merge.workItemId, mergedAt: merge.mergedAt };

@@ -2,7 +2,7 @@
 import type { GateState } from "./gate.ts";
 import type { Facts } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
-import { type Entry, RunningCount, type RunningFigure, RunningHistogram } from "./window.ts";
+import { type Entry, FIRST_PASS_BIT, FLAG_BITS, packEntry, RunningCount, type RunningFigure, RunningHistogram } from "./window.ts";
 
 type Definition = {
   /** A share of the merges in the window, or a percentile of their attempts. */
@@ -24,29 +24,34 @@ const P95 = 0.95;
 export const DEFAULT_VERDICTS: readonly string[] = ["rebase_conflict"];
 
 /**
- * A ring entry keeps one bit for each set of verdicts in question: bit 0 for the configured one, further bits for
+ * A ring entry keeps one flag for each set of verdicts in question: flag 0 for the configured one, further ones for
  * sets under which older rows of the journal were written and by which those rows are judged.
  */
 export type VerdictSets = readonly (readonly string[])[];
-export const MAX_VERDICT_SETS = 8;
+export const MAX_VERDICT_SETS = FLAG_BITS;
 
-export function entryOf(facts: Facts, verdictSets: VerdictSets): Entry {
-  let flags = 0;
-  if (facts.lastVerdict !== null) {
-    for (let bit = 0; bit < verdictSets.length; bit += 1) {
-      if (verdictSets[bit]?.includes(facts.lastVerdict)) flags |= 1 << bit;
-    }
-  }
-  return { attempts: facts.attempts, flags };
+/** For each verdict in any of the sets its flags: bit i for the set at index i. */
+export type VerdictFlags = ReadonlyMap<string, number>;
+
+export function verdictFlags(sets: VerdictSets): VerdictFlags {
+  const flags = new Map<string, number>();
+  sets.forEach((verdicts, bit) => {
+    for (const verdict of verdicts) flags.set(verdict, (flags.get(verdict) ?? 0) | (1 << bit));
+  });
+  return flags;
 }
 
-/** A fresh running figure of a metric over `window` merges; `verdictSet` is the bit that a verdict metric looks at. */
+export function entryOf({ attempts, lastVerdict }: Facts, flags: VerdictFlags): Entry {
+  return packEntry(attempts, lastVerdict === null ? 0 : (flags.get(lastVerdict) ?? 0));
+}
+
+/** A fresh running figure of a metric over `window` merges; `verdictSet` is the flag that a verdict metric looks at. */
 export function createFigure(name: MetricName, window: number, verdictSet = 0): RunningFigure {
   switch (name) {
     case "first_pass_merge_rate":
-      return new RunningCount(window, (entry) => entry.attempts === 1);
+      return new RunningCount(window, FIRST_PASS_BIT);
     case "rebase_conflict_rate":
-      return new RunningCount(window, (entry) => (entry.flags & (1 << verdictSet)) !== 0);
+      return new RunningCount(window, verdictSet);
     case "p95_attempts_to_merge":
       return new RunningHistogram(window, P95);
   }

@@ -6,6 +6,7 @@ import { CHECKPOINT_KIND } from "./metric-event.ts";
 import { NO_MEMORY } from "./scope-state.ts";
 import type { VerifiedScope } from "./verified-scope.ts";
 import type { Verifier } from "./verifier.ts";
+import { attemptsIn, type Entry, flagsIn, packEntry } from "./window.ts";
 
 type Scope = CheckpointPayload["global"];
 type Tell = (recorded: string, expected: string, project?: string | null) => void;
@@ -69,12 +70,12 @@ function proveScope(
     (verdicts) => new Set(verdicts.map((verdict) => verifier.verdicts.numberOf(verdict))),
   );
   for (let age = Math.min(known, facts.length) - 1; age >= 0; age -= 1) {
-    const entry = facts[facts.length - 1 - age];
+    const entry = facts[facts.length - 1 - age] as Entry;
     const { attempts, verdict } = scope.at(age);
     const flags = sets.reduce((bits, set, bit) => bits | (set.has(verdict) ? 1 << bit : 0), 0);
-    if (entry?.attempts === attempts && entry.flags === flags) continue;
+    if (entry === packEntry(attempts, flags)) continue;
     tell(
-      `the merge ${age} before the newest: attempts ${entry?.attempts}, verdict flags ${entry?.flags}`,
+      `the merge ${age} before the newest: attempts ${attemptsIn(entry)}, verdict flags ${flagsIn(entry)}`,
       `attempts ${attempts}, verdict flags ${flags}`,
       project,
     );

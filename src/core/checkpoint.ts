@@ -10,10 +10,11 @@ import { Analyzer, type JournalNeeds } from "./analyzer.ts";
 import type { VerdictSets } from "./catalogue.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
+import { MAX_ATTEMPTS } from "./merge.ts";
 import type { MetricName, MetricSettings } from "./metric.ts";
 import { CHECKPOINT_KIND, SCHEMA_VERSION, sameVerdicts } from "./metric-event.ts";
 import { type GateMemory, NO_MEMORY, type ScopeState } from "./scope-state.ts";
-import type { Entry } from "./window.ts";
+import { attemptsIn, type Entry, FLAG_BITS, flagsIn, packEntry } from "./window.ts";
 
 /** A row to append. `workItemId` is the newest merge's, for an outbox that takes no row without one. */
 export type CheckpointRow = {
@@ -120,7 +121,7 @@ export function analyzerFrom(
     if (entries === null) return "its facts cannot be read";
     if (entries.length >= checkpoint.capacity && checkpoint.capacity < analyzer.capacity)
       return `it reaches back ${checkpoint.capacity} merges, ${analyzer.capacity} are needed`;
-    for (const { attempts, flags } of entries) target.push({ attempts, flags: remap(flags, bits) });
+    for (const entry of entries) target.push(packEntry(attemptsIn(entry), remap(flagsIn(entry), bits)));
     target.seq = scope.seq;
     metrics.forEach(({ name }, index) => {
       const gate = scope.gates[name];
@@ -224,11 +225,11 @@ function factWords({ ring }: ScopeState): string {
   const words: string[] = [];
   let times = 0;
   for (let age = ring.length - 1; age >= 0; age -= 1) {
-    const { attempts, flags } = ring.at(age);
-    const next = age > 0 ? ring.at(age - 1) : null;
+    const entry = ring.at(age);
     times += 1;
-    if (next !== null && next.attempts === attempts && next.flags === flags) continue;
-    words.push(`${attempts}${flags === 0 ? "" : `:${flags}`}${times === 1 ? "" : `*${times}`}`);
+    if (age > 0 && ring.at(age - 1) === entry) continue;
+    const flags = flagsIn(entry);
+    words.push(`${attemptsIn(entry)}${flags === 0 ? "" : `:${flags}`}${times === 1 ? "" : `*${times}`}`);
     times = 0;
   }
   return words.join(" ");
@@ -241,8 +242,8 @@ export function readFactWords(text: string): Entry[] | null {
   const entries: Entry[] = [];
   for (const word of text === "" ? [] : text.split(" ")) {
     const match = FACT_WORD.exec(word);
-    if (match === null) return null;
-    const entry = { attempts: Number(match[1]), flags: Number(match[2] ?? 0) };
+    if (match === null || Number(match[1]) > MAX_ATTEMPTS || Number(match[2] ?? 0) >= 2 ** FLAG_BITS) return null;
+    const entry = packEntry(Number(match[1]), Number(match[2] ?? 0));
     for (let times = Number(match[3] ?? 1); times > 0; times -= 1) entries.push(entry);
   }
   return entries;

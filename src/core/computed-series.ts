@@ -1,6 +1,6 @@
 /** A metric of a scope for which it is not recorded, computed from the recorded merges. */
 
-import { entryOf } from "./catalogue.ts";
+import { entryOf, type VerdictFlags, verdictFlags } from "./catalogue.ts";
 import type { HistoryPoint } from "./history.ts";
 import type { Merge } from "./merge.ts";
 import type { MetricSettings } from "./metric.ts";
@@ -8,24 +8,24 @@ import { valueOf } from "./reading.ts";
 import { ScopeState } from "./scope-state.ts";
 
 export class ComputedSeries {
-  readonly #metric: MetricSettings;
   readonly #project: string;
   readonly #keep: number;
   readonly #scope: ScopeState;
+  readonly #flags: VerdictFlags;
   #points: HistoryPoint[] = [];
 
   /** @param keep how many of the newest points are wanted. */
   constructor(metric: MetricSettings, project: string, keep: number) {
-    this.#metric = metric;
     this.#project = project;
     this.#keep = keep;
+    this.#flags = verdictFlags([metric.verdicts ?? []]);
     this.#scope = ScopeState.empty([metric], metric.window);
   }
 
   /** A merge of any project, in the order in which they were recorded. */
   accept(merge: Merge): void {
     if (merge.project !== this.#project) return;
-    this.#scope.push(entryOf(merge, [this.#metric.verdicts ?? []]));
+    this.#scope.push(entryOf(merge, this.#flags));
     const reading = this.#scope.reading(0);
     this.#points.push({
       seq: this.#scope.seq,

@@ -6,7 +6,7 @@ import type { MetricName, MetricSettings } from "./metric.ts";
 import { type Reach, reach } from "./reach.ts";
 import type { ScopeState } from "./scope-state.ts";
 import type { Snapshot, SnapshotMetric } from "./snapshot.ts";
-import type { Entry } from "./window.ts";
+import { attemptsIn, type Entry, flagsIn } from "./window.ts";
 
 export type ExplainedMerge = {
   /** Its place in the order of all merges; null where its row is gone. */
@@ -95,15 +95,15 @@ function describe(entry: Entry, metric: MetricName, recorded: PlacedMerge | null
     event_id: merge?.eventId ?? null,
     work_item_id: merge?.workItemId ?? null,
     project: merge?.project ?? null,
-    attempts: entry.attempts,
+    attempts: attemptsIn(entry),
     last_verdict: merge?.lastVerdict ?? null,
     merged_at: merge?.mergedAt ?? null,
     counted: countsFor(metric, entry),
   };
 }
 
-function countsFor(metric: MetricName, { attempts, flags }: Entry): boolean | null {
+function countsFor(metric: MetricName, entry: Entry): boolean | null {
   if (CATALOGUE[metric].measures !== "ratio") return null;
   // Bit 0 stands for the configured verdicts.
-  return CATALOGUE[metric].looksAtVerdicts ? (flags & 1) === 1 : attempts === 1;
+  return CATALOGUE[metric].looksAtVerdicts ? (flagsIn(entry) & 1) === 1 : attemptsIn(entry) === 1;
 }

@@ -41,9 +41,9 @@ export type MetricPayload = {
   readonly window: number;
   /** Null where the scope has no gate for this metric. */
   readonly state: GateState | null;
-  readonly effective?: Effective;
+  readonly effective?: Effective | undefined;
   /** The verdicts that counted, where they are not the usual `["rebase_conflict"]`. */
-  readonly verdicts?: readonly string[];
+  readonly verdicts?: readonly string[] | undefined;
   readonly merge: {
     readonly event_id: string;
     readonly work_item_id: string;
@@ -144,10 +144,9 @@ function metricPayload(merge: Merge, change: Change, size: number, producer: str
     n: reading.n,
     window: reading.window,
     state: change.state,
-    ...(change.effective === null ? {} : { effective: change.effective }),
-    ...(metric.verdicts === null || sameVerdicts(metric.verdicts, DEFAULT_VERDICTS)
-      ? {}
-      : { verdicts: metric.verdicts }),
+    // What is undefined is not written.
+    effective: change.effective ?? undefined,
+    verdicts: unusualVerdicts(metric),
     merge: {
       event_id: merge.eventId,
       work_item_id: merge.workItemId,
@@ -159,6 +158,10 @@ function metricPayload(merge: Merge, change: Change, size: number, producer: str
     set_size: size,
     producer,
   };
+}
+
+function unusualVerdicts({ verdicts }: MetricSettings): readonly string[] | undefined {
+  return verdicts === null || sameVerdicts(verdicts, DEFAULT_VERDICTS) ? undefined : verdicts;
 }
 
 function crossingPayload(
@@ -183,5 +186,6 @@ function crossingPayload(
 
 /** Whether two sets of verdicts are the same, whatever their order. */
 export function sameVerdicts(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length === 1 && b.length === 1) return a[0] === b[0];
   return a.every((verdict) => b.includes(verdict)) && b.every((verdict) => a.includes(verdict));
 }

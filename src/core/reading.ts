@@ -19,11 +19,14 @@ export type Reading =
       readonly needed: number;
     };
 
-/** A reading of a window of `window` merges of which `n` are there; `value` is asked for only when it is full. */
-export function readingOf(n: number, window: number, numerator: number | null, value: () => number): Reading {
-  return n < window
-    ? { defined: false, numerator, n, window, needed: window - n }
-    : { defined: true, value: value(), numerator, n, window };
+/** Of a window of which only `n` of `window` merges are there. */
+export function undefinedReading(n: number, window: number, numerator: number | null): Reading {
+  return { defined: false, numerator, n, window, needed: window - n };
+}
+
+/** A share of the merges of a full window. */
+export function ratioReading(numerator: number, window: number): Reading {
+  return { defined: true, value: numerator / window, numerator, n: window, window };
 }
 
 export function valueOf(reading: Reading): number | null {

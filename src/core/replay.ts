@@ -21,6 +21,7 @@ import { MAX_WINDOW, type MetricSettings } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
 import { valueOf } from "./reading.ts";
 import { NO_MEMORY, type ScopeState } from "./scope-state.ts";
+import { NO_ENTRY } from "./window.ts";
 
 export class Replay {
   readonly analyzer: Analyzer;
@@ -178,7 +179,7 @@ export class Replay {
       return { value: valueOf(reading), numerator: reading.numerator };
     }
     const figure = createFigure(row.metric, row.window, set);
-    for (let age = row.n - 1; age >= 0; age -= 1) figure.slide(scope.ring.at(age), null);
+    for (let age = row.n - 1; age >= 0; age -= 1) figure.slide(scope.ring.at(age), NO_ENTRY);
     const reading = figure.reading(row.n);
     return { value: valueOf(reading), numerator: reading.numerator };
   }

@@ -3,7 +3,7 @@ import { createFigure } from "./catalogue.ts";
 import type { GateState } from "./gate.ts";
 import type { MetricSettings } from "./metric.ts";
 import type { Reading } from "./reading.ts";
-import { type Entry, MergeRing, type RunningFigure } from "./window.ts";
+import { type Entry, MergeRing, NO_ENTRY, type RunningFigure } from "./window.ts";
 
 /** The merge at which a gate last crossed. */
 export type Crossing = {
@@ -47,10 +47,12 @@ export class ScopeState {
   /** Slides every window by one merge. */
   push(entry: Entry): void {
     this.seq += 1;
-    for (const figure of this.figures) {
-      figure.slide(entry, this.ring.length < figure.size ? null : this.ring.at(figure.size - 1));
+    const { figures, ring } = this;
+    for (let index = 0; index < figures.length; index += 1) {
+      const figure = figures[index] as RunningFigure;
+      figure.slide(entry, ring.length < figure.size ? NO_ENTRY : ring.at(figure.size - 1));
     }
-    this.ring.push(entry);
+    ring.push(entry);
   }
 
   /** What the metric at this index says now. */

@@ -7,7 +7,7 @@ import type { Facts } from "./merge.ts";
 import { MAX_WINDOW, type MetricName } from "./metric.ts";
 import type { Reading } from "./reading.ts";
 import type { GateMemory } from "./scope-state.ts";
-import type { Entry, RunningFigure } from "./window.ts";
+import { type Entry, NO_ENTRY, packEntry, type RunningFigure } from "./window.ts";
 
 const SMALLEST = 8;
 /** Figures that are kept running: three metrics, and room for daemons of different configuration that take turns. */
@@ -58,7 +58,7 @@ export class VerifiedScope {
   push({ attempts, lastVerdict }: Pick<Facts, "attempts" | "lastVerdict">): void {
     const verdict = this.#numbers.numberOf(lastVerdict);
     for (const { figure, verdicts } of this.#kept.values()) {
-      const leaving = this.length < figure.size ? null : entry(this.at(figure.size - 1), verdicts);
+      const leaving = this.length < figure.size ? NO_ENTRY : entry(this.at(figure.size - 1), verdicts);
       figure.slide(entry({ attempts, verdict }, verdicts), leaving);
     }
     if (this.length === this.#attempts.length && this.length < MAX_WINDOW) this.#grow();
@@ -103,7 +103,7 @@ export class VerifiedScope {
   #build(metric: MetricName, window: number, n: number, judged: readonly string[]): Kept {
     const figure = createFigure(metric, window);
     const verdicts = new Set(judged.map((verdict) => this.#numbers.numberOf(verdict)));
-    for (let age = n - 1; age >= 0; age -= 1) figure.slide(entry(this.at(age), verdicts), null);
+    for (let age = n - 1; age >= 0; age -= 1) figure.slide(entry(this.at(age), verdicts), NO_ENTRY);
     return { figure, verdicts, usedAt: this.#pushes };
   }
 
@@ -135,5 +135,5 @@ function entry(
   { attempts, verdict }: { readonly attempts: number; readonly verdict: number },
   verdicts: ReadonlySet<number>,
 ): Entry {
-  return { attempts, flags: verdicts.has(verdict) ? 1 : 0 };
+  return packEntry(attempts, verdicts.has(verdict) ? 1 : 0);
 }

@@ -3,14 +3,36 @@
  * newest `size` of them. A merge costs the same whatever the history: one fact enters, at most one leaves.
  */
 
-import { type Reading, readingOf } from "./reading.ts";
+import { type Reading, ratioReading, undefinedReading } from "./reading.ts";
 
-/** What the ring keeps of a merge: 5 bytes. */
-export type Entry = {
-  readonly attempts: number;
-  /** One bit for each set of verdicts that somebody asks about, see `verdictFlags`. */
-  readonly flags: number;
-};
+/**
+ * What the ring keeps of a merge, in one number, so that sliding a window makes no garbage: its attempts, seven flags,
+ * and between them whether one attempt was enough.
+ */
+export type Entry = number;
+
+/** In place of an entry where there is none: a merge took at least one attempt, so that no entry is 0. */
+export const NO_ENTRY: Entry = 0;
+
+/** Bits 0 to 6 are the flags: one for each set of verdicts that somebody asks about, see `VerdictSets`. */
+export const FLAG_BITS = 7;
+export const FIRST_PASS_BIT = 7;
+const ATTEMPTS_AT = 256;
+const MAX_INT32 = 2 ** 31 - 1;
+
+/** @param flags below 2 ** FLAG_BITS. */
+export function packEntry(attempts: number, flags: number): Entry {
+  return attempts * ATTEMPTS_AT + (attempts === 1 ? 1 << FIRST_PASS_BIT : 0) + flags;
+}
+
+export function attemptsIn(entry: Entry): number {
+  // Almost always a small number, whose bits are taken much faster.
+  return entry <= MAX_INT32 ? entry >> 8 : Math.floor(entry / ATTEMPTS_AT);
+}
+
+export function flagsIn(entry: Entry): number {
+  return entry & ((1 << FLAG_BITS) - 1);
+}
 
 const SMALLEST_RING = 8;
 
@@ -19,51 +41,39 @@ export class MergeRing {
   readonly capacity: number;
   length = 0;
   #next = 0;
-  #attempts: Int32Array;
-  #flags: Uint8Array;
+  #entries: Entry[];
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    const size = Math.min(capacity, SMALLEST_RING);
-    this.#attempts = new Int32Array(size);
-    this.#flags = new Uint8Array(size);
+    this.#entries = new Array<Entry>(Math.min(capacity, SMALLEST_RING)).fill(NO_ENTRY);
   }
 
   push(entry: Entry): void {
-    if (this.length === this.#attempts.length && this.length < this.capacity) this.#grow();
-    this.#attempts[this.#next] = entry.attempts;
-    this.#flags[this.#next] = entry.flags;
-    this.#next = (this.#next + 1) % this.#attempts.length;
-    if (this.length < this.#attempts.length) this.length += 1;
+    if (this.length === this.#entries.length && this.length < this.capacity) this.#grow();
+    this.#entries[this.#next] = entry;
+    this.#next += 1;
+    if (this.#next === this.#entries.length) this.#next = 0;
+    if (this.length < this.#entries.length) this.length += 1;
   }
 
   /** The merge `age` merges before the newest one (age 0), which must be within `length`. */
   at(age: number): Entry {
-    const size = this.#attempts.length;
-    const index = (this.#next - 1 - age + 2 * size) % size;
-    return { attempts: this.#attempts[index] as number, flags: this.#flags[index] as number };
+    const index = this.#next - 1 - age;
+    return this.#entries[index < 0 ? index + this.#entries.length : index] as Entry;
   }
 
   clone(): MergeRing {
     const copy = new MergeRing(this.capacity);
     copy.length = this.length;
     copy.#next = this.#next;
-    copy.#attempts = this.#attempts.slice();
-    copy.#flags = this.#flags.slice();
+    copy.#entries = this.#entries.slice();
     return copy;
   }
 
   #grow(): void {
-    const size = Math.min(this.capacity, this.#attempts.length * 2);
-    const attempts = new Int32Array(size);
-    const flags = new Uint8Array(size);
-    for (let age = this.length - 1; age >= 0; age -= 1) {
-      const entry = this.at(age);
-      attempts[this.length - 1 - age] = entry.attempts;
-      flags[this.length - 1 - age] = entry.flags;
-    }
-    this.#attempts = attempts;
-    this.#flags = flags;
+    const entries = new Array<Entry>(Math.min(this.capacity, this.#entries.length * 2)).fill(NO_ENTRY);
+    for (let age = 0; age < this.length; age += 1) entries[this.length - 1 - age] = this.at(age);
+    this.#entries = entries;
     this.#next = this.length;
   }
 }
@@ -72,95 +82,98 @@ export class MergeRing {
 export interface RunningFigure {
   /** Merges in a full window. */
   readonly size: number;
-  slide(entering: Entry, leaving: Entry | null): void;
+  /** @param leaving NO_ENTRY while the window fills. */
+  slide(entering: Entry, leaving: Entry): void;
   /** The reading of a window of which `n` merges are there, n ≤ size. */
   reading(n: number): Reading;
   clone(): RunningFigure;
 }
 
-/** How many merges in the window match. */
+/** How many merges in the window have a bit set. */
 export class RunningCount implements RunningFigure {
   readonly size: number;
-  readonly #matches: (entry: Entry) => boolean;
-  count = 0;
+  readonly #bit: number;
+  #count = 0;
 
-  constructor(size: number, matches: (entry: Entry) => boolean) {
+  /** @param bit of a flag, or FIRST_PASS_BIT. */
+  constructor(size: number, bit: number) {
     this.size = size;
-    this.#matches = matches;
+    this.#bit = bit;
   }
 
-  slide(entering: Entry, leaving: Entry | null): void {
-    if (this.#matches(entering)) this.count += 1;
-    if (leaving !== null && this.#matches(leaving)) this.count -= 1;
+  slide(entering: Entry, leaving: Entry): void {
+    this.#count += ((entering >> this.#bit) & 1) - ((leaving >> this.#bit) & 1);
   }
 
   reading(n: number): Reading {
-    return readingOf(n, this.size, this.count, () => this.count / this.size);
+    return n < this.size ? undefinedReading(n, this.size, this.#count) : ratioReading(this.#count, this.size);
   }
 
   clone(): RunningCount {
-    const copy = new RunningCount(this.size, this.#matches);
-    copy.count = this.count;
+    const copy = new RunningCount(this.size, this.#bit);
+    copy.#count = this.#count;
     return copy;
   }
 }
 
-/** How often each number of attempts occurs in the window, ascending; read as a percentile. */
+/** How often each number of attempts occurs in the window, read as a percentile. */
 export class RunningHistogram implements RunningFigure {
   readonly size: number;
   /** Which percentile, in (0, 1]. */
-  readonly p: number;
+  readonly #p: number;
   /** How many of a full window lie above the percentile. */
   readonly #above: number;
-  #values: number[] = [];
+  /** Numbers of attempts, ascending, each followed by how often it occurs. */
   #counts: number[] = [];
 
   constructor(size: number, p: number) {
     this.size = size;
-    this.p = p;
+    this.#p = p;
     this.#above = size - nearestRank(p, size);
   }
 
-  slide(entering: Entry, leaving: Entry | null): void {
-    this.#add(entering.attempts, 1);
-    if (leaving !== null) this.#add(leaving.attempts, -1);
+  slide(entering: Entry, leaving: Entry): void {
+    const enters = attemptsIn(entering);
+    const leaves = attemptsIn(leaving);
+    if (enters === leaves) return;
+    this.#add(enters, 1);
+    if (leaving !== NO_ENTRY) this.#add(leaves, -1);
   }
 
   reading(n: number): Reading {
-    return readingOf(n, this.size, null, () => this.#percentile());
+    if (n < this.size) return undefinedReading(n, this.size, null);
+    return { defined: true, value: this.#percentile(), numerator: null, n, window: n };
   }
 
   /** Of a full window. Counted down from the largest: for a high percentile that passes (1−p)·n merges at most. */
   #percentile(): number {
+    const counts = this.#counts;
     let above = this.#above;
-    let index = this.#values.length - 1;
-    for (; index > 0; index -= 1) {
-      above -= this.#counts[index] as number;
+    let index = counts.length - 2;
+    for (; index > 0; index -= 2) {
+      above -= counts[index + 1] as number;
       if (above < 0) break;
     }
-    return this.#values[index] as number;
+    return counts[index] as number;
   }
 
   clone(): RunningHistogram {
-    const copy = new RunningHistogram(this.size, this.p);
-    copy.#values = this.#values.slice();
+    const copy = new RunningHistogram(this.size, this.#p);
     copy.#counts = this.#counts.slice();
     return copy;
   }
 
-  #add(value: number, change: 1 | -1): void {
+  #add(attempts: number, change: 1 | -1): void {
+    const counts = this.#counts;
     let index = 0;
-    while (index < this.#values.length && (this.#values[index] as number) < value) index += 1;
-    if (this.#values[index] !== value) {
-      this.#values.splice(index, 0, value);
-      this.#counts.splice(index, 0, 0);
+    while (index < counts.length && (counts[index] as number) < attempts) index += 2;
+    if (counts[index] !== attempts) {
+      counts.splice(index, 0, attempts, change);
+      return;
     }
-    const count = (this.#counts[index] as number) + change;
-    this.#counts[index] = count;
-    if (count === 0) {
-      this.#values.splice(index, 1);
-      this.#counts.splice(index, 1);
-    }
+    const count = (counts[index + 1] as number) + change;
+    if (count === 0) counts.splice(index, 2);
+    else counts[index + 1] = count;
   }
 }
 

@@ -7,6 +7,7 @@ import type { CrossingPayload, EventRow, MetricPayload } from "../../src/core/me
 import { journalNeeds, Replay } from "../../src/core/replay.ts";
 import type { ScopeKind } from "../../src/core/scope.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
+import { attemptsIn, flagsIn } from "../../src/core/window.ts";
 
 export const PRODUCER = "damascus-metrics/1.0.0";
 
@@ -145,8 +146,8 @@ export function memory(analyzer: Analyzer): unknown {
   const scope = (state: typeof analyzer.global) => ({
     seq: state.seq,
     merges: Array.from({ length: state.ring.length }, (_, age) => {
-      const { attempts, flags } = state.ring.at(age);
-      return { attempts, conflict: flags & 1 };
+      const entry = state.ring.at(age);
+      return { attempts: attemptsIn(entry), conflict: flagsIn(entry) & 1 };
     }),
     readings: state.figures.map((_, index) => state.reading(index)),
     gates: [...state.gates],

@@ -1,18 +1,40 @@
 /** The ring, the running figures and the percentile against the simplest models of them. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Entry, MergeRing, nearestRank, RunningCount, RunningHistogram } from "../../src/core/window.ts";
+import {
+  attemptsIn,
+  type Entry,
+  FIRST_PASS_BIT,
+  flagsIn,
+  MergeRing,
+  NO_ENTRY,
+  nearestRank,
+  packEntry,
+  RunningCount,
+  RunningHistogram,
+} from "../../src/core/window.ts";
 
-const entry: fc.Arbitrary<Entry> = fc.record({
-  attempts: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 31 - 1 })),
-  flags: fc.integer({ min: 0, max: 255 }),
-});
+const attempts = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 31 - 1 }));
+const flags = fc.integer({ min: 0, max: 127 });
+const entry: fc.Arbitrary<Entry> = fc.tuple(attempts, flags).map((parts) => packEntry(...parts));
 const entries = fc.array(entry, { maxLength: 70, size: "max" });
 const size = fc.integer({ min: 1, max: 40 });
 
 function agesOf(ring: MergeRing): Entry[] {
   return Array.from({ length: ring.length }, (_, age) => ring.at(age));
 }
+
+describe("an entry", () => {
+  it("gives back the attempts and flags it was made of, and is never none", () => {
+    fc.assert(
+      fc.property(attempts, flags, (someAttempts, someFlags) => {
+        const packed = packEntry(someAttempts, someFlags);
+        expect([attemptsIn(packed), flagsIn(packed)]).toEqual([someAttempts, someFlags]);
+        expect(packed).not.toBe(NO_ENTRY);
+      }),
+    );
+  });
+});
 
 describe("MergeRing", () => {
   it("holds the newest entries, as an array does that is cut to its capacity", () => {
@@ -36,9 +58,9 @@ describe("MergeRing", () => {
     (capacity) => {
       const ring = new MergeRing(capacity);
       for (let pushed = 1; pushed <= 100; pushed += 1) {
-        ring.push({ attempts: pushed, flags: pushed % 256 });
+        ring.push(packEntry(pushed, pushed % 128));
         const kept = Math.min(pushed, capacity);
-        expect(agesOf(ring).map((one) => one.attempts)).toEqual(
+        expect(agesOf(ring).map(attemptsIn)).toEqual(
           Array.from({ length: kept }, (_, age) => pushed - age),
         );
       }
@@ -69,9 +91,9 @@ describe("RunningHistogram", () => {
         let histogram = new RunningHistogram(window, p / 100);
         pushed.forEach((one, index) => {
           if (index === cloneAt) histogram = histogram.clone();
-          histogram.slide(one, pushed[index - window] ?? null);
+          histogram.slide(one, pushed[index - window] ?? NO_ENTRY);
           const last = pushed.slice(0, index + 1).slice(-window);
-          const sorted = last.map(({ attempts }) => attempts).toSorted((a, b) => a - b);
+          const sorted = last.map(attemptsIn).toSorted((a, b) => a - b);
           const reading = histogram.reading(last.length);
           const n = last.length;
           const value = sorted.find((_, rank) => (rank + 1) * 100 >= p * window);
@@ -86,21 +108,27 @@ describe("RunningHistogram", () => {
   });
 });
 
-describe("RunningCount", () => {
+describe.each([
+  ["of first passes", FIRST_PASS_BIT, (one: Entry) => attemptsIn(one) === 1],
+  ["of a flag", 6, (one: Entry) => flagsIn(one) >= 64],
+] as const)("RunningCount %s", (_, bit, matches) => {
   it("counts the matches of the window, and its clone counts for itself", () => {
     fc.assert(
       fc.property(size, entries, (window, pushed) => {
-        const count = new RunningCount(window, ({ attempts }) => attempts === 1);
+        const counted = (all: readonly Entry[]) => {
+          const last = all.slice(-window);
+          return { n: last.length, numerator: last.filter(matches).length };
+        };
+        const count = new RunningCount(window, bit);
         pushed.forEach((one, index) => {
           const copy = count.clone();
-          const expected = pushed
-            .slice(0, index)
-            .slice(-window)
-            .filter(({ attempts }) => attempts === 1).length;
-          count.slide(one, pushed[index - window] ?? null);
-          expect(copy.count).toBe(expected);
+          const before = counted(pushed.slice(0, index));
+          count.slide(one, pushed[index - window] ?? NO_ENTRY);
+          expect(copy.reading(before.n)).toMatchObject(before);
         });
-        expect(count.count).toBe(pushed.slice(-window).filter(({ attempts }) => attempts === 1).length);
+        const all = counted(pushed);
+        const value = all.n < window ? {} : { value: all.numerator / window };
+        expect(count.reading(all.n)).toMatchObject({ ...all, defined: all.n === window, ...value });
       }),
     );
   });
