@@ -15,9 +15,10 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY config config
+COPY bin bin
 COPY src src
 # `docker compose exec metrics snapshot` finds its command on PATH, not through ENTRYPOINT.
-RUN ln -s /app/src/main.ts /usr/local/bin/metrics && ln -s /app/src/snapshot.ts /usr/local/bin/snapshot
+RUN ln -s /app/bin/metrics.js /usr/local/bin/metrics && ln -s /app/bin/snapshot.js /usr/local/bin/snapshot
 
 # No __proto__, no writing, no child processes, no workers, no native code. Compiled code is looked for only where writing
 # is permitted; there, it is the file system that forbids it. --disallow-code-generation-from-strings cannot be used: the

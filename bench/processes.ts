@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { environment } from "../demo/command.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 const TIMEOUT_MS = 300_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;

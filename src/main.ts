@@ -1,7 +1,4 @@
-#!/usr/bin/env node
-/** The executable `metrics`. */
-import { keepCompiled } from "./compile-cache.ts";
+/** Entry of `metrics`; `bin/metrics.js` leads here. */
+import { enter } from "./cli/enter.ts";
 
-keepCompiled();
-const { enter } = await import("./cli/enter.ts");
 await enter("metrics");

@@ -1,7 +1,4 @@
-#!/usr/bin/env node
-/** The executable `snapshot`, which is `metrics snapshot`. */
-import { keepCompiled } from "./compile-cache.ts";
+/** Entry of `snapshot`; `bin/snapshot.js` leads here. */
+import { enter } from "./cli/enter.ts";
 
-keepCompiled();
-const { enter } = await import("./cli/enter.ts");
 await enter("snapshot");

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { DATABASE } from "./fake-terminal.ts";
 
-const METRICS = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const SNAPSHOT = fileURLToPath(new URL("../../src/snapshot.ts", import.meta.url));
+const METRICS = fileURLToPath(new URL("../../bin/metrics.js", import.meta.url));
+const SNAPSHOT = fileURLToPath(new URL("../../bin/snapshot.js", import.meta.url));
 
 type Setting = {
   readonly env?: NodeJS.ProcessEnv;
@@ -40,7 +40,7 @@ describe("the executables", () => {
     const manifest: unknown = JSON.parse(
       readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
     );
-    expect(manifest).toMatchObject({ bin: { metrics: "src/main.ts", snapshot: "src/snapshot.ts" } });
+    expect(manifest).toMatchObject({ bin: { metrics: "bin/metrics.js", snapshot: "bin/snapshot.js" } });
     for (const file of [METRICS, SNAPSHOT]) {
       expect(readFileSync(file, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
       expect(() => accessSync(file, constants.X_OK)).not.toThrow();

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
-const SNAPSHOT = fileURLToPath(new URL("../../src/snapshot.ts", import.meta.url));
+const SNAPSHOT = fileURLToPath(new URL("../../bin/snapshot.js", import.meta.url));
 
 let database: TestDatabase;
 beforeAll(async () => {

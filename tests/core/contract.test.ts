@@ -195,7 +195,7 @@ describe("a row", () => {
       project: null,
       key: `first_pass_merge_rate|global|${merge(1).eventId}`,
     });
-    expect(payload).not.toHaveProperty("effective");
+    expect(JSON.stringify(payload)).not.toContain('"effective"');
   });
 
   it("of an ungated metric has the state null", () => {
@@ -236,7 +236,9 @@ describe("a row", () => {
     const global = series(rows, "rebase_conflict_rate");
     expect(global.map((row) => row.numerator)).toEqual([1, 1, 1]);
     expect(global.map((row) => row.verdicts)).toEqual(times(3, ["needs_rebase", "conflict"]));
-    expect(series(record(history([CLEAN])).rows, "rebase_conflict_rate")[0]).not.toHaveProperty("verdicts");
+    expect(JSON.stringify(series(record(history([CLEAN])).rows, "rebase_conflict_rate")[0])).not.toContain(
+      '"verdicts"',
+    );
   });
 
   it("passes on a missing date and a missing verdict as null", () => {
