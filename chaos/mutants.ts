@@ -28,8 +28,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder.ts",
-        replace: "const standsOnNothing = this.#head === null;\n    await this.#foldNews();",
-        by: "const standsOnNothing = this.#head === null;",
+        replace: "await this.#beginFenced();\n    const there",
+        by: "await this.#log.beginLocked();\n    const there",
       },
     ],
   },
@@ -38,7 +38,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "postgres/settled.ts",
-        replace: 'holders: new Set(row?.["holders"]?.split(" "))',
+        replace: 'holders: new Set(row["holders"]?.split(" "))',
         by: "holders: new Set()",
       },
     ],
@@ -48,7 +48,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "postgres/settled.ts",
-        replace: "UNION ALL ${SEQUENCES_OF_ID.replaceAll(\"$OUTBOX\", `'${outbox}'::regclass`)}",
+        replace: ", ...watched.sequences",
         by: "",
       },
     ],

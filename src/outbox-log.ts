@@ -19,6 +19,9 @@ export type Look = {
   readonly holders: ReadonlySet<string>;
   /** The fingerprint of the row at the head's id; null where there is no such row. */
   readonly headFingerprint: string | null;
+  /** The first merges with after < id ≤ readUpTo, in id order: all of them, seen by a later statement. */
+  readonly found: FoundMerge[];
+  readonly readUpTo: bigint;
 };
 
 /** A transition to merged, with its work item's facts of this moment. */
@@ -48,8 +51,13 @@ export type Since = {
 };
 
 export interface OutboxLog {
-  /** One statement: the newest id, who may still bring rows below it, and the head's row. */
-  look(head: Head | null): Promise<Look>;
+  /** The newest visible id, 0 for an empty log. */
+  newest(): Promise<bigint>;
+  /**
+   * One statement: the newest id, who may still bring rows below it, and the head's row. And by a later one, sent along
+   * with it, the first merges after `after`, which are all there are in most cases.
+   */
+  look(head: Head | null, after: bigint): Promise<Look>;
   /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */
@@ -68,6 +76,8 @@ export interface OutboxLog {
 
   /** Begins the writers' transaction and is granted their lock, each in a statement of its own. @throws LockBlocked */
   beginLocked(): Promise<void>;
+  /** The same, and in a later statement, sent along with it, what `journalSince` gives. @throws LockBlocked */
+  beginFenced(head: Head, after: bigint): Promise<Since>;
   /** Appends rows and returns their ids and the last one's fingerprint. */
   append(
     rows: readonly AppendedRow[],

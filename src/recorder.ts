@@ -162,7 +162,7 @@ export class Recorder {
     const startedAt = clock.monotonic();
     report({ event: "restore.started" });
     await log.beginLocked();
-    const { newest } = await log.look(null);
+    const newest = await log.newest();
     await log.rollback();
     const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
@@ -199,12 +199,21 @@ export class Recorder {
   async scan(shouldStop: () => boolean): Promise<number> {
     // What is new is recorded at once; only a backlog earns larger transactions.
     this.#batch = Math.min(this.#batch, FIRST_BATCH);
-    const look = await this.#log.look(this.#head);
+    const { top } = this.#lowMark;
+    this.#foldedSinceFound.clear();
+    const look = await this.#log.look(this.#head, top);
     this.#checkHead(look.headFingerprint);
     // Only a log that was reset or cut at its newest end goes back.
-    if (look.newest < this.#lowMark.top) throw new HistoryReset(String(this.#lowMark.top));
+    if (look.newest < top) throw new HistoryReset(String(top));
     const readAfter = this.#lowMark.look(look.newest, look.holders);
-    const recorded = await this.#recordRange(readAfter, look.newest, shouldStop);
+    let recorded = 0;
+    let after = readAfter;
+    // Where somebody who was waited for has ended, older rows come first.
+    if (readAfter === top) {
+      recorded = await this.#recordFound(look.found, "scan", shouldStop);
+      after = look.readUpTo;
+    }
+    recorded += await this.#recordRange(after, look.newest, shouldStop);
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
     for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
@@ -261,8 +270,7 @@ export class Recorder {
   /** Writes a checkpoint of what no checkpoint covers yet. */
   async checkpoint(): Promise<void> {
     if (this.#head === null || this.#uncovered === 0) return;
-    await this.#log.beginLocked();
-    await this.#foldNews();
+    await this.#beginFenced();
     const place = {
       row_id: this.#head.id,
       low_mark: String(this.#lowMark.low),
@@ -317,7 +325,14 @@ export class Recorder {
     shouldStop: () => boolean,
   ): Promise<number> {
     this.#foldedSinceFound.clear();
-    const found = await this.#log.merges(after, upTo);
+    return this.#recordFound(await this.#log.merges(after, upTo), foundBy, shouldStop);
+  }
+
+  async #recordFound(
+    found: FoundMerge[],
+    foundBy: Arrival["found_by"],
+    shouldStop: () => boolean,
+  ): Promise<number> {
     const due = await this.#surviving(this.#due(found, foundBy), foundBy);
     if (due.length === 0) {
       // Somebody else may have recorded them.
@@ -370,9 +385,8 @@ export class Recorder {
   /** Records one batch in one transaction, without what others have recorded since it was found. */
   async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
     const startedAt = this.#clock.monotonic();
-    await this.#log.beginLocked();
     const standsOnNothing = this.#head === null;
-    await this.#foldNews();
+    await this.#beginFenced();
     const there = standsOnNothing ? await this.#stillThere(batch) : batch;
     const due = there.filter((merge) => !this.#foldedSinceFound.has(mergeIdentity(merge)));
     if (due.length === 0) {
@@ -431,15 +445,26 @@ export class Recorder {
     if (this.#head !== null && this.#lowMark.low > this.#folded) this.#folded = this.#lowMark.low;
   }
 
-  /** Folds what others have committed since, however much it is. */
-  async #foldNews(): Promise<void> {
+  /** Begins the writers' transaction, and folds what others have committed until then. */
+  async #beginFenced(): Promise<void> {
+    if (this.#head === null) {
+      await this.#log.beginLocked();
+      await this.#foldNews();
+    } else await this.#foldNews(await this.#log.beginFenced(this.#head, this.#folded));
+  }
+
+  /**
+   * Folds what others have committed since, however much it is.
+   * @param first what has been read of it.
+   */
+  async #foldNews(first?: Since): Promise<void> {
     const before = {
       seq: this.analyzer.global.seq,
       skipped: this.analyzer.skipped,
       foreign: this.#replay.foreign,
     };
-    for (let more = true; more; ) {
-      const since = this.#head === null ? await this.#sinceTheBeginning() : await this.#since();
+    for (let [more, next] = [true, first]; more; next = undefined) {
+      const since = next ?? (this.#head === null ? await this.#sinceTheBeginning() : await this.#since());
       this.#checkHead(since.headFingerprint);
       this.#fold(since.rows);
       ({ more } = since);
@@ -458,7 +483,7 @@ export class Recorder {
 
   /** Page by page: a log may be long and have no row of ours yet. */
   async #sinceTheBeginning(): Promise<Since> {
-    const { newest } = await this.#log.look(null);
+    const newest = await this.#log.newest();
     let rows: readonly RawJournalRow[] = [];
     let after = this.#folded;
     while (after < newest && rows.length === 0) {

@@ -24,7 +24,7 @@ import type { CheckpointInLog, Head, OutboxLog } from "./outbox-log.ts";
 /** The part of a log that reading needs. */
 export type JournalReader = Pick<
   OutboxLog,
-  "look" | "pageEnd" | "merges" | "journal" | "newestJournal" | "checkpoints" | "checkpoint"
+  "newest" | "pageEnd" | "merges" | "journal" | "newestJournal" | "checkpoints" | "checkpoint"
 >;
 
 export type Restored = {

@@ -28,7 +28,7 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
 }
 
 async function read(access: LogAccess, config: Config, options: HistoryOptions): Promise<History> {
-  const { newest } = await access.reader.look(null);
+  const newest = await access.reader.newest();
   const series: HistorySeries[] = [];
   const metrics = config.metrics.filter(({ name }) => options.metric === null || name === options.metric);
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];

@@ -98,7 +98,7 @@ async function walk(
   progress: (share: number) => void,
   take: (recorded: RecordedMerge) => void,
 ): Promise<void> {
-  const { newest } = await reader.look(null);
+  const newest = await reader.newest();
   const timeline = new Timeline();
   for (let after = 0n; after < newest; ) {
     const end = await reader.pageEnd(after, newest, PAGE_ROWS);

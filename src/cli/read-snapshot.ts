@@ -38,7 +38,7 @@ export async function lookAt(
   { at }: Pick<SnapshotRequest, "at">,
 ): Promise<{ readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly newest: bigint }> {
   const { reader, query, names, columns } = access;
-  const { newest } = await reader.look(null);
+  const newest = await reader.newest();
   const upTo = at === undefined ? newest : await recordedAt(access, config, at);
   const source = at === undefined ? reader : readerAt(reader, query, names, columns, upTo);
   const { replay, lowMark: reached } = await restore(source, config.metrics, upTo, SILENT);

@@ -30,7 +30,7 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
   const { reader, query, names, columns } = access;
   const differences = new Differences(options.limit);
   const verifier = new Verifier(config.metrics, differences);
-  const { newest } = await reader.look(null);
+  const newest = await reader.newest();
   const oldest = await oldestId(query, names);
   const pages = async (share: number, read: (after: bigint, upTo: bigint) => Promise<void>) => {
     const start = oldest - 1n;

@@ -4,7 +4,14 @@
  * A fold works on `Scopes`: on the analyzer itself, or on a draft of it. The daemon folds onto a draft, records the
  * events in one transaction, and adopts the draft only once they are committed: memory never runs ahead of the log.
  */
-import { DEFAULT_VERDICTS, entryOf, MAX_VERDICT_SETS, type VerdictFlags, type VerdictSets, verdictFlags } from "./catalogue.ts";
+import {
+  DEFAULT_VERDICTS,
+  entryOf,
+  MAX_VERDICT_SETS,
+  type VerdictFlags,
+  type VerdictSets,
+  verdictFlags,
+} from "./catalogue.ts";
 import { nextState } from "./gate.ts";
 import type { Merge } from "./merge.ts";
 import { gateFor, type MetricSettings } from "./metric.ts";

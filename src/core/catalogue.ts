@@ -2,7 +2,15 @@
 import type { GateState } from "./gate.ts";
 import type { Facts } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
-import { type Entry, FIRST_PASS_BIT, FLAG_BITS, packEntry, RunningCount, type RunningFigure, RunningHistogram } from "./window.ts";
+import {
+  type Entry,
+  FIRST_PASS_BIT,
+  FLAG_BITS,
+  packEntry,
+  RunningCount,
+  type RunningFigure,
+  RunningHistogram,
+} from "./window.ts";
 
 type Definition = {
   /** A share of the merges in the window, or a percentile of their attempts. */

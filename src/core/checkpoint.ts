@@ -242,7 +242,8 @@ export function readFactWords(text: string): Entry[] | null {
   const entries: Entry[] = [];
   for (const word of text === "" ? [] : text.split(" ")) {
     const match = FACT_WORD.exec(word);
-    if (match === null || Number(match[1]) > MAX_ATTEMPTS || Number(match[2] ?? 0) >= 2 ** FLAG_BITS) return null;
+    if (match === null || Number(match[1]) > MAX_ATTEMPTS || Number(match[2] ?? 0) >= 2 ** FLAG_BITS)
+      return null;
     const entry = packEntry(Number(match[1]), Number(match[2] ?? 0));
     for (let times = Number(match[3] ?? 1); times > 0; times -= 1) entries.push(entry);
   }

@@ -29,6 +29,8 @@ export interface Connection {
   readonly run: Query;
   /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
   readonly read: (text: string) => Promise<Answer>;
+  /** Several statements in such a transaction, one after the other; each sees what was committed before it began. */
+  readonly readEach: (texts: readonly string[]) => Promise<Answer[]>;
   /** Ends the connection in good order. */
   readonly end: () => Promise<void>;
   /** Ends the connection at once. */
@@ -72,22 +74,28 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
     }
   };
   const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
+  const readEach = async (texts: readonly string[]): Promise<Answer[]> => {
+    try {
+      return (await send(`${readOnly}; ${texts.join("; ")}; COMMIT`))
+        .slice(-1 - texts.length, -1)
+        .map(answerOf);
+    } catch (error) {
+      if (isBadData(error) || isLockTimeout(error)) await send("ROLLBACK");
+      throw error;
+    }
+  };
   return {
     run: async (text, parameters) => answerOf((await send(text, parameters)).at(-1)),
-    read: async (text) => {
-      try {
-        return answerOf((await send(`${readOnly}; ${text}; COMMIT`)).at(-2));
-      } catch (error) {
-        if (isBadData(error) || isLockTimeout(error)) await send("ROLLBACK");
-        throw error;
-      }
-    },
+    read: async (text) => (await readEach([text]))[0] ?? NOTHING,
+    readEach,
     end: async () => {
       await client.end().catch(destroy);
     },
     destroy,
   };
 }
+
+const NOTHING: Answer = { rows: [], command: "" };
 
 function answerOf(result: pg.QueryResult<TextRow> | undefined): Answer {
   return { rows: result?.rows ?? [], command: result?.command ?? "" };

@@ -49,20 +49,16 @@ export async function newestJournal(
 const SINCE_ROWS = 5_000;
 
 /** The head and what follows it in one statement, so that both are of one moment. */
-export async function journalSince(
-  query: Query,
-  { outbox }: Names,
-  head: Head | null,
-  after: bigint,
-): Promise<Since> {
-  const { rows } = await query(
-    `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
+export function sinceStatement({ outbox }: Names, head: Head | null, after: bigint): string {
+  return `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
        FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint
      UNION ALL
      (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
        ORDER BY e.id LIMIT ${literal(SINCE_ROWS)})
-     ORDER BY part, place`,
-  );
+     ORDER BY part, place`;
+}
+
+export function sinceIn(rows: readonly TextRow[]): Since {
   const since = rows.filter((row) => row["part"] === "row");
   return {
     headFingerprint: rows.find((row) => row["part"] === "head")?.["payload"] ?? null,

@@ -53,6 +53,9 @@ function recordedAs({ outbox }: Names, { payload }: OutboxColumns): string {
 }
 
 export type MergeSource = {
+  /** The first merges of a range in one statement, which fails where it cannot take in a row. */
+  readonly statement: (after: bigint, upTo: bigint, limit: number) => string;
+  readonly parse: (rows: readonly TextRow[]) => FoundMerge[];
   readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
@@ -73,10 +76,14 @@ export function mergeSource(
   const select = `SELECT ${MERGE_COLUMNS}, ${recorded} ${from}`;
   const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN e.payload->>'target' = ${literal(rule.target)} ELSE false END`;
 
+  const statement = (after: bigint, upTo: bigint): string =>
+    `${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`;
+  const parse = (rows: readonly TextRow[]): FoundMerge[] =>
+    rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
+
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
     try {
-      const { rows } = await query(`${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`);
-      return rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
+      return parse((await query(statement(after, upTo))).rows);
     } catch (error) {
       if (!isBadData(error)) throw error;
       if (upTo - after === 1n) return oddRow(upTo);
@@ -104,6 +111,8 @@ export function mergeSource(
   }
 
   return {
+    statement: (after, upTo, limit) => `${statement(after, upTo)} LIMIT ${literal(limit)}`,
+    parse,
     merges,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
     pageEnd: async (after, upTo, pageRows) => {

@@ -13,17 +13,12 @@ export function lockKey({ schema }: Names): bigint {
 }
 
 /**
- * Two messages: the lock's statement takes its snapshot before it waits, so nothing may be read by it, nor by a
- * statement sent along with it.
+ * The lock's statement takes its snapshot before it waits, so nothing may be read by it. A statement behind it takes
+ * its own when it begins, and it begins when the lock has been granted, also within one message: under READ COMMITTED
+ * the server runs the statements of a message one after the other, each like one that was sent alone.
  */
-export async function beginLocked(
-  connection: Connection,
-  settings: ConnectionSettings,
-  names: Names,
-): Promise<void> {
-  await connection.run(
-    `${begin(settings, "ISOLATION LEVEL READ COMMITTED READ WRITE")}; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,
-  );
+export function lockingStatements(settings: ConnectionSettings, names: Names): string {
+  return `${begin(settings, "ISOLATION LEVEL READ COMMITTED READ WRITE")}; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`;
 }
 
 /**

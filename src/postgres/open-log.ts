@@ -2,6 +2,7 @@
 import type { Report } from "../daemon-event.ts";
 import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
 import {
+  type Answer,
   type Connection,
   type ConnectionSettings,
   connect,
@@ -9,12 +10,13 @@ import {
   isLockTimeout,
 } from "./connection.ts";
 import { advisoryLockHolders, describeTransactions } from "./holders.ts";
-import { journalSince } from "./journal.ts";
-import type { MergeRule } from "./merge-source.ts";
-import { append, beginLocked, commit, lockKey } from "./metric-writer.ts";
+import { sinceIn, sinceStatement } from "./journal.ts";
+import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { append, commit, lockingStatements, lockKey } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
 import { journalReader } from "./reader.ts";
+import { look } from "./settled.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -42,18 +44,30 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
   let locked = false;
   const join = fitness.columns.payload === "json" ? inSavepoint(run) : run;
   const query = (text: string) => (locked ? join(text) : read(text));
+  const source = mergeSource(read, names, settings.merge, fitness.columns);
+  const begin = lockingStatements(settings, names);
+  /** @param more statements behind the lock's. */
+  const runLocked = async (more: string): Promise<Answer> => {
+    try {
+      const answer = await run(begin + more);
+      locked = true;
+      return answer;
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      await run("ROLLBACK");
+      throw new LockBlocked(error.failure, await advisoryLockHolders(read, lockKey(names)));
+    }
+  };
   return {
     ...journalReader(query, settings, fitness.columns),
-    journalSince: (head, after) => journalSince(query, names, head, after),
+    look: (head, after) => look(connection, names, fitness.watched, source, head, after),
+    journalSince: async (head, after) => sinceIn((await query(sinceStatement(names, head, after))).rows),
     beginLocked: async () => {
-      try {
-        await beginLocked(connection, settings, names);
-      } catch (error) {
-        if (!isLockTimeout(error)) throw error;
-        await run("ROLLBACK");
-        throw new LockBlocked(error.failure, await advisoryLockHolders(read, lockKey(names)));
-      }
-      locked = true;
+      await runLocked("");
+    },
+    beginFenced: async (head, after) => {
+      const { rows } = await runLocked(`; ${sinceStatement(names, head, after)}`);
+      return sinceIn(rows);
     },
     append: (rows) => append(connection, names, fitness, rows),
     commit: async () => {

@@ -7,7 +7,7 @@ import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { UnfitDatabase } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
-import { SEQUENCES_OF_ID } from "./settled.ts";
+import { SEQUENCES_OF_ID, type Watched } from "./settled.ts";
 
 /** How the outbox is made, as far as statements depend on it. */
 export type OutboxColumns = {
@@ -19,6 +19,7 @@ export type OutboxColumns = {
 /** What the other conversations need to know of the database. */
 export type Fitness = {
   readonly columns: OutboxColumns;
+  readonly watched: Watched;
   /** Ids that a session may set aside at once. */
   readonly sequenceCache: number;
   readonly serverVersion: string;
@@ -96,17 +97,20 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
       `events_outbox.work_item_id is ${left} but work_items.id is ${right}: make them the same type, so that they compare`,
     );
   let sequenceCache = 1;
+  let watched: Watched = { outbox: "0", sequences: [] };
   // Without USAGE on the schema the table cannot even be named.
   if (columns.some((row) => row["relname"] === "events_outbox" && row["schema_usage"] === "true")) {
     const sequences = await inspectSequences(query, names, role);
     problems.push(...sequences.problems);
     warnings.push(...sequences.warnings);
     sequenceCache = sequences.cache;
+    ({ watched } = sequences);
     warnings.push(...(await inspectSurroundings(query, names)));
   }
   if (problems.length > 0) throw new UnfitDatabase("unfit_schema", [...new Set(problems)]);
   return {
     columns: outboxColumnsOf(columns),
+    watched,
     sequenceCache,
     serverVersion: server["version"] ?? "",
     role,
@@ -205,11 +209,16 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
   return problems;
 }
 
-type Sequences = { readonly problems: string[]; readonly warnings: string[]; readonly cache: number };
+type Sequences = {
+  readonly problems: string[];
+  readonly warnings: string[];
+  readonly cache: number;
+  readonly watched: Watched;
+};
 
 async function inspectSequences(query: Query, { schema, outbox }: Names, role: string): Promise<Sequences> {
   const { rows } = await query(
-    `SELECT s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqincrement::text AS increment,
+    `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqincrement::text AS increment,
             s.seqcycle::text AS cycle,
             (has_sequence_privilege(s.seqrelid, 'USAGE') OR a.attidentity <> '')::text AS usable
        FROM pg_sequence s, pg_attribute a
@@ -237,7 +246,8 @@ async function inspectSequences(query: Query, { schema, outbox }: Names, role: s
           `log; ALTER SEQUENCE ${name} CACHE 1 makes them visible at once`,
       );
   }
-  return { problems, warnings, cache };
+  const watched = { outbox: rows[0]?.["outbox"] ?? "0", sequences: rows.map((row) => row["oid"] ?? "0") };
+  return { problems, warnings, cache, watched };
 }
 
 async function inspectSurroundings(query: Query, { schema, outbox }: Names): Promise<string[]> {

@@ -6,7 +6,7 @@ import { journal, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { namesIn } from "./names.ts";
 import type { OutboxColumns } from "./preflight.ts";
-import { look } from "./settled.ts";
+import { newest } from "./settled.ts";
 
 export function journalReader(
   query: Query,
@@ -16,7 +16,7 @@ export function journalReader(
   const names = namesIn(settings.schema);
   const { merges, pageEnd } = mergeSource(query, names, settings.merge, columns);
   return {
-    look: (head) => look(query, names, head),
+    newest: () => newest(query, names),
     pageEnd,
     merges,
     journal: (after, upTo) => journal(query, names, after, upTo),

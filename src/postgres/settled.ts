@@ -1,16 +1,29 @@
-/** One look at the log: its newest id, who may still bring rows below it, and whether the head is still there. */
-import type { Head, Look } from "../outbox-log.ts";
-import type { Query } from "./connection.ts";
+/** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
+import { DatabaseFailure, type Head, type Look } from "../outbox-log.ts";
+import { type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
 import { PAYLOAD_FINGERPRINT } from "./journal.ts";
-import { literal, type Names } from "./names.ts";
+import type { MergeSource } from "./merge-source.ts";
+import { literal, literals, type Names } from "./names.ts";
+
+/** The relations whose locks tell who may still bring rows, by oid as decimal text. */
+export type Watched = {
+  readonly outbox: string;
+  /** What its id is drawn from. */
+  readonly sequences: readonly string[];
+};
+
+/** Ids in which one look reads merges, and how many merges at most: what is more is a backlog and is read by pages. */
+const READ_IDS = 20_000n;
+const READ_MERGES = 100;
 
 /**
  * Newest id and holders in one statement, see `core/low-mark.ts`. Holders of the table, of its partitions, and of the
- * sequences that its id is drawn from; prepared transactions have no pid. Names are resolved each time, as a table may
- * be swapped for another.
+ * sequences that its id is drawn from; prepared transactions have no pid. The catalogue is asked for partitions alone, as
+ * they come and go: planning a search for the sequences takes longer than everything else together.
  */
-const lookStatement = ({ outbox }: Names, head: Head | null): string => `
+const lookStatement = ({ outbox }: Names, watched: Watched, head: Head | null): string => `
   SELECT
+    '${outbox}'::regclass::oid::text AS outbox,
     (SELECT max(id) FROM ${outbox})::text AS newest,
     (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
@@ -18,11 +31,8 @@ const lookStatement = ({ outbox }: Names, head: Head | null): string => `
       WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.pid IS DISTINCT FROM pg_backend_pid()
-        AND l.relation IN (
-          SELECT '${outbox}'::regclass
-          UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = '${outbox}'::regclass
-          UNION ALL ${SEQUENCES_OF_ID.replaceAll("$OUTBOX", `'${outbox}'::regclass`)}
-        )) AS holders`;
+        AND l.relation = ANY (ARRAY(SELECT inhrelid FROM pg_inherits WHERE inhparent = ${literal(watched.outbox)})
+                              || ARRAY[${literals([watched.outbox, ...watched.sequences])}]::oid[])) AS holders`;
 
 /** The sequences that `id` draws from: owned (serial, identity) or named in its default. */
 export const SEQUENCES_OF_ID = `
@@ -36,12 +46,52 @@ export const SEQUENCES_OF_ID = `
    WHERE f.adrelid = $OUTBOX AND a.attname = 'id'
      AND (SELECT relkind FROM pg_class WHERE oid = d.refobjid) = 'S'`;
 
-export async function look(query: Query, names: Names, head: Head | null): Promise<Look> {
-  const { rows } = await query(lookStatement(names, head));
-  const row = rows[0];
+export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
+  const { rows } = await query(`SELECT max(id)::text AS newest FROM ${outbox}`);
+  return BigInt(rows[0]?.["newest"] ?? 0);
+}
+
+/** @throws DatabaseFailure when the table is another one than was watched: who looks has to connect anew. */
+export async function look(
+  { read, readEach }: Pick<Connection, "read" | "readEach">,
+  names: Names,
+  watched: Watched,
+  source: MergeSource,
+  head: Head | null,
+  after: bigint,
+): Promise<Look> {
+  const upTo = after + READ_IDS;
+  const statement = lookStatement(names, watched, head);
+  try {
+    const [seen, merges] = await readEach([statement, source.statement(after, upTo, READ_MERGES)]);
+    const found = source.parse(merges?.rows ?? []);
+    const last = found.length === READ_MERGES ? found.at(-1) : undefined;
+    return {
+      ...seenIn(seen?.rows[0], watched),
+      found,
+      readUpTo: last === undefined ? upTo : BigInt(last.eventId),
+    };
+  } catch (error) {
+    // A row that the second statement cannot take in: it is looked for with care.
+    if (!isBadData(error)) throw error;
+    const seen = seenIn((await read(statement)).rows[0], watched);
+    const readUpTo = upTo < seen.newest ? upTo : seen.newest;
+    return { ...seen, found: await source.merges(after, readUpTo), readUpTo };
+  }
+}
+
+function seenIn(
+  row: TextRow | undefined,
+  watched: Watched,
+): Pick<Look, "newest" | "holders" | "headFingerprint"> {
+  if (row?.["outbox"] !== watched.outbox)
+    throw new DatabaseFailure({
+      code: "TABLE_REPLACED",
+      message: "events_outbox is another table than before",
+    });
   return {
-    newest: BigInt(row?.["newest"] ?? 0),
-    holders: new Set(row?.["holders"]?.split(" ")),
-    headFingerprint: row?.["head"] ?? null,
+    newest: BigInt(row["newest"] ?? 0),
+    holders: new Set(row["holders"]?.split(" ")),
+    headFingerprint: row["head"] ?? null,
   };
 }

@@ -60,9 +60,7 @@ describe("MergeRing", () => {
       for (let pushed = 1; pushed <= 100; pushed += 1) {
         ring.push(packEntry(pushed, pushed % 128));
         const kept = Math.min(pushed, capacity);
-        expect(agesOf(ring).map(attemptsIn)).toEqual(
-          Array.from({ length: kept }, (_, age) => pushed - age),
-        );
+        expect(agesOf(ring).map(attemptsIn)).toEqual(Array.from({ length: kept }, (_, age) => pushed - age));
       }
     },
   );

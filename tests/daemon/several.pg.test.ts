@@ -1,33 +1,13 @@
 /** Several daemons on one log: no leader, each merge once, and everybody's memory is the same. */
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { OutboxLog } from "../../src/outbox-log.ts";
 import { barrier } from "../support/barrier.ts";
 import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
-
-/** Stops before the lock whenever there are merges to record; restoring takes the lock too and is let through. */
-function stopsBeforeRecording(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
-  return (log) => {
-    let found = 0;
-    return {
-      ...log,
-      merges: async (after, upTo) => {
-        const all = await log.merges(after, upTo);
-        found = all.filter((one) => one.recordedAs === null).length;
-        return all;
-      },
-      beginLocked: async () => {
-        if (found > 0) await wait();
-        found = 0;
-        await log.beginLocked();
-      },
-    };
-  };
-}
+import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
 async function expectSameMemory(database: TestDatabase, daemons: readonly TestDaemon[]): Promise<void> {
   const fromLog = comparable(await snapshotFromLog(database));

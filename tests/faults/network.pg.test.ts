@@ -31,11 +31,11 @@ describe("slow:", () => {
         url: network.url(database.daemonUrl),
         wrap: (log) => ({
           ...log,
-          look: async (head) => {
+          look: async (head, after) => {
             looking += 1;
             most = Math.max(most, looking);
             try {
-              return await log.look(head);
+              return await log.look(head, after);
             } finally {
               looking -= 1;
             }

@@ -92,9 +92,9 @@ describe("notifications", () => {
       pollIntervalMs: 600_000,
       wrap: (log) => ({
         ...log,
-        look: (head) => {
+        look: (head, after) => {
           looks += 1;
-          return log.look(head);
+          return log.look(head, after);
         },
       }),
     });

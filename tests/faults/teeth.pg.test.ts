@@ -13,6 +13,7 @@ import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orche
 import { startProxy } from "../support/proxy.ts";
 import { watchScans } from "../support/scan-looks.ts";
 import { until } from "../support/until.ts";
+import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
 /** What is wrong in the end, one line each. */
 type Scenario = (code: DaemonCode | undefined) => Promise<string[]>;
@@ -170,21 +171,9 @@ const sharedBacklog: Scenario = async (code) => {
   await using database = await createDatabase();
   await merges(database.admin, times(150));
   const gate = barrier();
-  let found = 0;
   await using slow = startDaemon(database, {
     ...(code && { code }),
-    wrap: (log) => ({
-      ...log,
-      merges: async (after, upTo) => {
-        const all = await log.merges(after, upTo);
-        found = all.length;
-        return all;
-      },
-      beginLocked: async () => {
-        if (found > 0) await gate.wait();
-        await log.beginLocked();
-      },
-    }),
+    wrap: stopsBeforeRecording(gate.wait),
   });
   await gate.reached;
   await using quick = startDaemon(database, { ...(code && { code }) });
@@ -243,8 +232,8 @@ const MUTANTS: readonly (readonly [
     [
       {
         file: "recorder.ts",
-        replace: "const standsOnNothing = this.#head === null;\n    await this.#foldNews();",
-        by: "const standsOnNothing = false;",
+        replace: "const standsOnNothing = this.#head === null;\n    await this.#beginFenced();",
+        by: "const standsOnNothing = false;\n    await this.#log.beginLocked();",
       },
     ],
   ],
@@ -281,13 +270,13 @@ const MUTANTS: readonly (readonly [
     "id > last instead of the low mark",
     lateCommit,
     /not recorded/,
-    [{ file: "postgres/settled.ts", replace: 'new Set(row?.["holders"]?.split(" "))', by: "new Set()" }],
+    [{ file: "postgres/settled.ts", replace: 'new Set(row["holders"]?.split(" "))', by: "new Set()" }],
   ],
   [
     "the table's lock alone, without the sequence's",
     drawnEarly,
     /not recorded/,
-    [{ file: "postgres/settled.ts", replace: /UNION ALL \$\{SEQUENCES_OF_ID.*\}/, by: "" }],
+    [{ file: "postgres/settled.ts", replace: ", ...watched.sequences", by: "" }],
   ],
   [
     "prepared transactions overlooked, as their pid is null",

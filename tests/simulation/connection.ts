@@ -65,6 +65,8 @@ export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
 
 /** Few, so that what others have recorded often takes more than one statement. */
 const SINCE_ROWS = 6;
+/** Few, so that what is new is often more than a look reads. */
+const READ_MERGES = 2;
 
 export class SimulatedLog implements OutboxLog {
   protected readonly wire: Wire;
@@ -98,7 +100,23 @@ export class SimulatedLog implements OutboxLog {
     return row === undefined ? null : fingerprint(row.payload);
   }
 
-  look(head: Head | null): Promise<Look> {
+  newest(): Promise<bigint> {
+    return this.statement("newest", () => BigInt(this.snapshot().rows.at(-1)?.id ?? 0));
+  }
+
+  async look(head: Head | null, after: bigint): Promise<Look> {
+    const seen = await this.seen(head);
+    const readUpTo = after + BigInt(this.wire.pageRows);
+    const found = await this.merges(after, readUpTo);
+    const last = found.length > READ_MERGES ? found[READ_MERGES - 1] : undefined;
+    return {
+      ...seen,
+      found: found.slice(0, READ_MERGES),
+      readUpTo: last === undefined ? readUpTo : BigInt(last.eventId),
+    };
+  }
+
+  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo">> {
     return this.statement("look", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();
@@ -192,6 +210,11 @@ export class SimulatedLog implements OutboxLog {
       () => !this.wire.server.locked,
     );
     if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
+  }
+
+  async beginFenced(head: Head, after: bigint): Promise<Since> {
+    await this.beginLocked();
+    return this.journalSince(head, after);
   }
 
   protected async locked(): Promise<boolean> {

@@ -40,24 +40,24 @@ class NoFence extends SimulatedLog {
 
 /** What the lock's own statement sees was taken before the lock was granted. */
 class LockAndFenceInOneStatement extends SimulatedLog {
-  protected seen: State | null = null;
+  protected before: State | null = null;
 
   protected override async locked(): Promise<boolean> {
-    this.seen = this.wire.server.state;
+    this.before = this.wire.server.state;
     return super.locked();
   }
 
   override async journalSince(head: Head | null, after: bigint): Promise<Since> {
-    const { seen } = this;
-    if (this.session.transaction === null || seen === null) return super.journalSince(head, after);
+    const { before } = this;
+    if (this.session.transaction === null || before === null) return super.journalSince(head, after);
     // Read at once, as a part of the statement before.
-    return this.sinceIn(seen, head, after);
+    return this.sinceIn(before, head, after);
   }
 }
 
 class RepeatableRead extends LockAndFenceInOneStatement {
   protected override snapshot(): State {
-    return this.session.transaction === null || this.seen === null ? super.snapshot() : this.seen;
+    return this.session.transaction === null || this.before === null ? super.snapshot() : this.before;
   }
 
   override journalSince(head: Head | null, after: bigint): Promise<Since> {
