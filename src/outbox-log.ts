@@ -22,6 +22,8 @@ export type Look = {
   /** The first merges with after < id ≤ readUpTo, in id order: all of them, seen by a later statement. */
   readonly found: FoundMerge[];
   readonly readUpTo: bigint;
+  /** Whether a later statement saw rows of kind `metric.*` after the last one that was folded. */
+  readonly news: boolean;
 };
 
 /** A transition to merged, with its work item's facts of this moment. */
@@ -54,10 +56,11 @@ export interface OutboxLog {
   /** The newest visible id, 0 for an empty log. */
   newest(): Promise<bigint>;
   /**
-   * One statement: the newest id, who may still bring rows below it, and the head's row. And by a later one, sent along
-   * with it, the first merges after `after`, which are all there are in most cases.
+   * One statement: the newest id, who may still bring rows below it, and the head's row. And by later ones, sent along
+   * with it, the first merges after `after`, which are all there are in most cases, and whether others have recorded
+   * anything since `folded`.
    */
-  look(head: Head | null, after: bigint): Promise<Look>;
+  look(head: Head | null, after: bigint, folded: bigint): Promise<Look>;
   /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */

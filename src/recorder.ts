@@ -24,7 +24,7 @@ import { parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-ro
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
-import { Recent } from "./core/recent.ts";
+import type { Recent } from "./core/recent.ts";
 import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
@@ -58,7 +58,7 @@ export class HistoryReset extends Error {
 }
 
 /** Merges after which a checkpoint is written: a restart folds about as many rows again. */
-const CHECKPOINT_EVERY = 250;
+const CHECKPOINT_EVERY = 100;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
 const FIRST_BATCH = 100;
@@ -73,7 +73,7 @@ export class Recorder {
   /** Merges known to be due and not recorded yet. */
   due = 0;
   /** The last merges, for the status page alone. */
-  readonly recent = new Recent();
+  readonly recent: Recent;
   readonly #log: OutboxLog;
   readonly #settings: RecorderSettings;
   readonly #report: Report;
@@ -83,8 +83,6 @@ export class Recorder {
   /** Every journal row up to this id has been folded. */
   #folded: bigint;
   readonly #lowMark: LowMark;
-  /** The newest id of the last scan. */
-  #lookedUpTo = 0n;
   /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
   #floor: bigint;
   /** The journal's row up to which memory was taken from a checkpoint; 0 where every row was folded. */
@@ -122,9 +120,7 @@ export class Recorder {
     this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
-    // Rows of others that came while we were reading are folded later, and come to `recent` then.
-    const read = restored.tail.filter((row) => BigInt(row.id) <= folded).toReversed();
-    for (const row of read) this.recent.accept(parseJournalRow(row));
+    this.recent = restored.recent;
   }
 
   /**
@@ -201,7 +197,7 @@ export class Recorder {
     this.#batch = Math.min(this.#batch, FIRST_BATCH);
     const { top } = this.#lowMark;
     this.#foldedSinceFound.clear();
-    const look = await this.#log.look(this.#head, top);
+    const look = await this.#log.look(this.#head, top, this.#folded);
     this.#checkHead(look.headFingerprint);
     // Only a log that was reset or cut at its newest end goes back.
     if (look.newest < top) throw new HistoryReset(String(top));
@@ -217,8 +213,7 @@ export class Recorder {
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
     for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
-    if (recorded === 0 && look.newest > this.#lookedUpTo) await this.#foldSettled();
-    this.#lookedUpTo = look.newest;
+    if (recorded === 0) await this.#foldSettled(look.news);
     if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
@@ -334,11 +329,7 @@ export class Recorder {
     shouldStop: () => boolean,
   ): Promise<number> {
     const due = await this.#surviving(this.#due(found, foundBy), foundBy);
-    if (due.length === 0) {
-      // Somebody else may have recorded them.
-      if (found.length > 0) await this.#foldNews();
-      return 0;
-    }
+    if (due.length === 0) return 0;
     let recorded = 0;
     this.due = due.length;
     for (let start = 0; start < due.length && !shouldStop(); ) {
@@ -437,11 +428,11 @@ export class Recorder {
   }
 
   /**
-   * Folds what others have recorded without a merge that we had seen, and notes that everything settled is folded, so that
-   * the next statement that asks for news need not pass it again.
+   * Folds what others have recorded, and notes that everything settled is folded, so that the next statement that asks for
+   * news need not pass it again.
    */
-  async #foldSettled(): Promise<void> {
-    await this.#foldNews();
+  async #foldSettled(news: boolean): Promise<void> {
+    if (news) await this.#foldNews();
     if (this.#head !== null && this.#lowMark.low > this.#folded) this.#folded = this.#lowMark.low;
   }
 
@@ -496,7 +487,7 @@ export class Recorder {
 
   #fold(rows: readonly RawJournalRow[]): void {
     const head = this.#asLogDecides(() =>
-      acceptRows(this.#replay, rows, (row) => {
+      acceptRows(this.#replay, rows, rows.map(parseJournalRow), (row) => {
         const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
         if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
         this.recent.accept(row);

@@ -18,6 +18,7 @@ import {
   UnfitLog,
 } from "./core/journal-row.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import { Recent } from "./core/recent.ts";
 import { journalNeeds, Replay } from "./core/replay.ts";
 import type { CheckpointInLog, Head, OutboxLog } from "./outbox-log.ts";
 
@@ -37,8 +38,8 @@ export type Restored = {
   readonly floor: bigint;
   /** The checkpoint that the fold began with; null where it began with the first row. */
   readonly fromCheckpoint: { readonly seq: number; readonly rowId: bigint } | null;
-  /** The journal's newest rows, newest first. */
-  readonly tail: readonly RawJournalRow[];
+  /** The last of the merges that were folded. */
+  readonly recent: Recent;
 };
 
 export type RestoreEvents = {
@@ -53,6 +54,8 @@ export const PAGE_ROWS = 20_000;
 const CHECKED_MERGES = 100;
 /** More rows than 100 merges have. */
 const TAIL_ROWS = 800;
+/** More rows than a merge has. */
+const NEWEST_ROWS = 16;
 const CHECKPOINTS_CONSIDERED = 4;
 
 /**
@@ -65,13 +68,13 @@ export async function restore(
   newest: bigint,
   events: RestoreEvents,
 ): Promise<Restored> {
-  const tail = await log.newestJournal(TAIL_ROWS);
   // One that somebody has written meanwhile stands for rows beyond those that are folded here.
   const places = (await log.checkpoints(CHECKPOINTS_CONSIDERED)).filter(
     ({ rowId }) => BigInt(rowId) <= newest,
   );
-  const fold = new Fold(log, metrics, tail, newest, events, places);
-  const seq = newestSeq(tail);
+  const fold = new Fold(log, metrics, newest, events, places);
+  const seq =
+    newestSeq(await log.newestJournal(NEWEST_ROWS)) ?? newestSeq(await log.newestJournal(TAIL_ROWS)) ?? 0;
   const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
   const shortened = place === undefined ? null : await fold.from(place);
   if (shortened !== null) return shortened;
@@ -85,19 +88,24 @@ export async function restore(
   return whole;
 }
 
-function newestSeq(newestFirst: readonly RawJournalRow[]): number {
+/** The newest merge's place in the order; null where its row is not among these. */
+function newestSeq(newestFirst: readonly RawJournalRow[]): number | null {
   for (const raw of newestFirst) {
     const row = parseJournalRow(raw);
     if (row.type === "metric" && row.scope === "global") return row.seq;
   }
-  return 0;
+  return null;
 }
+
+type Page = {
+  readonly raws: readonly RawJournalRow[];
+  readonly rows: readonly JournalRow[];
+  readonly end: bigint;
+};
 
 class Fold {
   readonly #log: JournalReader;
   readonly #metrics: readonly MetricSettings[];
-  readonly #needs: JournalNeeds;
-  readonly #tail: readonly RawJournalRow[];
   readonly #newest: bigint;
   readonly #events: RestoreEvents;
   readonly #places: readonly CheckpointInLog[];
@@ -105,36 +113,37 @@ class Fold {
   constructor(
     log: JournalReader,
     metrics: readonly MetricSettings[],
-    tail: readonly RawJournalRow[],
     newest: bigint,
     events: RestoreEvents,
     places: readonly CheckpointInLog[],
   ) {
     this.#log = log;
     this.#metrics = metrics;
-    this.#needs = journalNeeds(tail);
-    this.#tail = tail;
     this.#newest = newest;
     this.#events = events;
     this.#places = places;
   }
 
   async whole(): Promise<Restored> {
-    const replay = new Replay(new Analyzer(this.#metrics, this.#needs));
-    const head = await this.#accept(replay, 0n, null);
+    const first = await this.#page(0n);
+    const replay = new Replay(new Analyzer(this.#metrics, await this.#needs(first)));
+    const recent = new Recent();
+    const head = await this.#accept(replay, recent, first, null);
     const { floor } = replay;
-    return { replay, head, lowMark: floor, floor, fromCheckpoint: null, tail: this.#tail };
+    return { replay, head, lowMark: floor, floor, fromCheckpoint: null, recent };
   }
 
   /** @returns null, having told why, when the checkpoint does not serve. */
   async from(place: CheckpointInLog): Promise<Restored | null> {
     const checkpoint = parseCheckpoint(await this.#log.checkpoint(place.rowId));
     if (typeof checkpoint === "string") return this.#passOver(place, checkpoint);
-    const analyzer = analyzerFrom(checkpoint, this.#metrics, this.#needs);
+    const first = await this.#page(BigInt(checkpoint.row_id) - 1n);
+    const analyzer = analyzerFrom(checkpoint, this.#metrics, await this.#needs(first));
     if (typeof analyzer === "string") return this.#passOver(place, analyzer);
     const replay = new Replay(analyzer);
+    const recent = new Recent();
     try {
-      const head = await this.#accept(replay, BigInt(checkpoint.row_id) - 1n, checkpoint);
+      const head = await this.#accept(replay, recent, first, checkpoint);
       const floor = BigInt(checkpoint.floor);
       const marks = [floor, BigInt(checkpoint.low_mark), ...this.#places.map(({ lowMark }) => lowMark)];
       const lowMark = marks.reduce((highest, mark) => (mark > highest ? mark : highest));
@@ -144,7 +153,7 @@ class Fold {
         lowMark,
         floor,
         fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) },
-        tail: this.#tail,
+        recent,
       };
     } catch (error) {
       if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
@@ -157,37 +166,54 @@ class Fold {
     return null;
   }
 
-  /** Folds what comes after a row; the checkpoint's own newest row is already folded and only looked at. */
-  async #accept(replay: Replay, start: bigint, checkpoint: CheckpointPayload | null): Promise<Head | null> {
+  async #page(after: bigint): Promise<Page> {
+    const end = await this.#log.pageEnd(after, this.#newest, PAGE_ROWS);
+    const raws = await this.#log.journal(after, end);
+    return { raws, rows: raws.map(parseJournalRow), end };
+  }
+
+  /** What the rows that are checked must be judged by: the newest ones, often all that are folded. */
+  async #needs(first: Page): Promise<JournalNeeds> {
+    if (first.end === this.#newest) return journalNeeds(first.rows);
+    return journalNeeds((await this.#log.newestJournal(TAIL_ROWS)).map(parseJournalRow));
+  }
+
+  /** Folds a page and all that follow; the checkpoint's own newest row is already folded and only looked at. */
+  async #accept(
+    replay: Replay,
+    recent: Recent,
+    first: Page,
+    checkpoint: CheckpointPayload | null,
+  ): Promise<Head | null> {
     let head: Head | null = null;
-    for (let after = start; after < this.#newest; ) {
-      const end = await this.#log.pageEnd(after, this.#newest, PAGE_ROWS);
-      const rows = await this.#log.journal(after, end);
-      const standing = rows.find((row) => row.id === checkpoint?.row_id);
+    for (let page = first; ; page = await this.#page(page.end)) {
+      const standing = page.raws[0]?.id === checkpoint?.row_id ? page.raws[0] : undefined;
       if (standing !== undefined) head = headOf(standing);
-      head = acceptRows(replay, standing === undefined ? rows : rows.slice(1)) ?? head;
-      after = end;
-      this.#events.passed(after);
+      const from = standing === undefined ? 0 : 1;
+      head =
+        acceptRows(replay, page.raws.slice(from), page.rows.slice(from), (row) => recent.accept(row)) ?? head;
+      this.#events.passed(page.end);
+      if (page.end >= this.#newest) break;
     }
     replay.end();
     return head;
   }
 }
 
-/** Replays rows. @returns the newest one of ours, to stand on; null where none is. */
+/** Replays rows, given as they were read and parsed. @returns the newest one of ours, to stand on; null where none is. */
 export function acceptRows(
   replay: Replay,
-  rows: readonly RawJournalRow[],
-  seen?: (row: JournalRow) => void,
+  raws: readonly RawJournalRow[],
+  rows: readonly JournalRow[],
+  seen: (row: JournalRow) => void,
 ): Head | null {
-  let newest: RawJournalRow | null = null;
-  for (const raw of rows) {
-    const row = parseJournalRow(raw);
-    if (row.type === "metric" || row.type === "skipped") newest = raw;
+  let newest: RawJournalRow | undefined;
+  rows.forEach((row, index) => {
+    if (row.type === "metric" || row.type === "skipped") newest = raws[index];
     replay.accept(row);
-    seen?.(row);
-  }
-  return newest === null ? null : headOf(newest);
+    seen(row);
+  });
+  return newest === undefined ? null : headOf(newest);
 }
 
 /** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */

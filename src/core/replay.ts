@@ -10,13 +10,7 @@
  */
 import { type Analyzer, type JournalNeeds, slide } from "./analyzer.ts";
 import { CATALOGUE, createFigure } from "./catalogue.ts";
-import {
-  contradiction,
-  type JournalRow,
-  type MetricRow,
-  parseJournalRow,
-  type RawJournalRow,
-} from "./journal-row.ts";
+import { contradiction, type JournalRow, type MetricRow } from "./journal-row.ts";
 import { MAX_WINDOW, type MetricSettings } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
 import { valueOf } from "./reading.ts";
@@ -259,11 +253,10 @@ export function sameReading(a: MetricRow, b: MetricRow): boolean {
 }
 
 /** What a restore must keep in memory to judge these rows by the windows and verdicts that they carry. */
-export function journalNeeds(raws: readonly RawJournalRow[]): JournalNeeds {
+export function journalNeeds(rows: readonly JournalRow[]): JournalNeeds {
   let capacity = 0;
   const verdictSets: (readonly string[])[] = [];
-  for (const raw of raws) {
-    const row = parseJournalRow(raw);
+  for (const row of rows) {
     if (row.type !== "metric") continue;
     capacity = Math.max(capacity, Math.min(row.window, MAX_WINDOW));
     if (!verdictSets.some((verdicts) => sameVerdicts(verdicts, row.verdicts))) verdictSets.push(row.verdicts);

@@ -1,7 +1,7 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
 import { DatabaseFailure, type Head, type Look } from "../outbox-log.ts";
-import { type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
-import { PAYLOAD_FINGERPRINT } from "./journal.ts";
+import { type Answer, type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
+import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import type { MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
 
@@ -59,24 +59,26 @@ export async function look(
   source: MergeSource,
   head: Head | null,
   after: bigint,
+  folded: bigint,
 ): Promise<Look> {
   const upTo = after + READ_IDS;
   const statement = lookStatement(names, watched, head);
+  const newsStatement = `SELECT EXISTS (SELECT FROM ${names.outbox} e WHERE e.id > ${literal(folded)} AND ${OURS})::text AS news`;
+  const newsIn = (answer: Answer | undefined): boolean => answer?.rows[0]?.["news"] === "true";
   try {
-    const [seen, merges] = await readEach([statement, source.statement(after, upTo, READ_MERGES)]);
-    const found = source.parse(merges?.rows ?? []);
+    const merges = source.statement(after, upTo, READ_MERGES);
+    const [seen, read, news] = await readEach([statement, merges, newsStatement]);
+    const found = source.parse(read?.rows ?? []);
     const last = found.length === READ_MERGES ? found.at(-1) : undefined;
-    return {
-      ...seenIn(seen?.rows[0], watched),
-      found,
-      readUpTo: last === undefined ? upTo : BigInt(last.eventId),
-    };
+    const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
+    return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
   } catch (error) {
     // A row that the second statement cannot take in: it is looked for with care.
     if (!isBadData(error)) throw error;
     const seen = seenIn((await read(statement)).rows[0], watched);
     const readUpTo = upTo < seen.newest ? upTo : seen.newest;
-    return { ...seen, found: await source.merges(after, readUpTo), readUpTo };
+    const found = await source.merges(after, readUpTo);
+    return { ...seen, found, readUpTo, news: newsIn(await read(newsStatement)) };
   }
 }
 

@@ -122,7 +122,7 @@ export function journal(rows: readonly EventRow[], firstId = 1): RawJournalRow[]
 export function replay(
   raws: readonly RawJournalRow[],
   settings: readonly MetricSettings[],
-  needs: JournalNeeds = journalNeeds(raws),
+  needs: JournalNeeds = journalNeeds(raws.map(parseJournalRow)),
 ): Replay {
   const replayed = new Replay(new Analyzer(settings, needs));
   for (const raw of raws) replayed.accept(parseJournalRow(raw));

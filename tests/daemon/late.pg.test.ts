@@ -6,7 +6,6 @@ import { startDaemon, type TestDaemon, type TestDaemonOptions } from "../support
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, event, hold, merge, mergeUnder, transitions } from "../support/orchestrator.ts";
-import { watchScans } from "../support/scan-looks.ts";
 import { until } from "../support/until.ts";
 
 type Watched = TestDaemon & {
@@ -24,9 +23,16 @@ async function startWatched(database: TestDatabase, options: TestDaemonOptions =
   let looks = 0;
   let readAfter = 0n;
   const wrap = (log: OutboxLog): OutboxLog => ({
-    ...watchScans(log, () => (looks += 1)),
-    pageEnd: (after, upTo, rows) => {
+    ...log,
+    look: async (head, after, folded) => {
       readAfter = after;
+      const look = await log.look(head, after, folded);
+      looks += 1;
+      return look;
+    },
+    // A look reads what is new; what somebody may have brought below it is read by pages.
+    pageEnd: (after, upTo, rows) => {
+      if (after < readAfter) readAfter = after;
       return log.pageEnd(after, upTo, rows);
     },
   });

@@ -64,8 +64,8 @@ describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdic
         after.filter((one) => one.event === "commit.resolved").length,
       );
     }
-    // Look, merges, lock, fence, parse, bind, describe, execute, sync, commit.
-    expect(cuts).toBe(10);
+    // Look, lock and fence, parse, bind, describe, execute, sync, commit.
+    expect(cuts).toBe(8);
     expect(unknown).toBe(1);
     expect(await violations(database.admin)).toEqual([]);
   });

@@ -31,11 +31,11 @@ describe("slow:", () => {
         url: network.url(database.daemonUrl),
         wrap: (log) => ({
           ...log,
-          look: async (head, after) => {
+          look: async (head, after, folded) => {
             looking += 1;
             most = Math.max(most, looking);
             try {
-              return await log.look(head, after);
+              return await log.look(head, after, folded);
             } finally {
               looking -= 1;
             }

@@ -92,9 +92,9 @@ describe("notifications", () => {
       pollIntervalMs: 600_000,
       wrap: (log) => ({
         ...log,
-        look: (head, after) => {
+        look: (head, after, folded) => {
           looks += 1;
-          return log.look(head, after);
+          return log.look(head, after, folded);
         },
       }),
     });

@@ -169,11 +169,11 @@ const newestGone: Scenario = async (code) => {
 /** A backlog of several batches is read by one and recorded by another before the first comes to write. */
 const sharedBacklog: Scenario = async (code) => {
   await using database = await createDatabase();
-  await merges(database.admin, times(150));
+  await merges(database.admin, times(500));
   const gate = barrier();
   await using slow = startDaemon(database, {
     ...(code && { code }),
-    wrap: stopsBeforeRecording(gate.wait),
+    wrap: stopsBeforeRecording(gate.wait, "page"),
   });
   await gate.reached;
   await using quick = startDaemon(database, { ...(code && { code }) });

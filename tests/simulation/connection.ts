@@ -104,19 +104,21 @@ export class SimulatedLog implements OutboxLog {
     return this.statement("newest", () => BigInt(this.snapshot().rows.at(-1)?.id ?? 0));
   }
 
-  async look(head: Head | null, after: bigint): Promise<Look> {
+  async look(head: Head | null, after: bigint, folded: bigint): Promise<Look> {
     const seen = await this.seen(head);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);
+    const news = await this.statement("news", () => between(this.snapshot(), folded, null).some(isOurs));
     const last = found.length > READ_MERGES ? found[READ_MERGES - 1] : undefined;
     return {
       ...seen,
       found: found.slice(0, READ_MERGES),
+      news,
       readUpTo: last === undefined ? readUpTo : BigInt(last.eventId),
     };
   }
 
-  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo">> {
+  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo" | "news">> {
     return this.statement("look", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();

@@ -1,14 +1,24 @@
-/** Watches a daemon's looks: each scan begins with one. */
+/**
+ * Watches a daemon's looks: a restore asks for the newest id, and each scan begins with a look. The first write of all
+ * asks for the newest id as well, under its lock; that one tells of no scan.
+ */
 import type { OutboxLog } from "../../src/outbox-log.ts";
 
-/** @param seen is told of every look, when its answer is there. */
+/** @param seen is told of every look that begins something, when its answer is there. */
 export function watchScans(log: OutboxLog, seen: () => void): OutboxLog {
+  let recording = false;
   return {
     ...log,
-    look: async (head, after) => {
-      const look = await log.look(head, after);
+    look: async (head, after, folded) => {
+      const look = await log.look(head, after, folded);
+      recording = look.found.length > 0;
       seen();
       return look;
+    },
+    newest: async () => {
+      const newest = await log.newest();
+      if (!recording) seen();
+      return newest;
     },
   };
 }

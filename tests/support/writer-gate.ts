@@ -1,7 +1,11 @@
-/** Stops a daemon before the writers' lock whenever it has found merges to record; restoring is let through. */
+/** Stops a daemon before the writers' lock when it has found merges to record; restoring is let through. */
 import type { FoundMerge, OutboxLog } from "../../src/outbox-log.ts";
 
-export function stopsBeforeRecording(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
+/** @param foundBy a look, which finds few merges, or the page that is read after it. */
+export function stopsBeforeRecording(
+  wait: () => Promise<void>,
+  foundBy: "look" | "page" = "look",
+): (log: OutboxLog) => OutboxLog {
   return (log) => {
     let due = 0;
     const note = (found: readonly FoundMerge[]): void => {
@@ -13,14 +17,14 @@ export function stopsBeforeRecording(wait: () => Promise<void>): (log: OutboxLog
     };
     return {
       ...log,
-      look: async (head, after) => {
-        const look = await log.look(head, after);
-        note(look.found);
+      look: async (head, after, folded) => {
+        const look = await log.look(head, after, folded);
+        if (foundBy === "look") note(look.found);
         return look;
       },
       merges: async (after, upTo) => {
         const found = await log.merges(after, upTo);
-        note(found);
+        if (foundBy === "page") note(found);
         return found;
       },
       beginLocked: async () => {
