@@ -92,6 +92,7 @@ export class Recorder {
   #comparison = { found: 0, startedAt: 0 };
   #batch = FIRST_BATCH;
   #checkpointEvery = CHECKPOINT_EVERY;
+  /** The highest id of a merge that is recorded. */
   #highest: bigint;
   readonly #repeats = new Set<string>();
   /** The merges that others have recorded since the page at hand was found: some of them may be on it. */
@@ -409,14 +410,20 @@ export class Recorder {
   }
 
   #arrival(merge: FoundMerge, foundBy: Arrival["found_by"], tookMs: number): Arrival {
-    const id = BigInt(merge.eventId);
-    const late = id < this.#highest;
-    if (!late) this.#highest = id;
+    const late = !this.#isHighest(merge.eventId) || foundBy === "comparison";
     return {
       commit_to_record_ms: merge.ageMs === null ? null : Math.round((merge.ageMs + tookMs) * 10) / 10,
       late,
       found_by: foundBy,
     };
+  }
+
+  /** Whether no merge with a higher id has been recorded, by anybody. */
+  #isHighest(eventId: string): boolean {
+    const id = BigInt(eventId);
+    if (id < this.#highest) return false;
+    this.#highest = id;
+    return true;
   }
 
   /** The merges of a batch that the log still has as they were found: for want of a row that would show a reset. */
@@ -489,7 +496,10 @@ export class Recorder {
     const head = this.#asLogDecides(() =>
       acceptRows(this.#replay, rows, rows.map(parseJournalRow), (row) => {
         const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
-        if (merge !== null) this.#foldedSinceFound.add(mergeIdentity(merge));
+        if (merge !== null) {
+          this.#foldedSinceFound.add(mergeIdentity(merge));
+          this.#isHighest(merge.eventId);
+        }
         this.recent.accept(row);
       }),
     );

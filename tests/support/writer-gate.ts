@@ -8,6 +8,7 @@ export function stopsBeforeRecording(
 ): (log: OutboxLog) => OutboxLog {
   return (log) => {
     let due = 0;
+    let writing = false;
     const note = (found: readonly FoundMerge[]): void => {
       due = found.filter((one) => one.recordedAs === null).length;
     };
@@ -24,16 +25,27 @@ export function stopsBeforeRecording(
       },
       merges: async (after, upTo) => {
         const found = await log.merges(after, upTo);
-        if (foundBy === "page") note(found);
+        // The first write of all reads under its lock what it is about to record.
+        if (foundBy === "page" && !writing) note(found);
         return found;
       },
       beginLocked: async () => {
         await stop();
         await log.beginLocked();
+        writing = true;
       },
       beginFenced: async (head, after) => {
         await stop();
+        writing = true;
         return log.beginFenced(head, after);
+      },
+      commit: async () => {
+        await log.commit();
+        writing = false;
+      },
+      rollback: async () => {
+        await log.rollback();
+        writing = false;
       },
     };
   };
