@@ -52,6 +52,14 @@ export type Since = {
   readonly more: boolean;
 };
 
+/** Where rows were appended: the first and the last one's id, null where it is not above what it must be. */
+export type Appended = {
+  readonly first: bigint | null;
+  readonly last: bigint | null;
+  /** The last row's. */
+  readonly fingerprint: string;
+};
+
 export interface OutboxLog {
   /** The newest visible id, 0 for an empty log. */
   newest(): Promise<bigint>;
@@ -81,10 +89,8 @@ export interface OutboxLog {
   beginLocked(): Promise<void>;
   /** The same, and in a later statement, sent along with it, what `journalSince` gives. @throws LockBlocked */
   beginFenced(head: Head, after: bigint): Promise<Since>;
-  /** Appends rows and returns their ids and the last one's fingerprint. */
-  append(
-    rows: readonly AppendedRow[],
-  ): Promise<{ readonly ids: readonly string[]; readonly fingerprint: string }>;
+  /** Appends rows, at least one, in their order. @param after the id above which theirs must be. */
+  append(rows: readonly AppendedRow[], after: bigint): Promise<Appended>;
   /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
   commit(): Promise<void>;
   rollback(): Promise<void>;

@@ -29,6 +29,7 @@ import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import {
+  type Appended,
   CommitUnknown,
   type FoundMerge,
   type Head,
@@ -59,6 +60,8 @@ export class HistoryReset extends Error {
 
 /** Merges after which a checkpoint is written: a restart folds about as many rows again. */
 const CHECKPOINT_EVERY = 100;
+/** In a backlog it waits for so many. */
+const MOST_UNCOVERED = 1000;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
 const FIRST_BATCH = 100;
@@ -273,8 +276,7 @@ export class Recorder {
       floor: String(this.#floor),
     };
     const row = checkpointRow(this.analyzer, place, this.#settings.producer);
-    const { ids } = await this.#log.append([row]);
-    const newest = this.#checkAscending(ids);
+    const newest = this.#checkAscending(await this.#log.append([row], this.#folded));
     await this.#log.commit();
     this.#folded = newest;
     this.#replay.checkpointSeq = this.analyzer.global.seq;
@@ -338,7 +340,7 @@ export class Recorder {
       start += batch.length;
       recorded += await this.#record(batch, foundBy);
       this.due = due.length - start;
-      if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
+      if (this.#uncovered >= Math.max(MOST_UNCOVERED, this.#checkpointEvery)) await this.checkpoint();
     }
     return recorded;
   }
@@ -388,8 +390,8 @@ export class Recorder {
     }
     const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
     for (const merge of due) plan.add(merge);
-    const { ids, fingerprint } = await this.#log.append(plan.rows);
-    const newest = this.#checkAscending(ids);
+    const appended = await this.#log.append(plan.rows, this.#folded);
+    const newest = this.#checkAscending(appended);
     try {
       await this.#log.commit();
     } catch (error) {
@@ -400,8 +402,8 @@ export class Recorder {
       throw error;
     }
     plan.adopt();
-    this.recent.appended(plan.rows, ids);
-    this.#head = { id: String(newest), fingerprint };
+    this.recent.appended(plan.rows, newest);
+    this.#head = { id: String(newest), fingerprint: appended.fingerprint };
     this.#folded = newest;
     const tookMs = this.#clock.monotonic() - startedAt;
     this.#adaptBatch(batch.length, tookMs);
@@ -525,20 +527,13 @@ export class Recorder {
     if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
   }
 
-  /** Ids of journal rows ascend with seq: the fence relies on it. */
-  #checkAscending(ids: readonly string[]): bigint {
-    let newest = this.#folded;
-    for (const text of ids) {
-      const id = BigInt(text);
-      if (id <= newest) {
-        throw new UnfitDatabase("sequence_went_back", [
-          `the sequence of events_outbox.id gave ${id} after ${newest}: set it above the largest id ` +
-            "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",
-        ]);
-      }
-      newest = id;
-    }
-    return newest;
+  /** Ids of journal rows ascend with seq: the fence relies on it. @returns the last one's. */
+  #checkAscending({ first, last }: Appended): bigint {
+    if (first !== null && last !== null && first <= last) return last;
+    throw new UnfitDatabase("sequence_went_back", [
+      `the sequence of events_outbox.id gave an id that is not above ${this.#folded}: set it above the largest id ` +
+        "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",
+    ]);
   }
 
   /** Keeps a backlog's transactions short: nobody should wait long for the lock. */

@@ -75,19 +75,18 @@ export class Recent {
     this.#take(row.merge, row);
   }
 
-  /** Takes rows that were just appended, under these ids. */
-  appended(rows: readonly EventRow[], ids: readonly string[]): void {
+  /** Takes rows that were just appended. @param newest the last one's id. */
+  appended(rows: readonly EventRow[], newest: bigint): void {
     // A set has as many rows as each of its rows says; older ones would be dropped again at once.
     const from = Math.max(0, rows.length - RECENT_MERGES * LARGEST_SET);
-    for (let index = from; index < rows.length; index += 1) {
-      const payload = rows[index]?.payload;
-      const id = ids[index];
-      if (payload === undefined || id === undefined || !("seq" in payload) || !this.#isNew(id)) continue;
+    for (const { payload } of rows.slice(from)) {
+      if (!("seq" in payload)) continue;
       const { event_id: eventId, work_item_id: workItemId, project, attempts } = payload.merge;
       const { last_verdict: lastVerdict, merged_at: mergedAt } = payload.merge;
       const crossing = "gate" in payload ? payload : null;
       this.#take({ eventId, workItemId, project, attempts, lastVerdict, mergedAt }, { ...payload, crossing });
     }
+    this.#newest = newest;
   }
 
   history(metrics: readonly MetricSettings[]): RecentHistory {

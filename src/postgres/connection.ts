@@ -3,7 +3,10 @@
  * included, its socket is destroyed and the holder opens another. A statement in doubt is thereby in doubt for nobody
  * else: the server rolls back what was not committed.
  */
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import pg from "pg";
+import { from as copyFrom } from "pg-copy-streams";
 import type { Failure } from "../daemon-event.ts";
 import { DatabaseFailure } from "../outbox-log.ts";
 
@@ -31,6 +34,8 @@ export interface Connection {
   readonly read: (text: string) => Promise<Answer>;
   /** Several statements in such a transaction, one after the other; each sees what was committed before it began. */
   readonly readEach: (texts: readonly string[]) => Promise<Answer[]>;
+  /** COPY … FROM STDIN, in whatever transaction is open, with text as it comes. */
+  readonly copyIn: (statement: string, text: Iterable<string>) => Promise<void>;
   /** Ends the connection in good order. */
   readonly end: () => Promise<void>;
   /** Ends the connection at once. */
@@ -88,6 +93,14 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
     run: async (text, parameters) => answerOf((await send(text, parameters)).at(-1)),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
     readEach,
+    copyIn: async (statement, text) => {
+      try {
+        await pipeline(Readable.from(text), client.query(copyFrom(statement)));
+      } catch (error) {
+        destroy();
+        throw new DatabaseFailure(failureOf(error));
+      }
+    },
     end: async () => {
       await client.end().catch(destroy);
     },

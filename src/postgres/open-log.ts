@@ -69,7 +69,7 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
       const { rows } = await runLocked(`; ${sinceStatement(names, head, after)}`);
       return sinceIn(rows);
     },
-    append: (rows) => append(connection, names, fitness, rows),
+    append: (rows, after) => append(connection, names, fitness, rows, after),
     commit: async () => {
       await commit(connection);
       locked = false;

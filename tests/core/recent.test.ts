@@ -21,13 +21,11 @@ const MERGES = history([...times(5, {}), ...times(6, REWORKED), ...times(6, CONF
 function appended(batch: number): Recent {
   const recent = new Recent();
   const { sets } = record(MERGES, SMALL);
-  let id = 1;
+  let id = 0;
   for (let start = 0; start < sets.length; start += batch) {
     const rows = sets.slice(start, start + batch).flat();
-    recent.appended(
-      rows,
-      rows.map(() => String(id++)),
-    );
+    id += rows.length;
+    recent.appended(rows, BigInt(id));
   }
   return recent;
 }
@@ -84,13 +82,11 @@ describe("the last merges", () => {
   test("are bounded, and the newest ones", () => {
     const recent = new Recent();
     const analyzer = new Analyzer(CONTRACT);
-    let id = 1;
+    let id = 0;
     for (let seq = 1; seq <= 3 * RECENT_MERGES; seq += 1) {
       const rows = fold(analyzer, merge(seq), PRODUCER);
-      recent.appended(
-        rows,
-        rows.map(() => String(id++)),
-      );
+      id += rows.length;
+      recent.appended(rows, BigInt(id));
     }
     const { merges, series } = recent.history(CONTRACT);
     expect(merges).toHaveLength(RECENT_MERGES);

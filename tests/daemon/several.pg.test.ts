@@ -73,8 +73,8 @@ it("goes on with the others when one of them crashes in the middle of a write", 
   const victim = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      append: async (rows) => {
-        const appended = await log.append(rows);
+      append: async (rows, after) => {
+        const appended = await log.append(rows, after);
         await gate.wait();
         return appended;
       },

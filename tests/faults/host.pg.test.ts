@@ -114,9 +114,9 @@ it("a backlog of 5,000 at the start: in batches, and not ready before the last o
   await using daemon = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      append: (rows) => {
+      append: (rows, after) => {
         largest = Math.max(largest, rows.length);
-        return log.append(rows);
+        return log.append(rows, after);
       },
     }),
   });

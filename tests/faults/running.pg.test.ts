@@ -307,8 +307,8 @@ describe("locks", () => {
     await using daemon = startDaemon(database, {
       wrap: (log) => ({
         ...log,
-        append: async (rows) => {
-          const appended = await log.append(rows);
+        append: async (rows, after) => {
+          const appended = await log.append(rows, after);
           inserted.resolve();
           await goOn.promise;
           return appended;

@@ -34,9 +34,9 @@ describe("a failure that passes is retried with backoff:", () => {
       await using daemon = startDaemon(database, {
         wrap: (log) => ({
           ...log,
-          append: (rows) => {
+          append: (rows, after) => {
             failures += 1;
-            if (failures > 3) return log.append(rows);
+            if (failures > 3) return log.append(rows, after);
             throw new DatabaseFailure({ code, message: "of the test" });
           },
         }),

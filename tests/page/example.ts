@@ -52,16 +52,14 @@ function at(minutes: number): string {
 export function example(projects: readonly string[], merges: number, events: readonly DaemonEvent[] = WELL) {
   const analyzer = new Analyzer(CONTRACT);
   const recent = new Recent();
-  let rowId = 1;
+  let rowId = 0;
   let seq = 0;
   const record = (count: number): void => {
     for (; count > 0; count -= 1) {
       seq += 1;
       const rows = fold(analyzer, merge(seq, facts(seq, projects)), PRODUCER);
-      recent.appended(
-        rows,
-        rows.map(() => String(rowId++)),
-      );
+      rowId += rows.length;
+      recent.appended(rows, BigInt(rowId));
     }
   };
   record(projects.length === 0 ? 0 : merges);

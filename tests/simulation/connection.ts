@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { RawFacts } from "../../src/core/merge.ts";
 import {
+  type Appended,
   type AppendedRow,
   type CheckpointInLog,
   CommitUnknown,
@@ -225,7 +226,7 @@ export class SimulatedLog implements OutboxLog {
     return true;
   }
 
-  append(rows: readonly AppendedRow[]): Promise<{ ids: string[]; fingerprint: string }> {
+  append(rows: readonly AppendedRow[], after: bigint): Promise<Appended> {
     return this.statement("append", async () => {
       const { server, cached } = this.wire;
       const { session } = this;
@@ -234,17 +235,22 @@ export class SimulatedLog implements OutboxLog {
       if (cached) this.discard();
       transaction.locksTable = true;
       transaction.locksSequence = true;
-      const ids: string[] = [];
+      const ids: bigint[] = [];
       for (const { kind, workItemId, payload } of rows) {
         const id = server.draw(session);
         const item = kind === "metric.checkpoint" ? null : workItemId;
         transaction.rows.push({ id, kind, item, payload: JSON.stringify(payload) });
-        ids.push(String(id));
+        ids.push(BigInt(id));
         // Others may draw ids in between.
         if (ids.length === 2) await this.step("append: half of the ids drawn");
         if (session.ended) throw this.#failure("57P01");
       }
-      return { ids, fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? "") };
+      const above = (id = 0n): bigint | null => (id > after ? id : null);
+      return {
+        first: above(ids[0]),
+        last: above(ids.at(-1)),
+        fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? ""),
+      };
     });
   }
 
