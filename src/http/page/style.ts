@@ -42,7 +42,7 @@ time{white-space:nowrap}
 table{border-collapse:collapse;width:100%}
 th,td{padding:.35rem .7rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap;font-weight:400}
 thead th{border-top:0;color:var(--faint);font-size:.9em}
-th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--card)}
+th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--card) padding-box}
 tbody th{font-weight:600}
 .name{overflow-wrap:anywhere;unicode-bidi:isolate}
 th.name{white-space:normal;min-width:6.5rem;max-width:24rem}
