@@ -28,14 +28,15 @@ commit after a higher one was read. Two things make it safe for metric.* rows, a
 Rows of other kinds have no such order: do not follow phase.transition this way.
 
 The position is a row: its id and its key. If another row stands there on the next start (a restore, a failover that
-lost commits), the log is read again from its beginning. Rows that were seen then come once more; their keys are known,
-and decisions are states rather than deltas, so nothing is decided twice.
+lost commits, a retention job that went past it), the log is read again from its beginning, in silence: what was decided
+long ago is not said again, only where the policies stand otherwise in the end than they did before.
 """
 import argparse
 import json
 import os
 import pathlib
 import re
+import select
 import subprocess
 import sys
 import time
@@ -148,6 +149,10 @@ class Policies:
         self.overlap = saved.get("overlap", dict(UNKNOWN))
         self.projects = saved.get("projects", {})
 
+    def forget(self):
+        """Begins anew, for another log."""
+        self.trust, self.overlap, self.projects = dict(UNKNOWN), dict(UNKNOWN), {}
+
     def saved(self):
         return {"trust": self.trust, "overlap": self.overlap, "projects": self.projects}
 
@@ -166,8 +171,7 @@ class Policies:
         A global crossing changes the decision about every project that has too few merges of its own, although no row
         names these projects: therefore all of them are looked at again, not only the merge's.
         """
-        trust = self.trust
-        before = {project: self.effective(project) for project in self.projects}
+        before = self.standing()
         for kind, row in rows:
             reading = {"value": row["value"], "state": row["state"] or "unknown"} if "value" in row else None
             if kind == "metric.first_pass_merge_rate" and row["scope"] == "global":
@@ -175,15 +179,26 @@ class Policies:
             elif kind == "metric.rebase_conflict_rate" and row["scope"] == "global":
                 self.overlap = reading
             elif kind == "metric.rebase_conflict_rate":
-                before.setdefault(row["project"], {"scope": None, **UNKNOWN})
                 self.projects[row["project"]] = reading
-                if row.get("effective", self.effective(row["project"])) != self.effective(row["project"]):
+                due = self.effective(row["project"])
+                stated = row.get("effective", due)
+                # It may have further fields one day.
+                if any(stated.get(name) != value for name, value in due.items()):
                     raise Unusable(f"effective of {row['key']} is not what the rows before it give")
+        yield from self.since(before)
+
+    def standing(self):
+        """Where both policies stand: trust, and overlap of each project."""
+        return self.trust, {project: self.effective(project) for project in self.projects}
+
+    def since(self, before):
+        """Yields every decision that has changed since the policies stood so."""
+        trust, projects = before
         if self.trust["state"] != trust["state"]:
             yield {"policy": "trust", "project": None, "from": trust["state"], "to": self.trust["state"],
                    "value": self.trust["value"]}
-        for project, old in before.items():
-            new = self.effective(project)
+        for project in {**projects, **self.projects}:
+            old, new = projects.get(project, UNKNOWN), self.effective(project)
             if new["state"] != old["state"]:
                 yield {"policy": "scope_overlap", "project": project, "from": old["state"], "to": new["state"],
                        "value": new["value"], "basis": new["scope"]}
@@ -211,6 +226,7 @@ class Reader:
 
     def restart(self):
         self.after, self.anchor, self.seq = 0, None, None
+        self.keys = {}
 
     def take(self, rows, last_page=True):
         """Yields the rows of each merge as [(kind, payload), ...].
@@ -312,16 +328,27 @@ class Psycopg:
     """A connection that listens: a notification is a hint to look, nothing more."""
 
     def __init__(self, psycopg, dsn, channel):
-        self.connection = psycopg.connect(dsn, autocommit=True)
-        self.connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        self.failure = psycopg.Error
+        try:
+            self.connection = psycopg.connect(dsn, autocommit=True)
+            self.connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        except self.failure as error:
+            raise Unusable(f"the database cannot be reached: {error}") from None
 
     def ask(self, sql):
-        rows = self.connection.execute(sql).fetchall()
+        try:
+            rows = self.connection.execute(sql).fetchall()
+        except self.failure as error:
+            raise Unusable(f"the database failed: {error}") from None
         return [value if isinstance(value, str) or value is None else json.dumps(value) for (value,) in rows]
 
     def wait(self, seconds):
-        for _ in self.connection.notifies(timeout=seconds, stop_after=1):
-            pass
+        try:
+            # Not by notifies(): it takes no timeout before psycopg 3.2.
+            select.select([self.connection], [], [], seconds)
+            self.connection.execute("SELECT 1")
+        except self.failure as error:
+            raise Unusable(f"the database went away: {error}") from None
 
 
 def database(dsn, channel):
@@ -336,8 +363,8 @@ def database(dsn, channel):
 # ----------------------------------------------------------------------------------------------------------- main
 
 
-def tell(policies, merges):
-    """Prints what changes. Returns what the generator of merges returned."""
+def tell(policies, merges, quiet=False):
+    """Prints what changes, unless it is to be quiet. Returns what the generator of merges returned."""
     while True:
         try:
             rows = next(merges)
@@ -345,6 +372,8 @@ def tell(policies, merges):
             return end.value
         newest = rows[0][1]
         for decision in policies.fold(rows):
+            if quiet:
+                continue
             seq = next((row["seq"] for _, row in rows if row["scope"] == "global"), None)
             print(json.dumps({**decision, "seq": seq, "event_id": newest["merge"]["event_id"]}), flush=True)
 
@@ -354,12 +383,25 @@ def follow(arguments, reader, policies, save):
     if reader.anchor and source.ask(ROW_AT.format(id=int(reader.anchor["id"]))) != [reader.anchor["key"]]:
         print("the log was reset: reading it again", file=sys.stderr)
         reader.restart()
-    hole_since = None
+        before = policies.standing()
+        policies.forget()
+    else:
+        before = None
+    hole_since, page = None, PAGE
     while True:
-        rows = [json.loads(line) for line in source.ask(QUERY.format(after=reader.after, limit=PAGE))]
-        last_page = len(rows) < PAGE
-        hole = tell(policies, reader.take(rows, last_page))
-        save()
+        after = reader.after
+        rows = [json.loads(line) for line in source.ask(QUERY.format(after=after, limit=page))]
+        last_page = len(rows) < page
+        hole = tell(policies, reader.take(rows, last_page), quiet=before is not None)
+        # Thousands of rows of somebody else may stand between two of a merge.
+        page = PAGE if reader.after != after or last_page else page * 2
+        if before is not None and last_page and not hole:
+            for decision in policies.since(before):
+                print(json.dumps({**decision, "seq": reader.seq, "event_id": None}), flush=True)
+            before = None
+        # Until it is said what has changed, a new start must begin anew as well.
+        if before is None:
+            save()
         if hole:
             hole_since = hole_since or time.monotonic()
             if time.monotonic() - hole_since >= arguments.patience:

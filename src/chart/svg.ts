@@ -50,7 +50,10 @@ export const HISTORY_CSS = `
 .history-chart .crossing{stroke:var(--chart-ink);stroke-width:1}
 `;
 
-const MARGIN = { top: 14, right: 86, bottom: 40, left: 52 };
+/** On the right is room for the bounds' labels, where there are any. */
+const MARGIN = { top: 14, right: 86, rightAlone: 18, bottom: 40, left: 46 };
+/** Room that a merge's number takes below the plot. */
+const TICK_WIDTH = 44;
 const BAND = 6;
 /** A mark's half width. */
 const MARK = 6;
@@ -60,7 +63,7 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
   const { width = 720, height = 240, id, standalone = false } = options;
   const plot = {
     left: MARGIN.left,
-    right: width - MARGIN.right,
+    right: width - (options.bounds === null ? MARGIN.rightAlone : MARGIN.right),
     top: MARGIN.top,
     bottom: height - MARGIN.bottom,
   };
@@ -116,7 +119,7 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
         `<text x="${plot.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end">${valueText(tick, ratio)}</text>`,
       ]),
     ...x
-      .ticks(6)
+      .ticks(Math.max(2, Math.min(6, Math.floor((plot.right - plot.left) / TICK_WIDTH))))
       .filter((tick) => Number.isInteger(tick) && tick >= first && tick <= last)
       .map(
         (tick) =>

@@ -199,7 +199,7 @@ const defineHealth: Define = (command, terminal, _verbs, done) => {
 
 const defineSchema: Define = (command, terminal, _verbs, done) => {
   command
-    .description("print the JSON Schemas of the events and of the snapshot, or the AsyncAPI document")
+    .description("print the JSON Schemas of the events and documents, or the AsyncAPI document")
     .addHelpText(
       "before",
       examples("metrics schema", "metrics schema metric.threshold_crossed", "metrics schema asyncapi"),

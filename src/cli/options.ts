@@ -36,7 +36,7 @@ export function outputOption(...more: readonly "jsonl"[]): Option {
 }
 
 export function timeoutOption(usual: string): Option {
-  return new Option("--timeout <duration>", "give up after this long, such as 500ms or 5s")
+  return new Option("--timeout <duration>", "give up when no answer comes for so long, such as 500ms or 5s")
     .argParser(durationOf(1, 3_600_000))
     .default(parseDuration(usual), usual);
 }

@@ -1,12 +1,11 @@
 /** Progress of a command on standard error: a bar on a terminal, otherwise a line every few seconds, nothing if it is quick. */
 import type { Clock } from "../clock.ts";
-import { span } from "./figures.ts";
+import { barLine, ERASE, figuresOf, hasCursor } from "./progress-bar.ts";
 import type { Terminal } from "./terminal.ts";
 
 const FIRST_MS = 500;
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 3_000;
-const BAR_COLUMNS = 24;
 
 export class ProgressLine {
   readonly #terminal: Terminal;
@@ -28,30 +27,22 @@ export class ProgressLine {
   /** @param share of the work that is done, 0–1. */
   at(share: number): void {
     const now = this.#clock.monotonic();
-    const onScreen = this.#onScreen();
+    const onScreen = hasCursor(this.#terminal);
     const every = onScreen ? BAR_EVERY_MS : LINE_EVERY_MS;
     if (now - this.#startedAt < FIRST_MS || now - this.#toldAt < every || share <= 0 || share >= 1) return;
     this.#toldAt = now;
     const seconds = (((now - this.#startedAt) / 1000) * (1 - share)) / share;
-    const figures = `${String(Math.floor(share * 100)).padStart(3)}%, ${span(seconds)} left`;
     void this.#terminal.err(
-      onScreen ? `\r\x1b[K${this.#what} ${bar(share)} ${figures}` : `${this.#what}: ${figures.trim()}\n`,
+      onScreen
+        ? barLine(this.#what, share, seconds, this.#terminal)
+        : `${this.#what}: ${figuresOf(share, seconds).trim()}\n`,
     );
     this.#drawn = onScreen;
   }
 
   /** Takes the bar off the screen. */
   async end(): Promise<void> {
-    if (this.#drawn) await this.#terminal.err("\r\x1b[K");
+    if (this.#drawn) await this.#terminal.err(ERASE);
     this.#drawn = false;
   }
-
-  #onScreen(): boolean {
-    return this.#terminal.errColumns() !== null && this.#terminal.env["TERM"] !== "dumb";
-  }
-}
-
-function bar(share: number): string {
-  const full = Math.round(share * BAR_COLUMNS);
-  return `[${"#".repeat(full)}${".".repeat(BAR_COLUMNS - full)}]`;
 }

@@ -1,8 +1,9 @@
 /** The whole history, folded twice: under today's settings and under others. */
 import type { Config } from "../config.ts";
 import type { HistorySeries } from "../core/history.ts";
-import { gateFor, METRIC_NAMES, type MetricSettings } from "../core/metric.ts";
-import { type SimulatedLine, Simulation, type SimulationDocument } from "../core/simulation.ts";
+import { gateFor, type MetricSettings } from "../core/metric.ts";
+import { Simulation, type SimulationDocument } from "../core/simulation.ts";
+import { simulationOf } from "../core/simulation-document.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { PAGE_ROWS } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
@@ -38,52 +39,8 @@ async function simulate(access: LogAccess, config: Config, options: SimulateOpti
     today.accept(recorded);
     other.accept(recorded);
   });
-  const scopes = [null, ...new Set(options.projects)];
-  const gated = METRIC_NAMES.filter((name) =>
-    [config.metrics, options.metrics].some((metrics) => gateOf(metrics, name)),
-  );
-  const lines = gated.flatMap((metric): SimulatedLine[] => [
-    ...scopes.map((project) => ({
-      metric,
-      scope: project === null ? ("global" as const) : ("project" as const),
-      project,
-      today: today.outcome(metric, project),
-      simulated: other.outcome(metric, project),
-    })),
-    {
-      metric,
-      scope: "project",
-      project: null,
-      today: today.allProjects(metric),
-      simulated: other.allProjects(metric),
-    },
-  ]);
-  const present = lines.filter((line) => line.today !== null || line.simulated !== null);
-  const document: SimulationDocument = {
-    schema_version: 1,
-    as_of: { ...placeOf(ends.newest), generated_at: await now(access.query) },
-    history_truncated: ends.first !== null && globalSeq(ends.first) !== 1,
-    lines: present,
-    crossings: (["today", "simulated"] as const).flatMap((under) =>
-      gated.flatMap((metric) =>
-        scopes.flatMap((project) =>
-          (under === "today" ? today : other).crossings(metric, project).map((crossing) => ({
-            under,
-            metric,
-            scope: crossing.scope,
-            project,
-            seq: crossing.seq,
-            event_id: crossing.merge.event_id,
-            merged_at: crossing.merge.merged_at,
-            from: crossing.from,
-            to: crossing.to,
-            value: crossing.value,
-          })),
-        ),
-      ),
-    ),
-  };
-  const plotted = present.filter(({ scope, project }) => scope === "global" || project !== null);
+  const document = simulationOf({ today, simulated: other }, options.projects, ends, await now(access.query));
+  const plotted = document.lines.filter(({ scope, project }) => scope === "global" || project !== null);
   return {
     document,
     plots: plotted.map(({ metric, scope, project }) => [
@@ -111,27 +68,6 @@ async function walk(
   }
   const last = timeline.end();
   if (last !== null) take(last);
-}
-
-function gateOf(metrics: readonly MetricSettings[], name: string): boolean {
-  return metrics.some((metric) => metric.name === name && metric.gate !== null && metric.record.length > 0);
-}
-
-function globalSeq({ rows }: RecordedMerge): number | null {
-  return rows.find((row) => row.scope === "global")?.seq ?? null;
-}
-
-function placeOf(newest: RecordedMerge | null): {
-  seq: number;
-  event_id: string | null;
-  merged_at: string | null;
-} {
-  if (newest === null) return { seq: 0, event_id: null, merged_at: null };
-  return {
-    seq: globalSeq(newest) ?? 0,
-    event_id: newest.merge.eventId,
-    merged_at: newest.merge.mergedAt,
-  };
 }
 
 function seriesOf(

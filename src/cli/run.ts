@@ -1,5 +1,6 @@
 /** The daemon's process: binds the loop to PostgreSQL, logs, HTTP and signals, and lives until it is told to stop. */
 import { randomBytes } from "node:crypto";
+import { isatty } from "node:tty";
 import { Bell } from "../bell.ts";
 import { systemClock } from "../clock.ts";
 import { settingsForLog } from "../config/effective.ts";
@@ -17,6 +18,9 @@ import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
 import { Readiness } from "../readiness.ts";
 import { PRODUCER } from "../version.ts";
+import { hasCursor } from "./progress-bar.ts";
+import { RunProgress } from "./run-progress.ts";
+import { processTerminal } from "./terminal.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
 const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
@@ -30,10 +34,12 @@ export async function run(config: Config): Promise<number> {
   const log = createLogger({ level: config.logLevel, instance });
   const readiness = new Readiness(systemClock.now);
   const prometheus = new Prometheus().observeProcess();
+  const progress = progressOnScreen();
   const report: Report = (event) => {
     readiness.accept(event);
     prometheus.accept(event);
-    log.report(event);
+    if (progress === null) log.report(event);
+    else progress.tell(event, () => log.report(event));
   };
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsForLog(config) });
@@ -89,6 +95,15 @@ export async function run(config: Config): Promise<number> {
     await http?.close();
     stopped();
   }
+}
+
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Null where nobody looks. Node opens a stream when it is asked about it, so the descriptors are asked. */
+function progressOnScreen(): RunProgress | null {
+  if (!isatty(STDERR) || !hasCursor(processTerminal)) return null;
+  return new RunProgress(processTerminal, isatty(STDOUT));
 }
 
 type Served = {

@@ -1,11 +1,11 @@
-/** Examples of every event and of the snapshot: a short story, folded by the very code that writes the log. */
+/** Examples of every event and document: a short story, folded by the very code that writes the log. */
 import { Analyzer, fold } from "../core/analyzer.ts";
 import { checkpointRow } from "../core/checkpoint.ts";
 import type { Merge } from "../core/merge.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import { type EventRow, skippedRow } from "../core/metric-event.ts";
-import { snapshotOf } from "../core/snapshot.ts";
-import type { EventKind } from "./json-schema.ts";
+import { documentExamples } from "./document-examples.ts";
+import type { DocumentName, EventKind } from "./json-schema.ts";
 
 /** A version of its own, so that a release does not change the published files. */
 const PRODUCER = "damascus-metrics/1.0.0";
@@ -13,13 +13,14 @@ const MERGES = 260;
 const BEGIN = Date.UTC(2026, 10, 18, 6, 0);
 const HALF_HOUR = 1_800_000;
 
-type Examples = Readonly<Record<EventKind | "snapshot", readonly unknown[]>>;
+type Examples = Readonly<Record<EventKind | DocumentName, readonly unknown[]>>;
 
 /** Each list begins with the simplest case. */
 export function examples(metrics: readonly MetricSettings[]): Examples {
   const analyzer = new Analyzer(metrics);
   const rows: EventRow[] = [];
-  for (let index = 1; index <= MERGES; index += 1) rows.push(...fold(analyzer, merge(index), PRODUCER));
+  const merges = Array.from({ length: MERGES }, (_, index) => merge(index + 1));
+  for (const one of merges) rows.push(...fold(analyzer, one, PRODUCER));
   const of = (kind: EventKind, ...wanted: ((payload: Payload) => boolean)[]): readonly unknown[] => {
     const payloads = rows.filter((row) => row.kind === kind).map((row) => row.payload as Payload);
     return wanted.map((matches) => found(payloads.find(matches), kind));
@@ -42,13 +43,13 @@ export function examples(metrics: readonly MetricSettings[]): Examples {
     "metric.checkpoint": [
       checkpointRow(analyzer, { row_id: "52031", low_mark: "52020", floor: "0" }, PRODUCER).payload,
     ],
-    snapshot: [
-      snapshotOf(analyzer, {
-        generatedAt: new Date(BEGIN + (MERGES + 1) * HALF_HOUR).toISOString(),
-        running: 1,
-        lag: { merges: 0, seconds: null },
-      }),
-    ],
+    ...documentExamples({
+      metrics,
+      merges,
+      rows,
+      analyzer,
+      generatedAt: new Date(BEGIN + (MERGES + 1) * HALF_HOUR).toISOString(),
+    }),
   };
 }
 

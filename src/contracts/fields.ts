@@ -48,6 +48,27 @@ export const bound = {
   lower: ratio.describe("value < lower: low"),
 };
 
+/** A gate as it is configured. */
+export const gate = z.strictObject({ name: z.string().min(1), ...bound });
+
+export const value = z
+  .number()
+  .nullable()
+  .describe("A ratio 0-1 or a number of attempts; null (undefined) until n = window.");
+
+/** Of when a document is. */
+export const asOf = {
+  seq: countOrZero.describe("Merges recorded."),
+  event_id: id.nullable(),
+  merged_at: moment.nullable(),
+  generated_at: moment,
+};
+
+export const lag = z.strictObject({
+  merges: countOrZero.describe("Merges due and not recorded; they are in no value."),
+  seconds: z.number().min(0).nullable().describe("Age of the oldest of them."),
+});
+
 export const effective = z
   .strictObject({
     scope: z

@@ -11,7 +11,11 @@ import {
   rebaseConflictRate,
   thresholdCrossed,
 } from "./events.ts";
+import { explanation } from "./explanation.ts";
+import { history, recentHistory } from "./history.ts";
+import { simulation } from "./simulation.ts";
 import { snapshot } from "./snapshot.ts";
+import { verification } from "./verification.ts";
 
 /** The events by their kind. */
 export const EVENTS = {
@@ -26,8 +30,21 @@ export const EVENTS = {
 export type EventKind = keyof typeof EVENTS;
 export const EVENT_KINDS = Object.keys(EVENTS) as EventKind[];
 
+/** The documents that verbs print and HTTP serves, by the name of their schema. */
+export const DOCUMENTS = {
+  snapshot,
+  history,
+  "recent-history": recentHistory,
+  explanation,
+  verification,
+  simulation,
+} as const;
+
+export type DocumentName = keyof typeof DOCUMENTS;
+export const DOCUMENT_NAMES = Object.keys(DOCUMENTS) as DocumentName[];
+
 /** Everything that has a schema. */
-export const SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...EVENTS, snapshot };
+export const SCHEMAS: Readonly<Record<EventKind | DocumentName, z.ZodType>> = { ...EVENTS, ...DOCUMENTS };
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 

@@ -13,7 +13,18 @@ export const PUBLISHED: readonly Published[] = [
     title: `JSON Schema of ${kind} events`,
     file: `${kind}.schema.json`,
   })),
-  { name: "snapshot", title: "JSON Schema of the snapshot document", file: "snapshot.schema.json" },
+  ...[
+    ["snapshot", "metrics snapshot --json, /snapshot.json"],
+    ["history", "metrics history --json"],
+    ["recent-history", "/history.json"],
+    ["explanation", "metrics explain --json"],
+    ["verification", "metrics verify --json"],
+    ["simulation", "metrics simulate --json"],
+  ].map(([name = "", of = ""]) => ({
+    name,
+    title: `JSON Schema of ${of}`,
+    file: `${name}.schema.json`,
+  })),
   { name: "asyncapi", title: "AsyncAPI 3 document of all events, with examples", file: "asyncapi.json" },
 ];
 

@@ -15,49 +15,41 @@ const gate = z.strictObject({
 
 const reading = {
   metric: fields.metricName,
-  value: z
-    .number()
-    .nullable()
-    .describe("A ratio 0-1 or a number of attempts; null (undefined) until n = window."),
+  value: fields.value,
   numerator: fields.countOrZero.nullable(),
   n: fields.n,
   window: fields.window,
   gate: gate.nullable(),
 };
 
+/** A metric of all merges, as it stands now. */
+export const globalReading = {
+  ...reading,
+  scope: z.literal("global"),
+  project: z.null(),
+  effective: z.null(),
+};
+
+/** A metric of one project, as it stands now. */
+export const projectReading = {
+  ...reading,
+  scope: z.literal("project"),
+  project: fields.project,
+  effective: fields.effective.nullable(),
+};
+
 export const snapshot = z
   .strictObject({
     schema_version: fields.schemaVersion,
-    as_of: z.strictObject({
-      seq: fields.countOrZero.describe("Merges recorded."),
-      event_id: fields.id.nullable(),
-      merged_at: fields.moment.nullable(),
-      generated_at: fields.moment,
-    }),
+    as_of: z.strictObject(fields.asOf),
     daemon: z.strictObject({ running: fields.countOrZero.describe("Instances connected to the database.") }),
-    lag: z.strictObject({
-      merges: fields.countOrZero.describe("Merges due and not recorded; they are in no value."),
-      seconds: z.number().min(0).nullable().describe("Age of the oldest of them."),
-    }),
+    lag: fields.lag,
     skipped: z.strictObject({ total: fields.countOrZero }),
     history_truncated: z
       .boolean()
       .describe("Windows count up again because rows went from the old end of the log."),
     metrics: z.array(
-      z.discriminatedUnion("scope", [
-        z.strictObject({
-          ...reading,
-          scope: z.literal("global"),
-          project: z.null(),
-          effective: z.null(),
-        }),
-        z.strictObject({
-          ...reading,
-          scope: z.literal("project"),
-          project: fields.project,
-          effective: fields.effective.nullable(),
-        }),
-      ]),
+      z.discriminatedUnion("scope", [z.strictObject(globalReading), z.strictObject(projectReading)]),
     ),
   })
   .meta({

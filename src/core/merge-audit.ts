@@ -1,7 +1,8 @@
 /** The other half of verification: every committed merge is held against what the journal records of it. */
 import type { Differences } from "./difference.ts";
-import { mergeIdentity, type RawFacts, readFacts } from "./merge.ts";
-import { factsHash, SKIPPED, type Verifier } from "./verifier.ts";
+import { type RawFacts, readFacts } from "./merge.ts";
+import { factsHash, SKIPPED } from "./recorded-merges.ts";
+import type { Verifier } from "./verifier.ts";
 
 export type CommittedMerge = {
   readonly eventId: string;
@@ -55,15 +56,14 @@ export class MergeAudit {
   /** A committed merge, in any order. */
   accept(merge: CommittedMerge): void {
     this.counts.committed += 1;
-    const { recorded, identities } = this.#verifier;
-    const place = recorded.find(merge.eventId);
-    const known = identities.has(mergeIdentity(merge));
-    if (place === null) {
+    const { recorded } = this.#verifier;
+    const hash = recorded.events.take(merge.eventId);
+    const known = recorded.hasItemOf(merge);
+    if (hash === null) {
       if (known) this.counts.repeats += 1;
       else this.#due(merge);
       return;
     }
-    recorded.mark(place);
     if (!known) {
       this.#differences.add({
         kind: "work_item",
@@ -72,7 +72,6 @@ export class MergeAudit {
         expected: `work item ${merge.workItemId ?? "null"}, as the transition says`,
       });
     }
-    const hash = recorded.value(place);
     if (hash === SKIPPED) return;
     const facts = readFacts(merge.facts);
     if (typeof facts !== "string" && factsHash({ ...facts, mergedAt: merge.mergedAt }) === hash) return;
@@ -82,7 +81,7 @@ export class MergeAudit {
 
   /** @param oldest the smallest id that is left in the log. */
   end(oldest: bigint): void {
-    for (const eventId of this.#verifier.recorded.unmarkedIds()) {
+    for (const eventId of this.#verifier.recorded.events.untaken()) {
       if (BigInt(eventId) < oldest) this.counts.without_transition += 1;
       else
         this.#differences.add({
@@ -95,11 +94,12 @@ export class MergeAudit {
   }
 
   #due(merge: CommittedMerge): void {
-    const { truncated, smallestEventId, largestEventId } = this.#verifier;
+    const { truncated, recorded } = this.#verifier;
+    const { smallest, largest } = recorded;
     const id = BigInt(merge.eventId);
-    if (truncated && smallestEventId !== null && id < smallestEventId) {
+    if (truncated && smallest !== null && id < smallest) {
       this.counts.pruned += 1;
-    } else if (largestEventId === null || id > largestEventId || (merge.ageMs ?? 0) < ON_ITS_WAY_MS) {
+    } else if (largest === null || id > largest || (merge.ageMs ?? 0) < ON_ITS_WAY_MS) {
       this.counts.waiting += 1;
     } else {
       this.#differences.add({

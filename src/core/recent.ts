@@ -3,23 +3,19 @@
  * rows that are folded or appended; nothing is decided by it, and a restart keeps what the journal's tail holds.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
-import type { Gate } from "./gate.ts";
-import type { HistoryCrossing, HistoryPoint } from "./history.ts";
-import type { JournalRow, MetricRow } from "./journal-row.ts";
+import type { HistoryCrossing, HistorySeries } from "./history.ts";
+import type { JournalRow } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import type { EventRow } from "./metric-event.ts";
+import { type NameOfGate, pointIn, type Remembered, type Said } from "./recent-merge.ts";
+import { RecentProjects } from "./recent-projects.ts";
 import type { ScopeKind } from "./scope.ts";
 
 /** Merges that are remembered: a few hundred kilobytes, whatever the load. */
 export const RECENT_MERGES = 300;
-
-/** What a metric row says, in memory as in the journal. */
-type Said = Pick<MetricRow, "metric" | "scope" | "seq" | "value" | "numerator" | "n" | "window" | "state"> & {
-  readonly crossing: Omit<HistoryCrossing, "gate"> | null;
-};
-
-type Remembered = { readonly merge: Merge; readonly said: Said[] };
+/** Projects whose own rates are in the document: what a page can show and a reader take in. */
+export const RECENT_PROJECTS = 12;
 
 export type RecentMerge = {
   readonly seq: number;
@@ -48,16 +44,11 @@ export type RecentCrossing = HistoryCrossing & {
 /** As `/history.json` serves it. */
 export type RecentHistory = {
   readonly schema_version: 1;
-  /** One for each metric that is recorded for the global scope. */
-  readonly series: readonly {
-    readonly metric: MetricName;
-    readonly scope: "global";
-    readonly project: null;
-    readonly source: "recorded";
-    readonly gate: Gate | null;
-    /** Oldest first. */
-    readonly points: readonly HistoryPoint[];
-  }[];
+  /**
+   * The metrics of the global scope over the last merges, then those that are gated for projects, each over the last
+   * merges of one of the projects that matter most: those with a rate of their own before others, the busiest first.
+   */
+  readonly series: readonly HistorySeries[];
   /** Oldest first. */
   readonly merges: readonly RecentMerge[];
   /** Of every scope, oldest first. */
@@ -66,6 +57,7 @@ export type RecentHistory = {
 
 export class Recent {
   #merges: Remembered[] = [];
+  readonly #projects = new RecentProjects();
   /** The newest row that was taken: what comes again is passed over. */
   #newest = 0n;
 
@@ -96,19 +88,24 @@ export class Recent {
       .filter(({ said }) => said.some(({ scope }) => scope === "global"));
     const gates = new Map(metrics.map((metric) => [metric.name, metric.gate?.name ?? metric.name]));
     const conflicts = metrics.find(({ verdicts }) => verdicts !== null)?.verdicts ?? DEFAULT_VERDICTS;
-    const gateOf = (metric: MetricName): string => gates.get(metric) ?? metric;
+    const nameOf: NameOfGate = (metric) => gates.get(metric) ?? metric;
     return {
       schema_version: 1,
-      series: metrics
-        .filter(({ record }) => record.includes("global"))
-        .map((metric) => ({
-          metric: metric.name,
-          scope: "global",
-          project: null,
-          source: "recorded",
-          gate: gateFor(metric, "global"),
-          points: last.flatMap((one) => pointOf(one, metric.name, gateOf)),
-        })),
+      series: [
+        ...metrics
+          .filter(({ record }) => record.includes("global"))
+          .map((metric) => ({
+            metric: metric.name,
+            scope: "global" as const,
+            project: null,
+            source: "recorded" as const,
+            gate: gateFor(metric, "global"),
+            points: last.flatMap((one) => pointIn(one, metric.name, "global", nameOf)),
+          })),
+        ...metrics
+          .filter((metric) => gateFor(metric, "project") !== null)
+          .flatMap((metric) => this.#ofProjects(metric, last, nameOf)),
+      ],
       merges: last.map(({ merge, said }) => ({
         seq: said.find(({ scope }) => scope === "global")?.seq ?? 0,
         event_id: merge.eventId,
@@ -120,8 +117,33 @@ export class Recent {
         first_pass: merge.attempts === 1,
         rebase_conflict: merge.lastVerdict !== null && conflicts.includes(merge.lastVerdict),
       })),
-      crossings: last.flatMap((one) => crossingsOf(one, gateOf)),
+      crossings: last.flatMap((one) => crossingsOf(one, nameOf)),
     };
+  }
+
+  #ofProjects(
+    metric: MetricSettings,
+    last: readonly Remembered[],
+    nameOf: NameOfGate,
+  ): readonly HistorySeries[] {
+    const busy = new Map<string, number>();
+    // From the newest on: of equally busy projects the one that merged last comes first.
+    for (const { merge } of last.toReversed()) busy.set(merge.project, (busy.get(merge.project) ?? 0) + 1);
+    return [...busy]
+      .flatMap(([project, merges]) => {
+        const newest = this.#projects.newest(project, metric.name);
+        return newest === null ? [] : [{ project, merges, own: newest.value !== null }];
+      })
+      .toSorted((a, b) => Number(b.own) - Number(a.own) || b.merges - a.merges)
+      .slice(0, RECENT_PROJECTS)
+      .map(({ project }) => ({
+        metric: metric.name,
+        scope: "project",
+        project,
+        source: "recorded",
+        gate: gateFor(metric, "project"),
+        points: this.#projects.points(project, metric.name, nameOf),
+      }));
   }
 
   #isNew(id: string): boolean {
@@ -151,6 +173,7 @@ export class Recent {
     if (open?.merge.eventId === merge.eventId && open.merge.workItemId === merge.workItemId)
       open.said.push(said);
     else this.#merges.push({ merge, said: [said] });
+    if (scope === "project") this.#projects.take(merge, said);
     // Dropped in bulk, so that a merge costs the same whatever is remembered.
     if (this.#merges.length >= 2 * RECENT_MERGES) this.#merges = this.#merges.slice(-RECENT_MERGES);
   }
@@ -159,39 +182,14 @@ export class Recent {
 /** Rows that a merge has at most: each metric in both scopes, each with a crossing. */
 const LARGEST_SET = 12;
 
-function pointOf(
-  { merge, said }: Remembered,
-  metric: MetricName,
-  gateOf: (metric: MetricName) => string,
-): HistoryPoint[] {
-  const mine = said.filter((row) => row.metric === metric && row.scope === "global");
-  const row = mine.find(({ crossing }) => crossing === null);
-  if (row === undefined) return [];
-  const { seq, value, numerator, n, window, state } = row;
-  const crossing = mine.find((one) => one.crossing !== null)?.crossing ?? null;
-  return [
-    {
-      seq,
-      event_id: merge.eventId,
-      merged_at: merge.mergedAt,
-      value,
-      numerator,
-      n,
-      window,
-      state,
-      crossing: crossing === null ? null : { gate: gateOf(metric), ...crossing },
-    },
-  ];
-}
-
-function crossingsOf({ merge, said }: Remembered, gateOf: (metric: MetricName) => string): RecentCrossing[] {
+function crossingsOf({ merge, said }: Remembered, nameOf: NameOfGate): RecentCrossing[] {
   return said.flatMap(({ metric, scope, value, crossing }) =>
     crossing === null
       ? []
       : [
           {
             metric,
-            gate: gateOf(metric),
+            gate: nameOf(metric),
             scope,
             project: scope === "global" ? null : merge.project,
             ...crossing,

@@ -2,7 +2,8 @@
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Differences } from "./difference.ts";
 import type { Facts } from "./merge.ts";
 import type { MergeCounts } from "./merge-audit.ts";
-import type { Counts, Verifier } from "./verifier.ts";
+import type { VerifiedCounts } from "./verified-row.ts";
+import type { Verifier } from "./verifier.ts";
 
 export type Verification = {
   readonly schema_version: 1;
@@ -15,7 +16,7 @@ export type Verification = {
   };
   /** True where there is no difference at all. */
   readonly verified: boolean;
-  readonly counts: Counts & MergeCounts;
+  readonly counts: VerifiedCounts & MergeCounts;
   /** Whether rows went from the old end of the journal: what stood on them is not judged. */
   readonly history_truncated: boolean;
   readonly differences: {

@@ -50,6 +50,20 @@ describe("a history as SVG", () => {
     expect(attribute(historySvg(points(0.85, 0.7), OPTIONS), /<circle[^>]*>/, "cy")).toBeGreaterThan(upper);
   });
 
+  it.each([290, 440, 720])(
+    "numbers merges so that no number touches the next one, %i pixels wide",
+    (width) => {
+      const many = Array.from({ length: 300 }, (_, index) => point(98_700 + index, 0.8));
+      const svg = historySvg(many, { ...OPTIONS, width });
+      const places = [...svg.matchAll(/<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">\d+</g)].map(
+        ([, x]) => Number(x),
+      );
+      expect(places.length).toBeGreaterThan(1);
+      const distances = places.slice(1).map((place, index) => place - (places[index] ?? 0));
+      expect(Math.min(...distances)).toBeGreaterThan(38);
+    },
+  );
+
   it("marks a crossing with a triangle that names it", () => {
     const svg = historySvg([point(1, 0.8), point(2, 0.86, { crossing: ROSE })], OPTIONS);
     expect(svg).toMatch(

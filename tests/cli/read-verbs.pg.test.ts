@@ -4,7 +4,9 @@ import { readExplanations } from "../../src/cli/read-explanation.ts";
 import { readHistory } from "../../src/cli/read-history.ts";
 import { readSimulation } from "../../src/cli/read-simulation.ts";
 import { readSnapshot } from "../../src/cli/read-snapshot.ts";
+import { readVerification } from "../../src/cli/read-verification.ts";
 import type { Config } from "../../src/config.ts";
+import { DOCUMENTS } from "../../src/contracts/json-schema.ts";
 import type { MetricName } from "../../src/core/metric.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -126,6 +128,29 @@ describe("simulate", () => {
       ),
     ).toHaveLength(3);
   });
+});
+
+/** Each document that a verb prints as JSON, by the name of its contract. */
+async function documents(of: Config) {
+  const looked = { ...asked, metrics: of.metrics, last: 1000, projects: ["zeus"] };
+  return {
+    snapshot: await readSnapshot(of, asked),
+    history: await readHistory(of, looked),
+    explanation: await readExplanations(of, looked),
+    verification: await readVerification(of, { ...asked, limit: 20 }),
+    simulation: (await readSimulation(of, looked)).document,
+  };
+}
+
+it("each document is what its contract says, of a full log and of an empty one", async () => {
+  await using empty = await createDatabase();
+  for (const of of [config, configOf(empty.daemonUrl)]) {
+    for (const [name, document] of Object.entries(await documents(of)))
+      expect([
+        name,
+        DOCUMENTS[name as keyof typeof DOCUMENTS].safeParse(document).error?.issues ?? [],
+      ]).toStrictEqual([name, []]);
+  }
 });
 
 it("an empty log is no failure", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Verbs } from "../../src/cli/commands.ts";
 import { main } from "../../src/cli/program.ts";
-import { EVENT_KINDS } from "../../src/contracts/json-schema.ts";
+import { DOCUMENT_NAMES, EVENT_KINDS } from "../../src/contracts/json-schema.ts";
 import { fakeTerminal } from "./fake-terminal.ts";
 
 async function type(...args: string[]) {
@@ -11,8 +11,8 @@ async function type(...args: string[]) {
 }
 
 describe("schema", () => {
-  test("lists every kind of event, the snapshot and the AsyncAPI document", async () => {
-    const names = [...EVENT_KINDS, "snapshot", "asyncapi"];
+  test("lists every kind of event, every document and the AsyncAPI document", async () => {
+    const names = [...EVENT_KINDS, ...DOCUMENT_NAMES, "asyncapi"];
     const { code, out } = await type();
     expect(code).toBe(0);
     expect(

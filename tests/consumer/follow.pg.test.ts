@@ -1,9 +1,12 @@
 /** The consumer on a real log, through psql: what two daemons record out of order of ids is followed without a loss. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { CONFLICT, hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
@@ -55,7 +58,33 @@ it("is up to date after every look, however late merges commit, and starts anew 
   await one.stop();
   await other.stop();
   await database.admin.query("DELETE FROM events_outbox WHERE kind LIKE 'metric.%'");
+  await merges(database.admin, times(45));
   await using third = startDaemon(database);
   await third.converged();
-  expect(look().map(({ to }) => to)).toContain("low");
+  // What was decided on the way is not said again: only what is otherwise now.
+  expect(look()).toMatchObject([{ policy: "trust", from: "low", to: "high", seq: 145 }]);
+  expect(look()).toStrictEqual([]);
+});
+
+it("follows until it is interrupted: what comes after a wait is decided as well", async (ctx) => {
+  const python = findProgram("/usr/bin/python3", "python3");
+  if (python === null) return ctx.skip("python3 is not installed");
+  await using database = await createDatabase();
+  await using daemon = startDaemon(database);
+  const follower = spawn(python, [SCRIPT, "--dsn", database.url, "--poll", "0.1", "--no-jsonschema"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => {
+    follower.kill("SIGKILL");
+  });
+  const gone = once(follower, "exit");
+  const lines = createInterface(follower.stdout)[Symbol.asyncIterator]();
+  const decided = async (): Promise<unknown> => JSON.parse((await lines.next()).value ?? "null");
+  await merges(database.admin, times(50));
+  expect(await decided()).toMatchObject({ policy: "trust", to: "high", seq: 50 });
+  await merges(database.admin, times(16, REWORKED));
+  expect(await decided()).toMatchObject({ policy: "trust", to: "low", seq: 66 });
+  follower.kill("SIGINT");
+  expect(await gone).toStrictEqual([0, null]);
+  await daemon.stop();
 });

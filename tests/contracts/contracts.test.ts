@@ -5,8 +5,16 @@ import { Ajv, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { readMetricsFile } from "../../src/config/metrics-file.ts";
+import { documentExamples, type Story } from "../../src/contracts/document-examples.ts";
 import { contractFiles } from "../../src/contracts/files.ts";
-import { EVENT_KINDS, EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
+import {
+  DOCUMENT_NAMES,
+  DOCUMENTS,
+  type DocumentName,
+  EVENT_KINDS,
+  EVENTS,
+  type EventKind,
+} from "../../src/contracts/json-schema.ts";
 import { PUBLISHED, readPublished } from "../../src/contracts/published.ts";
 import { snapshot } from "../../src/contracts/snapshot.ts";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
@@ -94,8 +102,11 @@ const ajv = new Ajv2020({
   formats: { "date-time": true },
 });
 const published = Object.fromEntries(
-  [...EVENT_KINDS, "snapshot"].map((name) => [name, ajv.compile(read(`${name}.schema.json`) as object)]),
-) as Record<EventKind | "snapshot", ValidateFunction>;
+  [...EVENT_KINDS, ...DOCUMENT_NAMES].map((name) => [
+    name,
+    ajv.compile(read(`${name}.schema.json`) as object),
+  ]),
+) as Record<EventKind | DocumentName, ValidateFunction>;
 
 const isDefined = ({ value }: Record<string, unknown>): boolean => value !== null;
 const story = written(CONTRACT);
@@ -132,6 +143,43 @@ describe("what the daemon writes", () => {
       const document = parse(JSON.stringify(snapshotOf(analyzer, surroundings)));
       expect(snapshot.safeParse(document).error?.issues ?? []).toStrictEqual([]);
       expect(published.snapshot(document) ? [] : published.snapshot.errors).toStrictEqual([]);
+    }
+  });
+});
+
+/** Memory, rows and merges of a long life, for the documents that are made of them. */
+function storyOf(metrics: readonly MetricSettings[], count: number): Story {
+  const analyzer = new Analyzer(metrics);
+  const merges = wandering(count).map((facts, index) =>
+    merge(index + 1, { ...facts, ...(index % 50 === 7 ? { mergedAt: null } : {}) }),
+  );
+  const rows = merges.flatMap((each) => fold(analyzer, each, PRODUCER));
+  return { metrics, merges, rows, analyzer, generatedAt: "2026-11-22T10:06:41.500Z" };
+}
+
+describe("the documents", () => {
+  test.each(HISTORIES)("are what the contracts say, at any time: %s", (_, settings) => {
+    for (const merges of [0, 1, 60, 300]) {
+      const documents = documentExamples(storyOf(settings, merges));
+      for (const name of DOCUMENT_NAMES) {
+        for (const document of documents[name]) {
+          const told = parse(JSON.stringify(document));
+          expect([name, DOCUMENTS[name].safeParse(told).error?.issues ?? []]).toStrictEqual([name, []]);
+          expect([name, published[name](told) ? [] : published[name].errors]).toStrictEqual([name, []]);
+        }
+      }
+    }
+  });
+
+  test("may grow within version 1, which is no error for an old copy of the contract", () => {
+    const documents = documentExamples(storyOf(CONTRACT, 300));
+    for (const name of DOCUMENT_NAMES) {
+      const grown = { ...(documents[name][0] as object), added: { later: true } };
+      expect([name, published[name](grown), DOCUMENTS[name].safeParse(grown).success]).toStrictEqual([
+        name,
+        true,
+        false,
+      ]);
     }
   });
 });
@@ -213,15 +261,19 @@ describe("the files", () => {
     }
   });
 
-  test("hold an example of every kind, each as the daemon would write it", () => {
+  test("hold an example of every kind and document, each as it would be written", () => {
     for (const kind of EVENT_KINDS) {
       const examples = read(`examples/${kind}.json`) as unknown[];
       expect(examples.length).toBeGreaterThan(0);
       for (const example of examples)
         expect(EVENTS[kind].safeParse(example).error?.issues ?? []).toStrictEqual([]);
     }
-    for (const example of read("examples/snapshot.json") as unknown[])
-      expect(snapshot.safeParse(example).error?.issues ?? []).toStrictEqual([]);
+    for (const name of DOCUMENT_NAMES) {
+      const examples = read(`examples/${name}.json`) as unknown[];
+      expect(examples.length).toBeGreaterThan(0);
+      for (const example of examples)
+        expect(DOCUMENTS[name].safeParse(example).error?.issues ?? []).toStrictEqual([]);
+    }
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { parseJournalRow } from "../../src/core/journal-row.ts";
-import { RECENT_MERGES, Recent } from "../../src/core/recent.ts";
+import { RECENT_MERGES, RECENT_PROJECTS, Recent } from "../../src/core/recent.ts";
+import { PROJECT_MERGES, PROJECTS_KEPT } from "../../src/core/recent-projects.ts";
 import {
   CONFLICT,
   CONTRACT,
@@ -41,9 +42,15 @@ describe("the last merges", () => {
   test("say what the log says: values, gaps, states, crossings of every scope", () => {
     const { rows } = record(MERGES, SMALL);
     const { series, merges, crossings } = appended(3).history(SMALL);
-    for (const { metric, points } of series) {
+    expect(series.map(({ metric, project }) => [metric, project])).toStrictEqual([
+      ["first_pass_merge_rate", null],
+      ["rebase_conflict_rate", null],
+      ["p95_attempts_to_merge", null],
+      ["rebase_conflict_rate", "atlas"],
+    ]);
+    for (const { metric, scope, points } of series) {
       const recorded = rows.flatMap(({ kind, payload }) =>
-        kind === `metric.${metric}` && "seq" in payload && payload.scope === "global" ? [payload] : [],
+        kind === `metric.${metric}` && "seq" in payload && payload.scope === scope ? [payload] : [],
       );
       expect(points).toMatchObject(
         recorded.map(({ seq, value, numerator, n, window, state }) => ({
@@ -91,7 +98,8 @@ describe("the last merges", () => {
     const { merges, series } = recent.history(CONTRACT);
     expect(merges).toHaveLength(RECENT_MERGES);
     expect(merges.at(-1)).toMatchObject({ seq: 3 * RECENT_MERGES });
-    for (const { points } of series) expect(points).toHaveLength(RECENT_MERGES);
+    for (const { scope, points } of series)
+      expect(points).toHaveLength(scope === "global" ? RECENT_MERGES : PROJECT_MERGES);
   });
 
   test("do not take a row twice, and pass over a set of which only the project's rows were read", () => {
@@ -101,5 +109,71 @@ describe("the last merges", () => {
     expect(recent.history(SMALL).merges.map(({ seq }) => seq)).toStrictEqual(
       MERGES.slice(1).map((_, index) => index + 2),
     );
+  });
+});
+
+/** So many merges of each project in turn, recorded one by one or in one batch. */
+function story(projects: readonly string[], merges: number, batch = 1): Recent {
+  const recent = new Recent();
+  const analyzer = new Analyzer(CONTRACT);
+  let id = 1;
+  for (let seq = 0; seq < merges; seq += batch) {
+    const rows = Array.from({ length: batch }, (_, index) =>
+      fold(
+        analyzer,
+        merge(seq + index + 1, { project: projects[(seq + index) % projects.length] ?? "" }),
+        PRODUCER,
+      ),
+    ).flat();
+    recent.appended(
+      rows,
+      rows.map(() => String(id++)),
+    );
+  }
+  return recent;
+}
+
+const ofProjects = (recent: Recent) =>
+  recent.history(CONTRACT).series.filter(({ project }) => project !== null);
+
+describe("the last merges of projects", () => {
+  test("reach farther back than the last merges of all, without a gap, and are bounded", () => {
+    const projects = ["atlas", "borealis", "cassini", "__proto__"];
+    const series = ofProjects(story(projects, 4 * 400));
+    expect(new Set(series.map(({ project }) => project))).toStrictEqual(new Set(projects));
+    for (const { metric, source, points } of series) {
+      expect([metric, source]).toStrictEqual(["rebase_conflict_rate", "recorded"]);
+      expect(points.map(({ seq }) => seq)).toStrictEqual(
+        Array.from({ length: PROJECT_MERGES }, (_, index) => 400 - PROJECT_MERGES + index + 1),
+      );
+    }
+  });
+
+  test("are those of projects with a rate of their own, then of the busiest; more would fill no page", () => {
+    const busy = Array.from({ length: 8 }, (_, index) => `busy-${index}`);
+    const young = Array.from({ length: 40 }, (_, index) => `young-${index}`);
+    const recent = story([...busy, ...busy, ...busy, ...young], 40 * 64);
+    const series = ofProjects(recent);
+    expect(series).toHaveLength(RECENT_PROJECTS);
+    expect(series.slice(0, 8).every(({ points }) => points.at(-1)?.value !== null)).toBe(true);
+    expect(new Set(series.slice(0, 8).map(({ project }) => project))).toStrictEqual(new Set(busy));
+    expect(series.slice(8).every(({ project }) => project?.startsWith("young-"))).toBe(true);
+  });
+
+  test("of projects that have not merged for long are forgotten", () => {
+    const many = Array.from({ length: PROJECTS_KEPT + 50 }, (_, index) => `project-${index}`);
+    const series = ofProjects(story(many, 2 * many.length));
+    // Each was forgotten before its second merge.
+    for (const { points } of series) expect(points.map(({ seq }) => seq)).toStrictEqual([2]);
+  });
+
+  test("begin after what a large batch was too large to remember", () => {
+    const batch = RECENT_MERGES * 12;
+    const series = ofProjects(story(["atlas", "borealis"], 2 * batch, batch));
+    for (const { points } of series) {
+      expect(points.length).toBeGreaterThanOrEqual(PROJECT_MERGES);
+      const first = points[0]?.seq ?? 0;
+      expect(points.map(({ seq }) => seq)).toStrictEqual(points.map((_, index) => first + index));
+    }
   });
 });

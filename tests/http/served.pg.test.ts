@@ -1,7 +1,6 @@
 /** What a running daemon serves, beside what the log has: the real command, a real database. */
 import { expect, it } from "vitest";
-import { EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
-import { snapshot as snapshotContract } from "../../src/contracts/snapshot.ts";
+import { DOCUMENTS, EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
 import type { RecentHistory } from "../../src/core/recent.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { snapshotFromLog } from "../support/daemon.ts";
@@ -84,9 +83,11 @@ it("serves what the log says, on every path, also right after a restart", async 
     seq: 121,
     value: scraped["first_pass_merge_rate"],
   });
-  expect(snapshotContract.safeParse(await first.json("/snapshot.json")).error?.issues ?? []).toStrictEqual(
-    [],
-  );
+  for (const [path, contract] of [
+    ["/snapshot.json", DOCUMENTS.snapshot],
+    ["/history.json", DOCUMENTS["recent-history"]],
+  ] as const)
+    expect([path, contract.safeParse(await first.json(path)).error?.issues ?? []]).toStrictEqual([path, []]);
   expect(await first.text("/")).toContain(`<data value="${scraped["first_pass_merge_rate"]}">`);
   expect(await first.stop()).toBe(0);
 

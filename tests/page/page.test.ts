@@ -175,6 +175,26 @@ describe("what it shows", () => {
     expect(await page.locator(".narrow svg:visible").count()).toBe(0);
   });
 
+  test("the rate of each project that has one, behind a fold that says where they stand, and the others in a sentence", async () => {
+    const { page } = await show(example(names(4), 1000));
+    const { series } = example(names(4), 1000).ports.history() ?? { series: [] };
+    const own = series.filter(({ project, points }) => project !== null && points.at(-1)?.value != null);
+    expect(own.map(({ project }) => project)).toStrictEqual(["atlas"]);
+    const fold = page.locator("#charts details");
+    expect(await fold.getAttribute("open")).toBeNull();
+    expect(await fold.locator("summary").innerText()).toMatch(
+      /^Rebase conflict rate by project: 1\s+(▲ HIGH|▼ LOW)$/,
+    );
+    expect(await fold.locator("svg:visible").count()).toBe(0);
+    await fold.locator("summary").click();
+    expect(await fold.locator("svg:visible").count()).toBe(1);
+    expect(await fold.locator("desc").allTextContents()).toStrictEqual([
+      expect.stringMatching(/^Merges 6\d\d to 75\d: .*The gate rises at 10% and falls below 5%/),
+    ]);
+    expect(await fold.innerText()).toContain("3 further busy projects without a full window");
+    expect(await violations(page)).toStrictEqual([]);
+  });
+
   test("a daemon that does not record says why, with 503 and without numbers", async () => {
     const failing = example([], 0, []).ports;
     const { page, address } = await show({
@@ -193,6 +213,10 @@ describe("what it shows", () => {
     expect(await page.title()).toContain("Damascus metrics");
     const told = await page.locator("tbody th").allTextContents();
     expect(told.toSorted()).toStrictEqual(HOSTILE.map((one) => safe(one)).toSorted());
+    await page.locator("#charts summary").click();
+    expect(await page.locator("#charts details h3").allTextContents()).toStrictEqual([
+      safe(HOSTILE[0] ?? ""),
+    ]);
     expect(await ask(page, "document.documentElement.scrollWidth")).toBe(320);
     expect(await violations(page)).toStrictEqual([]);
     expect(complaints).toStrictEqual([]);
@@ -202,6 +226,7 @@ describe("what it shows", () => {
     const { page } = await show(example(names(1000), 3000));
     expect(await page.locator("tbody tr").count()).toBe(400);
     expect(await page.locator("#projects").innerText()).toContain("600 further ones are in /snapshot.json");
+    expect((await page.content()).length).toBeLessThan(400_000);
   });
 
   test("it works without scripts, and loads itself again", async () => {
@@ -228,7 +253,7 @@ describe("while it stays open", () => {
     const daemon = example(names(40), 120);
     const { page, snapshot, complaints } = await show(daemon, {}, clocked);
     await ask(page, "globalThis.here = true");
-    await page.locator("summary").focus();
+    await page.locator("#projects summary").focus();
     await page.keyboard.press("Enter");
     await ask(page, "scrollTo(0, 300)");
     const before = await page.locator(".seq").innerText();
@@ -241,7 +266,7 @@ describe("while it stays open", () => {
       first_pass_merge_rate: expect.arrayContaining([String((await snapshot()).metrics[0]?.value)]),
     });
     expect(await ask(page, "globalThis.here")).toBe(true);
-    expect(await page.locator("details").getAttribute("open")).toBe("");
+    expect(await page.locator("#projects details").getAttribute("open")).toBe("");
     expect(await ask(page, "document.activeElement.tagName")).toBe("SUMMARY");
     expect(await ask(page, "scrollY")).toBe(300);
     // What did not change was not touched.

@@ -42,17 +42,17 @@ time{white-space:nowrap}
 table{border-collapse:collapse;width:100%}
 th,td{padding:.35rem .7rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap;font-weight:400}
 thead th{border-top:0;color:var(--faint);font-size:.9em}
-th:first-child{text-align:left;padding-left:0}
+th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--card) padding-box}
 tbody th{font-weight:600}
 .name{overflow-wrap:anywhere;unicode-bidi:isolate}
-th.name{white-space:normal;min-width:8rem;max-width:24rem}
+th.name{white-space:normal;min-width:6.5rem;max-width:24rem}
 summary{cursor:pointer;padding:.6rem 0 .2rem;color:var(--link)}
+.fold{margin-top:.5rem}
+.fold .charts{margin:.5rem 0;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr))}
 footer{margin-top:2rem;color:var(--faint);font-size:.9rem}
 footer a{margin-right:.8rem}
 #away{position:sticky;top:0;background:var(--restricted-ground);color:var(--restricted);padding:.4rem .8rem;border-radius:.4rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .cell{position:relative}
 ${HISTORY_CSS}
-.opens-low .history-chart{--chart-high:#bc4c00;--chart-upper:#bc4c00;--chart-low:#1a7f37;--chart-lower:#1a7f37}
-@media (prefers-color-scheme:dark){.opens-low .history-chart{--chart-high:#f0883e;--chart-upper:#f0883e;--chart-low:#3fb950;--chart-lower:#3fb950}}
 `;

@@ -12,7 +12,7 @@ export function tiles({ metrics }: Snapshot): Html {
 
 function tile({ metric, value, numerator, n, window, gate }: SnapshotMetric): Html {
   const bounds = gate === null ? [] : [gate.upper, gate.lower];
-  const of = numerator === null ? null : html`<span class="of">${numerator} of ${n}</span> · `;
+  const of = numerator === null || n === 0 ? null : html`<span class="of">${numerator} of ${n}</span> · `;
   const missing = value === null ? html` · ${count(window - n, "more merge")} needed` : null;
   return html`<article class="card tile" data-metric="${metric}">
 <h3>${TITLES[metric]}</h3>

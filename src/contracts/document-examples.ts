@@ -1,0 +1,134 @@
+/** Examples of the documents: a story's rows, looked at by the very code that prints and serves them. */
+import type { Analyzer } from "../core/analyzer.ts";
+import { Differences } from "../core/difference.ts";
+import { type Explanations, explain, type PlacedMerge } from "../core/explanation.ts";
+import type { History, HistorySeries } from "../core/history.ts";
+import { parseJournalRow } from "../core/journal-row.ts";
+import type { Merge } from "../core/merge.ts";
+import { MergeAudit } from "../core/merge-audit.ts";
+import type { MetricSettings } from "../core/metric.ts";
+import type { EventRow } from "../core/metric-event.ts";
+import { Recent, type RecentHistory } from "../core/recent.ts";
+import { Simulation, type SimulationDocument } from "../core/simulation.ts";
+import { simulationOf } from "../core/simulation-document.ts";
+import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import { type RecordedMerge, Timeline } from "../core/timeline.ts";
+import { type Verification, verificationOf } from "../core/verification.ts";
+import { type AuditRow, Verifier } from "../core/verifier.ts";
+import type { DocumentName } from "./json-schema.ts";
+
+/** What was merged, what was recorded of it, and what is in memory after that. */
+export type Story = {
+  readonly metrics: readonly MetricSettings[];
+  readonly merges: readonly Merge[];
+  readonly rows: readonly EventRow[];
+  readonly analyzer: Analyzer;
+  /** When the documents were made. */
+  readonly generatedAt: string;
+};
+
+/** So many of the newest points and merges tell the shape; files of hundreds would tell no more. */
+const SHOWN = 3;
+
+export function documentExamples(story: Story): Readonly<Record<DocumentName, readonly unknown[]>> {
+  const { analyzer, generatedAt } = story;
+  const snapshot = snapshotOf(analyzer, {
+    generatedAt,
+    running: 1,
+    lag: { merges: 0, seconds: null },
+  });
+  const rows = inLog(story);
+  const recent = recentOf(story, rows);
+  return {
+    snapshot: [snapshot],
+    history: [historyOf(snapshot, recent.series)],
+    "recent-history": [recent],
+    explanation: [explanationsOf(story, snapshot)],
+    verification: [verified(story, rows), verified(story, tampered(rows))],
+    simulation: [simulated(story, rows)],
+  };
+}
+
+/** As they stand in the log: each set's ids follow its merge's. */
+function inLog({ rows }: Story): AuditRow[] {
+  const placed = new Map<string, number>();
+  return rows.flatMap(({ kind, workItemId, payload }) => {
+    if (!("seq" in payload)) return [];
+    const before = placed.get(payload.merge.event_id) ?? 0;
+    placed.set(payload.merge.event_id, before + 1);
+    const id = String(BigInt(payload.merge.event_id) + BigInt(before + 1));
+    return [{ id, kind, payload: JSON.stringify(payload), workItemId }];
+  });
+}
+
+function recentOf({ metrics }: Story, rows: readonly AuditRow[]): RecentHistory {
+  const recent = new Recent();
+  for (const row of rows) recent.accept(parseJournalRow(row));
+  const { series, merges, crossings, ...rest } = recent.history(metrics);
+  return {
+    ...rest,
+    series: series.map((one) => ({ ...one, points: one.points.slice(-SHOWN) })),
+    merges: merges.slice(-SHOWN),
+    crossings,
+  };
+}
+
+function historyOf({ as_of }: Snapshot, series: readonly HistorySeries[]): History {
+  return { schema_version: 1, as_of, series: series.filter(({ project }) => project === null) };
+}
+
+function explanationsOf({ analyzer, merges }: Story, { as_of, lag, metrics }: Snapshot): Explanations {
+  const newestFirst = merges.map((merge, index): PlacedMerge => ({ seq: index + 1, merge })).toReversed();
+  return {
+    schema_version: 1,
+    as_of,
+    lag,
+    explanations: metrics
+      .filter(({ scope, gate }) => scope === "global" && gate !== null)
+      .map((reading) => explain(analyzer, reading, newestFirst))
+      .map((one) => ({ ...one, merges: one.merges.slice(-SHOWN) })),
+  };
+}
+
+function verified({ metrics, merges, generatedAt }: Story, rows: readonly AuditRow[]): Verification {
+  const differences = new Differences(20);
+  const verifier = new Verifier(metrics, differences);
+  for (const row of rows) verifier.accept(row);
+  verifier.end();
+  const audit = new MergeAudit(verifier, differences);
+  for (const { eventId, workItemId, mergedAt, project, attempts, lastVerdict } of merges)
+    audit.accept({
+      eventId,
+      workItemId,
+      mergedAt,
+      ageMs: 0,
+      facts: { project, attempts: String(attempts), lastVerdict },
+    });
+  audit.end(0n);
+  return verificationOf(verifier, audit.counts, differences, [], generatedAt);
+}
+
+/** Somebody has written a better value into the newest row of a rate. */
+function tampered(rows: readonly AuditRow[]): AuditRow[] {
+  const place = rows.findLastIndex(({ kind }) => kind === "metric.first_pass_merge_rate");
+  return rows.map((row, index) =>
+    index === place
+      ? { ...row, payload: JSON.stringify({ ...JSON.parse(row.payload ?? ""), value: 1 }) }
+      : row,
+  );
+}
+
+function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): SimulationDocument {
+  const halved = metrics.map((metric) => ({ ...metric, window: Math.ceil(metric.window / 2) }));
+  const folds = { today: new Simulation(metrics, 1), simulated: new Simulation(halved, 1) };
+  const timeline = new Timeline();
+  const recorded = [...rows.map((row) => timeline.accept(row)), timeline.end()].filter(
+    (one): one is RecordedMerge => one !== null,
+  );
+  for (const one of recorded) {
+    folds.today.accept(one);
+    folds.simulated.accept(one);
+  }
+  const ends = { first: recorded[0] ?? null, newest: recorded.at(-1) ?? null };
+  return simulationOf(folds, ["borealis"], ends, generatedAt);
+}

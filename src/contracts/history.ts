@@ -1,0 +1,90 @@
+/** Metrics over the merges, as strictly as they are written: the history document, and the daemon's memory of the last merges. */
+import { z } from "zod";
+import * as fields from "./fields.ts";
+
+const crossing = {
+  gate: z.string().min(1),
+  from: fields.state,
+  to: fields.state,
+  ...fields.bound,
+};
+
+const point = z.strictObject({
+  seq: fields.count.describe("The merge's place in the order of the series' scope, from 1."),
+  event_id: fields.id,
+  merged_at: fields.moment.nullable(),
+  value: fields.value,
+  numerator: fields.countOrZero.nullable(),
+  n: fields.n,
+  window: fields.window,
+  state: fields.state.nullable().describe("Where the gate stood; null where the scope has none."),
+  crossing: z
+    .strictObject(crossing)
+    .nullable()
+    .describe("The crossing that this merge brought about, with the bounds that it was decided by."),
+});
+
+const series = {
+  metric: fields.metricName,
+  source: z
+    .enum(["recorded", "computed"])
+    .describe("computed: not recorded for this scope; what the recorded merges give."),
+  gate: fields.gate.nullable().describe("Today's; null where the scope has none."),
+  points: z.array(point).describe("Oldest first."),
+};
+
+const seriesOfScope = z.discriminatedUnion("scope", [
+  z.strictObject({ ...series, scope: z.literal("global"), project: z.null() }),
+  z.strictObject({ ...series, scope: z.literal("project"), project: fields.project }),
+]);
+
+export const history = z
+  .strictObject({
+    schema_version: fields.schemaVersion,
+    as_of: z.strictObject(fields.asOf),
+    series: z.array(seriesOfScope),
+  })
+  .meta({ title: "history", description: "Metrics over the merges: `metrics history --json`." });
+
+const recentMerge = z.strictObject({
+  seq: fields.count,
+  event_id: fields.id,
+  work_item_id: fields.workItemId,
+  project: fields.project,
+  attempts: fields.attempts,
+  last_verdict: z.string().nullable(),
+  merged_at: fields.moment.nullable(),
+  first_pass: z.boolean().describe("Whether one build was enough."),
+  rebase_conflict: z.boolean().describe("Whether the last verdict is one of those that count today."),
+});
+
+const recentCrossing = {
+  ...crossing,
+  metric: fields.metricName,
+  value: fields.value,
+  event_id: fields.id.describe("The merge that brought it about."),
+  merged_at: fields.moment.nullable(),
+};
+
+export const recentHistory = z
+  .strictObject({
+    schema_version: fields.schemaVersion,
+    series: z
+      .array(seriesOfScope)
+      .describe(
+        "Metrics of all merges, then the gated ones of the busiest projects, each over the last merges of its scope.",
+      ),
+    merges: z.array(recentMerge).describe("Oldest first."),
+    crossings: z
+      .array(
+        z.discriminatedUnion("scope", [
+          z.strictObject({ ...recentCrossing, scope: z.literal("global"), project: z.null() }),
+          z.strictObject({ ...recentCrossing, scope: z.literal("project"), project: fields.project }),
+        ]),
+      )
+      .describe("Of every scope, oldest first."),
+  })
+  .meta({
+    title: "recent-history",
+    description: "The last merges, as the daemon remembers them: /history.json.",
+  });

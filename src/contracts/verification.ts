@@ -1,0 +1,77 @@
+/** The verification document, as strictly as it is written. */
+import { z } from "zod";
+import { DIFFERENCE_KINDS, type DifferenceKind } from "../core/difference.ts";
+import * as fields from "./fields.ts";
+
+const KINDS = Object.keys(DIFFERENCE_KINDS) as [DifferenceKind, ...DifferenceKind[]];
+
+const difference = z.strictObject({
+  kind: fields.growing(KINDS),
+  row_id: fields.id.nullable().describe("The row of the log; null where it is about a row that is missing."),
+  event_id: z.string().nullable().describe("The merge's transition row, as the row says."),
+  metric: fields.metricName.nullable(),
+  scope: z.enum(["global", "project"]).nullable(),
+  project: z.string().nullable(),
+  seq: fields.count.nullable(),
+  recorded: z.string().describe("What the log says, for a person."),
+  expected: z.string().describe("What it should say, for a person."),
+});
+
+const facts = z
+  .strictObject({
+    project: z.string().nullable(),
+    attempts: z.string().nullable().describe("As text: today's may be no number."),
+    last_verdict: z.string().nullable(),
+    merged_at: fields.moment.nullable(),
+  })
+  .nullable();
+
+const counts = z.strictObject({
+  rows: fields.countOrZero.describe("Rows of kind metric.*"),
+  merges: fields.countOrZero.describe("Merges of which rows were found."),
+  metric_rows: fields.countOrZero,
+  crossings: fields.countOrZero,
+  skipped: fields.countOrZero,
+  checkpoints: fields.countOrZero,
+  foreign: fields.countOrZero.describe("Rows without the daemon's marker."),
+  not_judged: fields.countOrZero.describe("Values whose merges are not all there any more."),
+  other_bounds: fields.countOrZero.describe("Rows written under other bounds than today's."),
+  committed: fields.countOrZero.describe("Transitions to merged."),
+  repeats: fields.countOrZero.describe("Later arrivals of recorded work items: they do not count."),
+  waiting: fields.countOrZero.describe("Due, and the daemon may still be on its way."),
+  pruned: fields.countOrZero.describe("Older than the oldest row of ours: taken as recorded."),
+  drifted: fields.countOrZero.describe("Recorded with facts that the work item does not have any more."),
+  without_transition: fields.countOrZero.describe(
+    "Recorded merges whose transition is gone from the old end.",
+  ),
+});
+
+export const verification = z
+  .strictObject({
+    schema_version: fields.schemaVersion,
+    as_of: z.strictObject({ ...fields.asOf, seq: fields.asOf.seq.nullable() }),
+    verified: z.boolean().describe("True where there is no difference at all."),
+    counts,
+    history_truncated: z.boolean().describe("Rows are gone from the old end of the log."),
+    differences: z.strictObject({
+      total: fields.countOrZero,
+      by_kind: z.strictObject(
+        Object.fromEntries(KINDS.map((kind) => [kind, fields.countOrZero.describe(DIFFERENCE_KINDS[kind])])),
+      ),
+      first: z.array(difference).describe("The first ones; --limit says how many."),
+    }),
+    drifted: z
+      .array(
+        z.strictObject({
+          event_id: fields.id,
+          work_item_id: fields.workItemId.nullable(),
+          recorded: facts,
+          now: facts.describe("Null where there is no such work item any more."),
+        }),
+      )
+      .describe("The first work items that have changed since. That is no difference: the record stands."),
+  })
+  .meta({
+    title: "verification",
+    description: "Every recorded number against the recorded facts: `metrics verify --json`.",
+  });

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { RunProgress } from "../../src/cli/run-progress.ts";
+import type { DaemonEvent } from "../../src/daemon-event.ts";
+import { fakeTerminal } from "./fake-terminal.ts";
+
+const progress = (event: "restore.progress" | "backlog.progress", done: number): DaemonEvent => ({
+  event,
+  done,
+  total: 400,
+  per_second: 100,
+  eta_s: (400 - done) / 100,
+  recorded: 0,
+});
+const RESTORED: DaemonEvent = {
+  event: "restore.completed",
+  seq: 4,
+  merges: 4,
+  from_checkpoint: null,
+  projects: 1,
+  skipped: 0,
+  took_ms: 4000,
+};
+const SKIPPED: DaemonEvent = {
+  event: "merge.skipped",
+  event_id: "7",
+  work_item_id: null,
+  reason: "work_item_missing",
+};
+
+/** What a screen gets that shows both the log and the bar, or the bar alone. */
+function screen(events: readonly DaemonEvent[], { logOnScreen = true, errColumns = 80 } = {}): string {
+  const { terminal, told } = fakeTerminal({ errColumns });
+  const run = new RunProgress(terminal, logOnScreen);
+  for (const event of events)
+    run.tell(event, () => {
+      told.err += `<${event.event}>\n`;
+    });
+  return told.err.replaceAll("\r\x1b[K", "ERASE ");
+}
+
+describe("the daemon's progress on a terminal", () => {
+  test("is a bar that is drawn over itself, in place of log lines, and gone when the work is done", () => {
+    expect(screen([progress("restore.progress", 100), progress("restore.progress", 200), RESTORED])).toBe(
+      "ERASE reading the log [######..................]  25%, 3 s left" +
+        "ERASE reading the log [############............]  50%, 2 s left" +
+        "ERASE <restore.completed>\n",
+    );
+  });
+
+  test("stays below the log lines that come meanwhile", () => {
+    expect(screen([progress("backlog.progress", 100), SKIPPED])).toBe(
+      "ERASE recording [######..................]  25%, 3 s left" +
+        "ERASE <merge.skipped>\n" +
+        "ERASE recording [######..................]  25%, 3 s left",
+    );
+  });
+
+  test("leaves the log whole where that goes elsewhere", () => {
+    const there = screen([progress("backlog.progress", 100), SKIPPED, RESTORED], { logOnScreen: false });
+    expect(there).toBe(
+      "<backlog.progress>\nERASE recording [######..................]  25%, 3 s left" +
+        "<merge.skipped>\nERASE <restore.completed>\n",
+    );
+  });
+
+  test("goes when the work is cut off", () => {
+    for (const event of [
+      { event: "shutdown.started", signal: "SIGTERM" },
+      { event: "db.disconnected", failure: { code: "57P01", message: "" }, attempt: 1, retry_in_ms: 1 },
+    ] as const)
+      expect(screen([progress("backlog.progress", 100), event, SKIPPED])).toMatch(
+        /leftERASE <[a-z._]+>\n<merge.skipped>\n$/,
+      );
+  });
+
+  test("is no word where nothing takes long, and no wider than the terminal", () => {
+    expect(screen([RESTORED, SKIPPED])).toBe("<restore.completed>\n<merge.skipped>\n");
+    expect(screen([progress("restore.progress", 100)], { errColumns: 20 })).toBe("ERASE reading the log [##");
+  });
+});
