@@ -1,0 +1,46 @@
+/** A daemon that looks when it is told to, so that a test says what happens between two looks. */
+import type { OutboxLog } from "../../src/outbox-log.ts";
+import { startDaemon, type TestDaemon, type TestDaemonOptions } from "./daemon.ts";
+import type { TestDatabase } from "./database.ts";
+import { watchScans } from "./scan-looks.ts";
+import { until } from "./until.ts";
+
+export type WatchedDaemon = TestDaemon & {
+  /** After which id the newest look read. */
+  readonly readAfter: () => bigint;
+  /** Resolves when a look that begins after this call has been followed by its reading. */
+  readonly looks: () => Promise<void>;
+};
+
+/**
+ * A daemon whose only comparison of the whole log has been made on the empty log: what comes late is found by the low
+ * mark or not at all. It looks when it is told to.
+ */
+export async function startWatched(
+  database: TestDatabase,
+  options: TestDaemonOptions = {},
+): Promise<WatchedDaemon> {
+  let looks = 0;
+  let readAfter = 0n;
+  const wrap = (log: OutboxLog): OutboxLog => ({
+    ...watchScans(log, () => (looks += 1)),
+    pageEnd: (after, upTo, rows) => {
+      readAfter = after;
+      return log.pageEnd(after, upTo, rows);
+    },
+  });
+  const daemon = startDaemon(database, { pollIntervalMs: 600_000, wrap, ...options });
+  await daemon.event("comparison.completed");
+  return Object.assign(daemon, {
+    readAfter: () => readAfter,
+    looks: async () => {
+      // The bell may ring while a look is under way: the second one begins after this call.
+      for (const target of [looks + 1, looks + 2]) {
+        await until("a look", () => {
+          daemon.ring();
+          return looks >= target;
+        });
+      }
+    },
+  });
+}
