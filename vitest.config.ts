@@ -11,6 +11,7 @@ export default defineConfig({
           name: "unit",
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
+          setupFiles: "tests/support/properties.ts",
           testTimeout: 30_000,
         },
       },
