@@ -8,8 +8,8 @@ import { until } from "./until.ts";
 export type WatchedDaemon = TestDaemon & {
   /** After which id the newest look read. */
   readonly readAfter: () => bigint;
-  /** Resolves when a look that begins after this call has been followed by its reading. */
-  readonly looks: () => Promise<void>;
+  /** Resolves when a look (or so many) that begins after this call has been followed by its reading. */
+  readonly looks: (count?: number) => Promise<void>;
 };
 
 /**
@@ -22,20 +22,23 @@ export async function startWatched(
 ): Promise<WatchedDaemon> {
   let looks = 0;
   let readAfter = 0n;
-  const wrap = (log: OutboxLog): OutboxLog => ({
-    ...watchScans(log, () => (looks += 1)),
-    pageEnd: (after, upTo, rows) => {
-      readAfter = after;
-      return log.pageEnd(after, upTo, rows);
-    },
-  });
-  const daemon = startDaemon(database, { pollIntervalMs: 600_000, wrap, ...options });
+  const wrap = (given: OutboxLog): OutboxLog => {
+    const log = options.wrap?.(given) ?? given;
+    return {
+      ...watchScans(log, () => (looks += 1)),
+      pageEnd: (after, upTo, rows) => {
+        readAfter = after;
+        return log.pageEnd(after, upTo, rows);
+      },
+    };
+  };
+  const daemon = startDaemon(database, { pollIntervalMs: 600_000, ...options, wrap });
   await daemon.event("comparison.completed");
   return Object.assign(daemon, {
     readAfter: () => readAfter,
-    looks: async () => {
-      // The bell may ring while a look is under way: the second one begins after this call.
-      for (const target of [looks + 1, looks + 2]) {
+    looks: async (count = 1) => {
+      // The bell may ring while a look is under way: the one after it begins after this call.
+      for (let target = looks + 1, last = looks + 1 + count; target <= last; target += 1) {
         await until("a look", () => {
           daemon.ring();
           return looks >= target;
