@@ -155,10 +155,19 @@ it("a database that is down at the start is waited for, however often it fails",
   await using database = await createDatabase({ adminUrl: server.url() });
   await merge(database.admin);
   await server.stop();
-  await using daemon = spawnDaemon(database.daemonUrl);
+  await using daemon = spawnDaemon(database.daemonUrl, {
+    METRICS_HTTP_ENABLED: "true",
+    METRICS_HTTP_PORT: "0",
+  });
+  const { address } = await daemon.line("http.listening");
+  const status = async (path: string): Promise<number> => (await fetch(`${String(address)}${path}`)).status;
   await daemon.line("db.connect_failed", ({ attempt }) => attempt === 3);
+  expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
   await server.start();
   await daemon.line("merge.recorded");
+  await until("it is ready", async () => (await status("/readyz")) === 200);
+  const attempts = daemon.lines.filter(({ event }) => event === "db.connect_failed");
+  expect(attempts.map(({ attempt }) => attempt)).toEqual(attempts.map((_, index) => index + 1));
   expect(await violations(database.admin)).toEqual([]);
   expect(await daemon.stop()).toBe(0);
 });
