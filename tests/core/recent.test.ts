@@ -32,10 +32,16 @@ function appended(batch: number): Recent {
   return recent;
 }
 
+/** Rows as they are read from the log of these settings. */
+const readBack = (metrics: Parameters<typeof record>[1]) => {
+  const recent = new Recent();
+  for (const raw of journal(record(MERGES, metrics).rows)) recent.accept(parseJournalRow(raw));
+  return recent;
+};
+
 describe("the last merges", () => {
   test("are the same whether their rows were appended or read back", () => {
-    const read = new Recent();
-    for (const raw of journal(record(MERGES, SMALL).rows)) read.accept(parseJournalRow(raw));
+    const read = readBack(SMALL);
     expect(read.history(SMALL)).toStrictEqual(appended(1).history(SMALL));
     expect(read.history(SMALL)).toStrictEqual(appended(7).history(SMALL));
   });
@@ -104,6 +110,21 @@ describe("the last merges", () => {
     for (const raw of [...raws.slice(3), ...raws.slice(0, 20)]) recent.accept(parseJournalRow(raw));
     expect(recent.history(SMALL).merges.map(({ seq }) => seq)).toStrictEqual(
       MERGES.slice(1).map((_, index) => index + 2),
+    );
+  });
+});
+
+describe("the last merges under other settings than they were recorded with", () => {
+  test("have no points of a metric that was not recorded then", () => {
+    const [first] = SMALL;
+    const { series } = readBack(first === undefined ? [] : [first]).history(SMALL);
+    expect(series.map(({ points }) => points.length)).toStrictEqual([MERGES.length, 0, 0]);
+  });
+
+  test("name a crossing after its metric where that has no gate any more, and judge by the usual verdicts", () => {
+    const crossed = readBack(SMALL).history(CONTRACT.slice(0, 1));
+    expect(new Set(crossed.crossings.map(({ gate }) => gate))).toStrictEqual(
+      new Set(["trust", "rebase_conflict_rate"]),
     );
   });
 });
