@@ -11,6 +11,7 @@ export default defineConfig({
           name: "unit",
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
+          setupFiles: "tests/support/properties.ts",
           testTimeout: 30_000,
         },
       },
@@ -19,8 +20,9 @@ export default defineConfig({
           name: "pg",
           include: [POSTGRES_TESTS],
           globalSetup: "tests/support/postgres-setup.ts",
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // What ends a test that waits for ever; a busy machine is no failure.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // Real servers, processes and deadlines on whatever machine it is: a second try, which the run names as flaky.
           retry: process.env["CI"] === "true" ? 1 : 0,
         },

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly port?: number | undefined;
   /** Lines of postgresql.conf; ALTER SYSTEM still overrides them. */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** What the server's processes find in their environment beyond ours. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** The superuser's password (scram-sha-256), for a new cluster. Default: everyone on 127.0.0.1 is trusted. */
   readonly password?: string | undefined;
 }
@@ -82,7 +84,7 @@ export async function createServer(options: ServerOptions): Promise<PostgresServ
   if (!existsSync(join(dataDir, "PG_VERSION"))) initialise(binDir, dataDir, account, options.password);
   if (account !== undefined) chownTree(dataDir, account);
   appendSettings(dataDir, options.settings ?? {});
-  return runnable(binDir, dataDir, account, options.port ?? (await freePort()), options.password);
+  return runnable(binDir, dataDir, account, options.port ?? (await freePort()), options);
 }
 
 function runnable(
@@ -90,7 +92,7 @@ function runnable(
   dataDir: string,
   account: Account | undefined,
   port: number,
-  password: string | undefined,
+  { password, env }: ServerOptions,
 ): PostgresServer {
   let running: ChildProcess | undefined;
 
@@ -100,6 +102,7 @@ function runnable(
     const child = spawn(join(binDir, "postgres"), ["-D", dataDir, "-p", String(port)], {
       ...account,
       cwd: dataDir,
+      env: { ...process.env, ...env },
       // A process group of its own: Ctrl-C in the terminal must not stop the database before its clients are done.
       detached: true,
       stdio: ["ignore", log, log],

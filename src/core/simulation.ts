@@ -112,10 +112,6 @@ export class Simulation {
     return this.#lines.get(lineName(metric, project))?.crossings.slice(-CROSSINGS_KEPT) ?? [];
   }
 
-  get projects(): number {
-    return this.#analyzer.projects.size;
-  }
-
   #line({ metric, scope, project }: MetricPayload): Tally {
     const name = lineName(metric, project);
     let line = this.#lines.get(name);

@@ -44,6 +44,7 @@ export function readable(raw: RawJournalRow): JournalRow | null {
     return parseJournalRow(raw);
   } catch (error) {
     if (error instanceof UnfitLog) return null;
+    // A mistake of ours is no damaged row.
     throw error;
   }
 }

@@ -3,12 +3,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LowMark } from "../../src/core/low-mark.ts";
 
-type Transaction = { name: string; ids: bigint[]; state: "open" | "committed" | "gone" };
+type Transaction = {
+  name: string;
+  readonly ids: bigint[];
+  state: "open" | "prepared" | "committed" | "gone";
+};
 
 /** A sequence, a table and its locks, as far as a look at them can tell. */
 class Table {
   #next = 1n;
   #begun = 0;
+  #renamed = 0;
   readonly transactions: Transaction[] = [];
 
   begin(): void {
@@ -16,12 +21,23 @@ class Table {
     this.transactions.push({ name: `3/${this.#begun}`, ids: [this.#next++], state: "open" });
   }
 
+  /** Prepared transactions alone survive, under other names; the names of sessions begin again. */
+  restart(): void {
+    this.#begun = 0;
+    for (const one of this.transactions) {
+      if (one.state === "open") this.abort(one);
+      if (one.state === "committed") one.state = "gone";
+      if (one.state === "prepared" && !one.name.startsWith("-1/")) one.name = `-1/${this.#renamed++}`;
+    }
+  }
+
   drawAgain(one: Transaction): void {
     one.ids.push(this.#next++);
   }
 
-  prepare(one: Transaction): void {
-    one.name = `-1/${one.name.slice(2)}`;
+  abort(one: Transaction): void {
+    one.state = "gone";
+    this.aborted.add(one);
   }
 
   get holders(): Set<string> {
@@ -31,7 +47,7 @@ class Table {
   readonly aborted = new Set<Transaction>();
   get visible(): bigint[] {
     return this.transactions
-      .filter((one) => one.state !== "open" && !this.aborted.has(one))
+      .filter((one) => (one.state === "committed" || one.state === "gone") && !this.aborted.has(one))
       .flatMap(({ ids }) => ids);
   }
 
@@ -47,26 +63,28 @@ const action = fc.oneof(
   { weight: 4, arbitrary: fc.constant("commit" as const) },
   { weight: 4, arbitrary: fc.constant("let go" as const) },
   { weight: 1, arbitrary: fc.constant("abort" as const) },
+  { weight: 1, arbitrary: fc.constant("restart" as const) },
   { weight: 4, arbitrary: fc.constant("look" as const) },
   { weight: 4, arbitrary: fc.constant("read" as const) },
 );
 const steps = fc.array(fc.tuple(action, fc.nat(20)), { maxLength: 120, size: "max" });
 
 function act(table: Table, what: string, pick: number): void {
-  if (what === "begin") table.begin();
-  const state = what === "let go" ? "committed" : "open";
-  const candidates = table.transactions.filter((one) => one.state === state);
+  if (what === "begin") return table.begin();
+  if (what === "restart") return table.restart();
+  const candidates = table.transactions.filter(({ state }) =>
+    what === "let go"
+      ? state === "committed"
+      : state === "open" || (state === "prepared" && (what === "commit" || what === "abort")),
+  );
   const one = candidates[pick % Math.max(1, candidates.length)];
   if (one === undefined) return;
   if (what === "draw again") table.drawAgain(one);
-  if (what === "prepare" && !one.name.startsWith("-1/")) table.prepare(one);
+  if (what === "prepare") one.state = "prepared";
   // A commit is visible before its locks are let go.
   if (what === "commit") one.state = "committed";
   if (what === "let go") one.state = "gone";
-  if (what === "abort") {
-    one.state = "gone";
-    table.aborted.add(one);
-  }
+  if (what === "abort") table.abort(one);
 }
 
 describe("the low mark", () => {
@@ -127,7 +145,7 @@ describe("the low mark", () => {
     expect(mark.low).toBe(9n);
   });
 
-  it("waits for a transaction under the name that PREPARE gives it", () => {
+  it("waits for a prepared transaction under the name that a restart of the server gives it", () => {
     const mark = new LowMark(0n);
     mark.look(5n, new Set(["3/1"]));
     mark.settle();
@@ -137,6 +155,18 @@ describe("the low mark", () => {
     expect(mark.look(5n, new Set())).toBe(0n);
     mark.settle();
     expect(mark.low).toBe(5n);
+  });
+
+  it("waits for it too when a stranger bears its old name by then", () => {
+    const mark = new LowMark(0n);
+    mark.look(5n, new Set(["3/1"]));
+    mark.settle();
+    mark.look(5n, new Set(["3/1", "-1/700"]));
+    mark.settle();
+    mark.look(5n, new Set(["-1/700"]));
+    mark.settle();
+    expect([mark.low, [...mark.holders]]).toEqual([0n, ["-1/700"]]);
+    expect(mark.look(5n, new Set())).toBe(0n);
   });
 
   it("reads again only from where a transaction ended", () => {

@@ -31,10 +31,16 @@ function appended(batch: number): Recent {
   return recent;
 }
 
+/** Rows as they are read from the log of these settings. */
+const readBack = (metrics: Parameters<typeof record>[1]) => {
+  const recent = new Recent();
+  for (const raw of journal(record(MERGES, metrics).rows)) recent.accept(parseJournalRow(raw));
+  return recent;
+};
+
 describe("the last merges", () => {
   test("are the same whether their rows were appended or read back", () => {
-    const read = new Recent();
-    for (const raw of journal(record(MERGES, SMALL).rows)) read.accept(parseJournalRow(raw));
+    const read = readBack(SMALL);
     expect(read.history(SMALL)).toStrictEqual(appended(1).history(SMALL));
     expect(read.history(SMALL)).toStrictEqual(appended(7).history(SMALL));
   });
@@ -116,7 +122,7 @@ describe("the last merges", () => {
 function story(projects: readonly string[], merges: number, batch = 1): Recent {
   const recent = new Recent();
   const analyzer = new Analyzer(CONTRACT);
-  let id = 1;
+  let id = 0;
   for (let seq = 0; seq < merges; seq += batch) {
     const rows = Array.from({ length: batch }, (_, index) =>
       fold(
@@ -125,10 +131,8 @@ function story(projects: readonly string[], merges: number, batch = 1): Recent {
         PRODUCER,
       ),
     ).flat();
-    recent.appended(
-      rows,
-      rows.map(() => String(id++)),
-    );
+    id += rows.length;
+    recent.appended(rows, BigInt(id));
   }
   return recent;
 }
@@ -175,5 +179,20 @@ describe("the last merges of projects", () => {
       const first = points[0]?.seq ?? 0;
       expect(points.map(({ seq }) => seq)).toStrictEqual(points.map((_, index) => first + index));
     }
+  });
+});
+
+describe("the last merges under other settings than they were recorded with", () => {
+  test("have no points of a metric that was not recorded then", () => {
+    const [first] = SMALL;
+    const { series } = readBack(first === undefined ? [] : [first]).history(SMALL);
+    expect(series.map(({ points }) => points.length)).toStrictEqual([MERGES.length, 0, 0]);
+  });
+
+  test("name a crossing after its metric where that has no gate any more, and judge by the usual verdicts", () => {
+    const crossed = readBack(SMALL).history(CONTRACT.slice(0, 1));
+    expect(new Set(crossed.crossings.map(({ gate }) => gate))).toStrictEqual(
+      new Set(["trust", "rebase_conflict_rate"]),
+    );
   });
 });

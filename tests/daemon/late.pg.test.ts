@@ -1,56 +1,11 @@
 /** Ids commit out of order: whatever becomes visible late is recorded when it does, by the scan, and stalls nobody. */
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import type { OutboxLog } from "../../src/outbox-log.ts";
-import { startDaemon, type TestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
+import { startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, event, hold, merge, mergeUnder, transitions } from "../support/orchestrator.ts";
-import { until } from "../support/until.ts";
-
-type Watched = TestDaemon & {
-  /** After which id the newest look read. */
-  readonly readAfter: () => bigint;
-  /** Resolves when a look that begins after this call has been followed by its reading. */
-  readonly looks: () => Promise<void>;
-};
-
-/**
- * A daemon whose only comparison of the whole log has been made on the empty log: what comes late is found by the low
- * mark or not at all. It looks when it is told to.
- */
-async function startWatched(database: TestDatabase, options: TestDaemonOptions = {}): Promise<Watched> {
-  let looks = 0;
-  let readAfter = 0n;
-  const wrap = (log: OutboxLog): OutboxLog => ({
-    ...log,
-    look: async (head, after, folded) => {
-      readAfter = after;
-      const look = await log.look(head, after, folded);
-      looks += 1;
-      return look;
-    },
-    // A look reads what is new; what somebody may have brought below it is read by pages.
-    pageEnd: (after, upTo, rows) => {
-      if (after < readAfter) readAfter = after;
-      return log.pageEnd(after, upTo, rows);
-    },
-  });
-  const daemon = startDaemon(database, { pollIntervalMs: 600_000, wrap, ...options });
-  await daemon.event("comparison.completed");
-  return Object.assign(daemon, {
-    readAfter: () => readAfter,
-    looks: async () => {
-      // The bell may ring while a look is under way: the second one begins after this call.
-      for (const target of [looks + 1, looks + 2]) {
-        await until("a look", () => {
-          daemon.ring();
-          return looks >= target;
-        });
-      }
-    },
-  });
-}
+import { startWatched } from "../support/watched-daemon.ts";
 
 /** The low mark at the end, as the checkpoint of a good leave tells it. */
 async function lowMarkLeftBehind(database: TestDatabase, daemon: TestDaemon): Promise<bigint> {
@@ -244,7 +199,7 @@ it("somebody who stays for a minute is named, for an hour passed over; the compa
   ahead += 61_000;
   await daemon.looks();
   expect(await daemon.event("settle.waiting")).toMatchObject({
-    holders: [{ application: "forgetful", role: "postgres" }],
+    holders: [{ application: "forgetful", role: new URL(database.url).username }],
   });
   ahead += 3_600_000;
   await daemon.looks();

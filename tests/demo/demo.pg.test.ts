@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = `${ROOT}.data/demo`;
 
-describe("the demo", { timeout: 60_000 }, () => {
+describe("the demo", () => {
   it("shows all four crossings, a snapshot, and that plain SQL agrees; then leaves nothing behind", async () => {
     const { code, output } = await start("--fast", "--exit").ended;
     expect({ code, output }).toMatchObject({ code: 0 });

@@ -1,7 +1,7 @@
 /** What a host does to the process: a log that nobody takes, a clock that jumps, a long backlog waiting at the start. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,8 @@ import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../supp
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 async function untilRecorded(database: TestDatabase): Promise<void> {
@@ -56,6 +57,18 @@ describe("standard output that takes nothing ends no daemon:", () => {
   });
 });
 
+const FAKETIME = globSync("/usr/lib/{,*/}faketime/libfaketime.so.1")[0];
+
+/** A wall clock that is off by what the file says, read anew at every look at it. */
+function clockFrom(library: string, file: string): Record<string, string> {
+  return {
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: "1",
+    FAKETIME_DONT_FAKE_MONOTONIC: "1",
+  };
+}
+
 describe("a wall clock that jumps changes no number and no interval:", () => {
   it("forwards and back by a day between any two looks, in this process", async () => {
     await using database = await createDatabase();
@@ -74,19 +87,13 @@ describe("a wall clock that jumps changes no number and no interval:", () => {
   });
 
   it("the whole process's, a day ahead, then a day behind", async (ctx) => {
-    const library = globSync("/usr/lib/{,*/}faketime/libfaketime.so.1")[0];
-    if (library === undefined) return ctx.skip("libfaketime is not installed");
+    if (FAKETIME === undefined) return ctx.skip("libfaketime is not installed");
     await using database = await createDatabase();
     const folder = mkdtempSync(join(tmpdir(), "damascus-clock-"));
     try {
       const file = join(folder, "offset");
       writeFileSync(file, "+1d\n");
-      await using daemon = spawnDaemon(database.daemonUrl, {
-        LD_PRELOAD: library,
-        FAKETIME_TIMESTAMP_FILE: file,
-        FAKETIME_NO_CACHE: "1",
-        FAKETIME_DONT_FAKE_MONOTONIC: "1",
-      });
+      await using daemon = spawnDaemon(database.daemonUrl, clockFrom(FAKETIME, file));
       await daemon.line("daemon.ready");
       await merges(database.admin, times(60));
       const ahead = await daemon.line("merge.recorded", ({ seq }) => seq === 60);
@@ -103,11 +110,43 @@ describe("a wall clock that jumps changes no number and no interval:", () => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it("the server's, a day ahead, then a day behind, with a merge under way", async (ctx) => {
+    if (FAKETIME === undefined) return ctx.skip("libfaketime is not installed");
+    const folder = mkdtempSync(join(tmpdir(), "damascus-clock-"));
+    try {
+      // The server's user reads it too.
+      chmodSync(folder, 0o755);
+      const file = join(folder, "offset");
+      writeFileSync(file, "+1d\n", { mode: 0o644 });
+      await using server = await startServer({ env: clockFrom(FAKETIME, file) });
+      await using database = await createDatabase({ adminUrl: server.url() });
+      await using daemon = startDaemon(database);
+      await merges(database.admin, times(60));
+      await daemon.converged();
+      await using late = await hold(database);
+      const { eventId } = await merge(late.client, REWORKED);
+      writeFileSync(file, "-1d\n");
+      await merges(database.admin, times(20));
+      await late.commit();
+      await daemon.converged();
+      const recorded = daemon.all("merge.recorded");
+      expect(recorded.find((one) => one.event_id === eventId)).toMatchObject({ found_by: "scan" });
+      const { rows } = await database.admin.query<{ days: number }>(
+        "SELECT round(extract(epoch FROM max(created_at) - min(created_at)) / 86400)::int AS days FROM events_outbox",
+      );
+      expect(rows).toEqual([{ days: 2 }]);
+      expect(daemon.all("db.disconnected")).toEqual([]);
+      expect(daemon.all("lag.high")).toEqual([]);
+      expect(await violations(database.admin)).toEqual([]);
+      expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
-it("a backlog of 5,000 at the start: in batches, and not ready before the last one", {
-  timeout: 120_000,
-}, async () => {
+it("a backlog of 5,000 at the start: in batches, and not ready before the last one", async () => {
   await using database = await createDatabase();
   for (let count = 0; count < 5; count += 1) await merges(database.admin, times(1_000));
   let largest = 0;

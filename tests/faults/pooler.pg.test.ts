@@ -3,9 +3,11 @@ import { expect, it } from "vitest";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { merge, merges, notify, times } from "../support/orchestrator.ts";
+import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { startPooler } from "../support/pooler.ts";
 import { findProgram } from "../support/programs.ts";
+import { startServer } from "../support/server.ts";
+import { startWatched } from "../support/watched-daemon.ts";
 
 const PGBOUNCER = findProgram("pgbouncer", "../sbin/pgbouncer");
 
@@ -35,6 +37,35 @@ it.for([
       const listening = daemon.events.map((told) => told.event).filter((name) => name.startsWith("listen."));
       expect(listening).toEqual(["listen.degraded"]);
     }
+    expect(await violations(database.admin)).toEqual([]);
+  },
+);
+
+it.for(["fast", "immediate"] as const)(
+  "a daemon that outlives a %s restart of the server behind PgBouncer waits for a prepared transaction under its new name",
+  async (mode, ctx) => {
+    if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
+    await using server = await startServer();
+    await using database = await createDatabase({ adminUrl: server.url() });
+    await using pooler = await startPooler(PGBOUNCER, database.daemonUrl, { server_login_retry: 1 });
+    await using daemon = await startWatched(database, { url: pooler.url, statementTimeoutMs: 30_000 });
+    await using late = await hold(database);
+    const low = await merge(late.client);
+    const high = await merge(database.admin);
+    await daemon.looks();
+    await daemon.event("merge.recorded", (one) => one.event_id === high.eventId);
+    await late.prepare("late");
+    await daemon.looks();
+    await pooler.pause();
+    await server.restart(mode);
+    await pooler.resume();
+    await daemon.looks();
+    await daemon.looks();
+    await database.admin.query("COMMIT PREPARED 'late'");
+    await daemon.looks();
+    const found = await daemon.event("merge.recorded", (one) => one.event_id === low.eventId);
+    expect(found).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+    expect(daemon.all("db.connected")).toHaveLength(1);
     expect(await violations(database.admin)).toEqual([]);
   },
 );

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { countRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { waitsForLock } from "../support/lock-waiter.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -113,17 +114,17 @@ describe("asked to stop, it leaves no backend and exits with 0:", () => {
 
   it("while it waits for the writers' lock", async () => {
     await using database = await createDatabase();
-    await using daemon = spawnDaemon(database.daemonUrl, { METRICS_SHUTDOWN_TIMEOUT: "1s" });
+    // The lock itself would be waited for longer than this test takes.
+    await using daemon = spawnDaemon(database.daemonUrl, {
+      METRICS_SHUTDOWN_TIMEOUT: "1s",
+      METRICS_LOCK_TIMEOUT: "10m",
+      METRICS_STATEMENT_TIMEOUT: "10m",
+    });
     await daemon.line("daemon.ready");
     await using stranger = await hold(database);
     await stranger.client.query(`SELECT pg_advisory_xact_lock(${LOCK_KEY})`);
     await merge(database.admin);
-    await until("it waits", async () => {
-      const { rows } = await database.admin.query(
-        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
-      );
-      return rows.length > 0;
-    });
+    await until("it waits", () => waitsForLock(database));
     expect(await daemon.stop()).toBe(0);
     await stranger.rollback();
     await until("no backend is left", async () => (await backends(database)) === 0);
@@ -132,10 +133,18 @@ describe("asked to stop, it leaves no backend and exits with 0:", () => {
   it("in the middle of a backlog: what it began is whole, the rest waits for the next", async () => {
     await using database = await createDatabase();
     await merges(database.admin, times(3_000));
-    await using daemon = spawnDaemon(database.daemonUrl);
-    await daemon.line("merge.recorded");
-    expect(await daemon.stop()).toBe(0);
-    expect((await countRecorded(database)).due).toBeGreaterThan(0);
+    await using proxy = await startProxy(database.daemonUrl);
+    await using daemon = spawnDaemon(proxy.url(database.daemonUrl));
+    let writes = 0;
+    proxy.onMessage = ({ type, text }) => {
+      if (type === "P" && text.includes("INSERT")) writes += 1;
+      if (writes === 2) daemon.signal("SIGTERM");
+      return "pass";
+    };
+    expect(await daemon.exit).toBe(0);
+    const { due, seq } = await countRecorded(database);
+    expect(seq).toBeGreaterThan(0);
+    expect(due).toBeGreaterThan(0);
     expect(await violations(database.admin, { unfinished: true })).toEqual([]);
     await until("no backend is left", async () => (await backends(database)) === 0);
   });
@@ -146,10 +155,19 @@ it("a database that is down at the start is waited for, however often it fails",
   await using database = await createDatabase({ adminUrl: server.url() });
   await merge(database.admin);
   await server.stop();
-  await using daemon = spawnDaemon(database.daemonUrl);
+  await using daemon = spawnDaemon(database.daemonUrl, {
+    METRICS_HTTP_ENABLED: "true",
+    METRICS_HTTP_PORT: "0",
+  });
+  const { address } = await daemon.line("http.listening");
+  const status = async (path: string): Promise<number> => (await fetch(`${String(address)}${path}`)).status;
   await daemon.line("db.connect_failed", ({ attempt }) => attempt === 3);
+  expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
   await server.start();
   await daemon.line("merge.recorded");
+  await until("it is ready", async () => (await status("/readyz")) === 200);
+  const attempts = daemon.lines.filter(({ event }) => event === "db.connect_failed");
+  expect(attempts.map(({ attempt }) => attempt)).toEqual(attempts.map((_, index) => index + 1));
   expect(await violations(database.admin)).toEqual([]);
   expect(await daemon.stop()).toBe(0);
 });

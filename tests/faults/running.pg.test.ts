@@ -276,7 +276,7 @@ describe("locks", () => {
     );
     await merge(database.admin);
     expect(await daemon.event("writer.blocked")).toMatchObject({
-      holders: [{ pid: rows[0]?.pid, application: "stranger", role: "postgres" }],
+      holders: [{ pid: rows[0]?.pid, application: "stranger", role: new URL(database.url).username }],
     });
     await stranger.rollback();
     await expectRight(database, daemon);

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { merges, REWORKED, times } from "../support/orchestrator.ts";
+import { merge, merges, notify, REWORKED, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -31,6 +31,11 @@ function onServer(url: string, server: TestServer): string {
   return moved.href;
 }
 
+function poolOn(url: string): pg.Pool & AsyncDisposable {
+  const pool = new pg.Pool({ connectionString: url });
+  return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() });
+}
+
 async function promote(standby: TestServer): Promise<void> {
   const client = new pg.Client({ connectionString: standby.url() });
   await client.connect();
@@ -42,14 +47,52 @@ it("a standby takes no writes: told, waited for, and gone on with after its prom
   await using primary = await startServer();
   const database: TestDatabase = await createDatabase({ adminUrl: primary.url() });
   await merges(database.admin, times(30));
+  await database.admin.end();
   await primary.stop();
   await using standby = await standbyOf(primary);
-  await using daemon = startDaemon(database, { url: onServer(database.daemonUrl, standby) });
+  await using daemon = startDaemon(database, {
+    url: onServer(database.daemonUrl, standby),
+    listens: true,
+    pollIntervalMs: 600_000,
+  });
   expect(await daemon.event("db.unfit")).toMatchObject({ reason: "read_only_server" });
+  await until("it has asked again", () => daemon.all("db.unfit").length >= 4);
+  expect(daemon.all("db.unfit").every((one) => one.reason === "read_only_server")).toBe(true);
+  expect(daemon.all("db.unfit").every((one) => one.retry_in_ms > 0)).toBe(true);
+  expect(daemon.all("daemon.ready")).toEqual([]);
   await promote(standby);
   await daemon.ready();
   expect(daemon.all("merge.recorded")).toHaveLength(30);
+  // Notifications come again too: nothing else tells of this one for ten minutes.
+  await daemon.event("listen.connected");
+  await daemon.event("comparison.completed");
+  await using admin = poolOn(onServer(database.url, standby));
+  const { eventId } = await merge(admin);
+  await notify(admin);
+  await daemon.event("merge.recorded", (one) => one.event_id === eventId);
+  expect(await violations(admin)).toEqual([]);
+});
+
+it("a primary whose place a standby takes while the daemon runs: silent until its promotion, then gone on with", async () => {
+  await using primary = await startServer();
+  const database: TestDatabase = await createDatabase({ adminUrl: primary.url() });
+  await using proxy = await startProxy(primary.url());
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+  await merges(database.admin, times(30));
+  await daemon.converged();
   await database.admin.end();
+  await primary.stop();
+  await using standby = await standbyOf(primary);
+  const mark = daemon.mark();
+  proxy.moveTo(standby.url());
+  expect(await daemon.event("db.unfit", undefined, mark)).toMatchObject({ reason: "read_only_server" });
+  expect(daemon.memory()).toBeNull();
+  await promote(standby);
+  await daemon.event("restore.completed", ({ seq }) => seq === 30, mark);
+  await using admin = poolOn(onServer(database.url, standby));
+  const { eventId } = await merge(admin);
+  expect(await daemon.event("merge.recorded", (one) => one.event_id === eventId)).toMatchObject({ seq: 31 });
+  expect(await violations(admin)).toEqual([]);
 });
 
 it("a failover that lost commits: their ids come again with other merges, and those are recorded", async () => {
@@ -66,23 +109,17 @@ it("a failover that lost commits: their ids come again with other merges, and th
   await using proxy = await startProxy(primary.url());
   await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
   await daemon.ready();
-  await merges(database.admin, times(20));
+  const lost = await merges(database.admin, times(20));
   await daemon.converged();
   expect(daemon.memory()).toMatchObject({ as_of: { seq: 50 } });
   await database.admin.end();
   await primary.stop("immediate");
   await promote(standby);
-  await using survivor = {
-    admin: new pg.Pool({ connectionString: onServer(database.url, standby) }),
-    [Symbol.asyncDispose]: () => survivor.admin.end(),
-  };
-  await merges(survivor.admin, times(25, REWORKED));
+  await using admin = poolOn(onServer(database.url, standby));
+  const others = await merges(admin, times(25, REWORKED));
+  expect(others.slice(0, 20)).toEqual(lost);
   proxy.moveTo(standby.url());
-  const after: TestDatabase = {
-    ...database,
-    admin: survivor.admin,
-    daemonUrl: onServer(database.daemonUrl, standby),
-  };
+  const after: TestDatabase = { ...database, admin, daemonUrl: onServer(database.daemonUrl, standby) };
   const log = await until("the survivor's merges are recorded", async () => {
     const snapshot = await snapshotFromLog(after);
     return snapshot.lag.merges === 0 && snapshot.as_of.seq === 55 ? snapshot : null;

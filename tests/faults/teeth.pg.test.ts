@@ -5,55 +5,39 @@
 import { describe, expect, it } from "vitest";
 import type { OutboxLog } from "../../src/outbox-log.ts";
 import { barrier } from "../support/barrier.ts";
-import { type DaemonCode, startDaemon, type TestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
+import { type DaemonCode, startDaemon, type TestDaemonOptions } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { waitsForLock } from "../support/lock-waiter.ts";
 import { type Mutant, mutant, type Patch } from "../support/mutant.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
-import { watchScans } from "../support/scan-looks.ts";
 import { until } from "../support/until.ts";
+import { startWatched, type WatchedDaemon } from "../support/watched-daemon.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
 /** What is wrong in the end, one line each. */
 type Scenario = (code: DaemonCode | undefined) => Promise<string[]>;
 
-type Stepped = TestDaemon & { readonly looks: (count?: number) => Promise<void> };
+/** No deadline of the server's may end what a scenario holds back on purpose. */
+const PATIENT_MS = 60_000;
 
-/** A daemon that looks when it is told to; its comparison of the whole log is over and does not come again. */
-async function stepped(
+/** The watched daemon, from this code or from ours. */
+const stepped = (
   database: TestDatabase,
   code: DaemonCode | undefined,
   options: TestDaemonOptions = {},
-): Promise<Stepped> {
-  let looks = 0;
-  const daemon = startDaemon(database, {
-    pollIntervalMs: 600_000,
+): Promise<WatchedDaemon> =>
+  startWatched(database, {
+    statementTimeoutMs: PATIENT_MS,
+    lockTimeoutMs: PATIENT_MS,
     ...options,
     ...(code && { code }),
-    wrap: (log) => watchScans(options.wrap?.(log) ?? log, () => (looks += 1)),
   });
-  await daemon.event("comparison.completed");
-  return Object.assign(daemon, {
-    looks: async (count = 2) => {
-      for (let target = looks + 1; count > 0; target += 1, count -= 1) {
-        await until("a look", () => {
-          daemon.ring();
-          return looks >= target;
-        });
-      }
-    },
-  });
-}
 
 /** Whether a backend of our role waits for a lock or has ended its transaction. */
 async function untilWaitingOr(database: TestDatabase, done: () => boolean): Promise<void> {
-  await until("it waits for the lock, or goes on without", async () => {
-    const { rows } = await database.admin.query(
-      "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
-    );
-    return rows.length > 0 || done();
-  });
+  await until("it waits for the lock, or goes on without", async () => done() || waitsForLock(database));
 }
 
 /** Two record the same merge: one has written it and not committed yet when the other wants to. */
@@ -87,9 +71,9 @@ const lateCommit: Scenario = async (code) => {
   await using late = await hold(database);
   await merge(late.client);
   await merge(database.admin);
-  await daemon.looks(3);
+  await daemon.looks(2);
   await late.commit();
-  await daemon.looks(3);
+  await daemon.looks(2);
   return violations(database.admin);
 };
 
@@ -100,10 +84,10 @@ const drawnEarly: Scenario = async (code) => {
   await using late = await hold(database);
   const drawn = await drawId(late.client);
   await merge(database.admin);
-  await daemon.looks(3);
+  await daemon.looks(2);
   await mergeUnder(late.client, drawn);
   await late.commit();
-  await daemon.looks(3);
+  await daemon.looks(2);
   return violations(database.admin);
 };
 
@@ -114,11 +98,11 @@ const preparedBetween: Scenario = async (code) => {
   await using late = await hold(database);
   await merge(late.client);
   await merge(database.admin);
-  await daemon.looks(3);
+  await daemon.looks(2);
   await late.prepare("late");
-  await daemon.looks(3);
+  await daemon.looks(2);
   await database.admin.query("COMMIT PREPARED 'late'");
-  await daemon.looks(3);
+  await daemon.looks(2);
   return violations(database.admin);
 };
 
@@ -162,7 +146,7 @@ const newestGone: Scenario = async (code) => {
   await merge(cut.client);
   await cut.commit();
   // One finds the head gone, restoring takes another, the next one finds what is due.
-  await daemon.looks(6);
+  await daemon.looks(5);
   return violations(database.admin);
 };
 

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ENTRY, environment } from "../../demo/command.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { merge } from "../support/orchestrator.ts";
 import { findProgram, runProgram } from "../support/programs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -70,12 +72,17 @@ async function use({ key, certificate }: Certificate): Promise<void> {
   await server.restart();
 }
 
-function snapshot(root: string | null): Promise<{ code: number; err: string }> {
+/** Our role's URL, which has the server's certificate verified against these issuers (null: those of the host). */
+function verified(root: string | null): string {
   const url = new URL(database.daemonUrl);
   url.searchParams.set("sslmode", "verify-full");
   if (root !== null) url.searchParams.set("sslrootcert", root);
+  return url.href;
+}
+
+function snapshot(root: string | null): Promise<{ code: number; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [ENTRY, "snapshot"], { env: environment(url.href) }, (error, _, err) =>
+    execFile(process.execPath, [ENTRY, "snapshot"], { env: environment(verified(root)) }, (error, _, err) =>
       resolve({ code: Number(error?.code ?? 0), err }),
     );
   });
@@ -100,6 +107,59 @@ it("the certificate of another host is refused", async (ctx) => {
   const { code, err } = await snapshot(other.certificate);
   expect(code).toBe(3);
   expect(err).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
+});
+
+it("a server that gives up TLS is not talked to in clear: waited for, and gone on with when it is back", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const right = makeCertificate("steady", "IP:127.0.0.1");
+  await use(right);
+  await using daemon = startDaemon(database, { url: verified(right.certificate) });
+  await daemon.ready();
+  const encrypted = await database.admin.query<{ ssl: boolean }>(
+    "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = $1",
+    [database.role],
+  );
+  expect(encrypted.rows).toEqual([{ ssl: true }]);
+  await database.admin.query("ALTER SYSTEM SET ssl = off");
+  await server.restart();
+  await merge(database.admin);
+  await daemon.event(
+    "db.disconnected",
+    ({ failure, attempt }) => attempt >= 3 && /SSL/.test(failure.message),
+  );
+  expect(daemon.all("merge.recorded")).toEqual([]);
+  await database.admin.query("ALTER SYSTEM SET ssl = on");
+  await server.restart();
+  await daemon.converged();
+  expect(daemon.all("merge.recorded")).toHaveLength(1);
+});
+
+it("a daemon whose server comes back with an expired certificate, or bars its role, waits for better", async (ctx) => {
+  if (openssl === null || faketime === null) return ctx.skip("openssl or faketime is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const [good, expired] = [
+    makeCertificate("good", "IP:127.0.0.1"),
+    makeCertificate("late", "IP:127.0.0.1", [faketime, "10 days ago"]),
+  ];
+  const both = join(folder, "both.crt");
+  writeFileSync(both, [good, expired].map(({ certificate }) => readFileSync(certificate, "utf8")).join(""));
+  await use(good);
+  await using daemon = startDaemon(database, { url: verified(both) });
+  await daemon.ready();
+  await use(expired);
+  await daemon.event("db.disconnected", ({ failure }) => failure.code === "CERT_HAS_EXPIRED");
+  await use(good);
+  await daemon.converged();
+  const rules = join(server.dataDir, "pg_hba.conf");
+  const before = readFileSync(rules, "utf8");
+  writeFileSync(rules, `host all ${database.role} 127.0.0.1/32 reject\n${before}`);
+  await server.restart();
+  await daemon.event("db.disconnected", ({ failure }) => failure.code === "28000");
+  writeFileSync(rules, before);
+  await database.admin.query("SELECT pg_reload_conf()");
+  const { eventId } = await merge(database.admin);
+  expect(await daemon.event("merge.recorded", (one) => one.event_id === eventId)).toBeDefined();
 });
 
 it("a certificate that has expired is refused", async (ctx) => {

@@ -25,7 +25,8 @@ export interface DaemonProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-const WITHIN_MS = 15_000;
+/** As in `until.ts`. */
+const WITHIN_MS = 45_000;
 
 /**
  * @param settings METRICS_* variables; polling is quick and HTTP off unless they say otherwise.

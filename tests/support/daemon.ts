@@ -72,8 +72,8 @@ export interface TestDaemon extends AsyncDisposable {
   crash(): Promise<void>;
 }
 
-/** More than any statement's deadline in the tests. */
-const ENDS_WITHIN_MS = 12_000;
+/** As in `until.ts`. */
+const WITHIN_MS = 45_000;
 
 export function configOf(url: string): Config {
   return loadConfig({ DATABASE_URL: url });
@@ -168,7 +168,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
         const seen = events.slice(-12).map((one) => JSON.stringify(one));
         reject(new Error(`${name} did not come: ${String(why)}; the last events:\n${seen.join("\n")}`));
       };
-      const timer = setTimeout(() => failed("not within 15 s"), 15_000);
+      const timer = setTimeout(() => failed(`not within ${WITHIN_MS} ms`), WITHIN_MS);
       const finish = (): void => {
         clearTimeout(timer);
         watchers.delete(look);
@@ -208,7 +208,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     const timer = setTimeout(() => {
       const seen = events.slice(-12).map((one) => JSON.stringify(one));
       late.reject(new Error(`the daemon does not end; the last events:\n${seen.join("\n")}`));
-    }, ENDS_WITHIN_MS);
+    }, WITHIN_MS);
     try {
       await Promise.race([Promise.all([listening, running]), late.promise]);
     } finally {

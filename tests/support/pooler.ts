@@ -12,6 +12,9 @@ import { until } from "./until.ts";
 export interface Pooler extends AsyncDisposable {
   /** The same connection string, by way of the pooler. */
   readonly url: string;
+  /** Waits for transactions under way; from then on clients wait, and have no backend. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
 }
 
 /** @param settings lines of its [pgbouncer] section. */
@@ -33,6 +36,7 @@ export async function startPooler(
     unix_socket_dir: "",
     auth_type: "trust",
     auth_file: users,
+    admin_users: target.username,
     pool_mode: "transaction",
     ...settings,
   };
@@ -64,7 +68,18 @@ export async function startPooler(
     await stop();
     throw new Error(`${String(error)}\n${said()}`, { cause: error });
   }
-  return { url: through.href, [Symbol.asyncDispose]: stop };
+  const order = async (what: string): Promise<void> => {
+    const console = new pg.Client({ connectionString: new URL("/pgbouncer", through).href });
+    await console.connect();
+    await console.query(what);
+    await console.end();
+  };
+  return {
+    url: through.href,
+    pause: () => order("PAUSE"),
+    resume: () => order("RESUME"),
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 function listenTo(child: ChildProcess): () => string {

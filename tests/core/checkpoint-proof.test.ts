@@ -1,0 +1,102 @@
+/** A checkpoint is held against the rows before it: whatever it says that they do not give is told. */
+import { describe, expect, it } from "vitest";
+import { checkpointRow } from "../../src/core/checkpoint.ts";
+import { proveCheckpoint } from "../../src/core/checkpoint-proof.ts";
+import { Differences } from "../../src/core/difference.ts";
+import { skippedRow } from "../../src/core/metric-event.ts";
+import { Verdicts, VerifiedScope } from "../../src/core/verified-scope.ts";
+import type { AuditRow } from "../../src/core/verifier.ts";
+import { PRODUCER } from "./build.ts";
+import { EVENTFUL, indexOf, type Payload, ROWS, rowsOf, WRITTEN, walk } from "./walk.ts";
+
+const scope = (payload: Payload, change: (global: Payload) => void): void =>
+  change(payload["global"] as Payload);
+
+/** What is told of the checkpoint behind these rows after this change. */
+function proved(change: (payload: Payload) => void, rows: readonly AuditRow[] = ROWS) {
+  const place = { row_id: rows.at(-1)?.id ?? "0", low_mark: "0", floor: "0" };
+  const payload = JSON.parse(
+    JSON.stringify(checkpointRow(WRITTEN.analyzer, place, PRODUCER).payload),
+  ) as Payload;
+  change(payload);
+  const differences = new Differences(Number.POSITIVE_INFINITY);
+  proveCheckpoint(walk(rows).verifier, "7", JSON.stringify(payload), differences);
+  return differences.first.map(({ recorded, expected }) => [recorded, expected]);
+}
+
+const newest = EVENTFUL.at(-1)?.eventId;
+
+describe("a checkpoint is not proved", () => {
+  it("with another newest merge, or none", () => {
+    expect(proved(() => undefined)).toStrictEqual([]);
+    expect(proved((payload) => (payload["newest"] = null))).toStrictEqual([
+      ["newest event none", `newest event ${newest}`],
+    ]);
+    expect(
+      proved((payload) => (payload["newest"] = { ...(payload["newest"] as Payload), event_id: "5" })),
+    ).toStrictEqual([["newest event 5", `newest event ${newest}`]]);
+  });
+
+  it("with another place in the order of its global scope", () => {
+    expect(
+      proved((payload) => {
+        payload["seq"] = 25;
+        scope(payload, (global) => (global["seq"] = 25));
+      }),
+    ).toStrictEqual([["seq 25", "seq 26"]]);
+  });
+
+  it("with facts that are none, or too few", () => {
+    expect(proved((payload) => scope(payload, (global) => (global["facts"] = "x")))).toStrictEqual([
+      ["facts that cannot be read", "facts"],
+    ]);
+    const [few = []] = proved((payload) => scope(payload, (global) => (global["facts"] = "2*3")));
+    expect(few[0]).toBe("3 merges");
+  });
+
+  it("without a gate that has crossed", () => {
+    expect(proved((payload) => scope(payload, (global) => (global["gates"] = {})))).toContainEqual([
+      "first_pass_merge_rate: unknown, undefined, crossed at never",
+      expect.stringMatching(/^first_pass_merge_rate: low, defined, crossed at \d+$/),
+    ]);
+  });
+});
+
+describe("where rows are missing before it, a checkpoint may know more, never less:", () => {
+  const pruned = ROWS.slice(indexOf("first_pass_merge_rate", 12));
+  const skipped = rowsOf(
+    [skippedRow({ eventId: "9000", workItemId: "900", reason: "attempts_invalid" }, PRODUCER)],
+    900,
+  );
+
+  it("facts, skips, and the last crossing of a gate", () => {
+    expect(proved(() => undefined, pruned)).toStrictEqual([]);
+    expect(proved((payload) => (payload["skipped"] = 5), [...pruned, ...skipped])).toStrictEqual([]);
+    expect(proved((payload) => (payload["skipped"] = 0), [...pruned, ...skipped])).toStrictEqual([
+      ["skipped 0", "skipped 1 or more"],
+    ]);
+    const [few = []] = proved((payload) => scope(payload, (global) => (global["facts"] = "2*3")), pruned);
+    expect(few).toStrictEqual(["3 merges", expect.stringMatching(/^\d+ merges or more$/)]);
+  });
+});
+
+describe("a scope under verification", () => {
+  it("reads right with more windows in turn than it keeps figures for", () => {
+    const scoped = new VerifiedScope(new Verdicts(), true);
+    for (let seq = 1; seq <= 40; seq += 1) {
+      scoped.push({ attempts: seq % 3 === 0 ? 2 : 1, lastVerdict: null });
+      for (let window = 1; window <= Math.min(seq, 12); window += 1) {
+        const last = Array.from({ length: window }, (_, age) => seq - age);
+        expect(scoped.reading("first_pass_merge_rate", window, window, [])).toMatchObject({
+          numerator: last.filter((one) => one % 3 !== 0).length,
+        });
+      }
+    }
+  });
+
+  it("reads over fewer merges than it knows, as a writer did that knew no more", () => {
+    const scoped = new VerifiedScope(new Verdicts(), true);
+    for (const attempts of [1, 1, 2]) scoped.push({ attempts, lastVerdict: null });
+    expect(scoped.reading("first_pass_merge_rate", 3, 2, [])).toMatchObject({ n: 2, numerator: 1 });
+  });
+});

@@ -1,0 +1,61 @@
+/** What is kept of a long history is bounded, and is its newest part. */
+import { describe, expect, it } from "vitest";
+import { ComputedSeries } from "../../src/core/computed-series.ts";
+import { Differences } from "../../src/core/difference.ts";
+import { MergeAudit } from "../../src/core/merge-audit.ts";
+import { Simulation } from "../../src/core/simulation.ts";
+import { Timeline } from "../../src/core/timeline.ts";
+import { CLEAN, FIRST_PASS, history, journal, REWORKED, record, SMALL, times } from "./build.ts";
+import { EVENTFUL, ROWS, walk } from "./walk.ts";
+
+describe("of a long history are kept", () => {
+  it("the newest points of a computed series, of its own project alone", () => {
+    const all = history(
+      Array.from({ length: 40 }, (_, nth) => ({ project: nth % 4 === 3 ? "zeus" : "atlas" })),
+    );
+    const computed = new ComputedSeries({ ...FIRST_PASS, window: 3 }, "atlas", 4);
+    for (const merge of all) computed.accept(merge);
+    expect(computed.points().map(({ seq, value }) => [seq, value])).toStrictEqual([
+      [27, 1],
+      [28, 1],
+      [29, 1],
+      [30, 1],
+    ]);
+  });
+
+  it("a simulation's newest crossings, while all of them are counted", () => {
+    const restless = history(times(700, [times(3, CLEAN), times(3, REWORKED)]).flat(2));
+    const simulation = new Simulation(SMALL, 10);
+    const timeline = new Timeline();
+    const merges = journal(record(restless, SMALL).rows).map((raw) => timeline.accept(raw));
+    for (const one of [...merges, timeline.end()]) if (one !== null) simulation.accept(one);
+    const kept = simulation.crossings("first_pass_merge_rate", null);
+    const { up = 0, down = 0 } = simulation.outcome("first_pass_merge_rate", null)?.crossings ?? {};
+    expect(up + down).toBe(1_400);
+    expect(kept.length).toBeLessThan(up + down);
+    expect(kept.at(-1)?.seq).toBe(4_199);
+    expect(kept.map(({ to }) => to)).toStrictEqual(kept.map((_, nth) => (nth % 2 === 0 ? "high" : "low")));
+  });
+
+  it("ten merges whose facts have changed since, while all of them are counted", () => {
+    const { verifier } = walk(ROWS);
+    const audit = new MergeAudit(verifier, new Differences(10));
+    for (const { eventId, workItemId, mergedAt } of EVENTFUL)
+      audit.accept({ eventId, workItemId, mergedAt, ageMs: null, facts: null });
+    expect([audit.counts.drifted, audit.drifted.length]).toStrictEqual([EVENTFUL.length, 10]);
+  });
+});
+
+describe("a merge without a work item", () => {
+  it("that is missing is named by its event, whatever its age", () => {
+    const { verifier } = walk(ROWS);
+    const differences = new Differences(10);
+    const audit = new MergeAudit(verifier, differences);
+    audit.accept({ eventId: "1001", workItemId: null, mergedAt: null, ageMs: 3_600_000, facts: null });
+    audit.accept({ eventId: "1002", workItemId: null, mergedAt: null, ageMs: null, facts: null });
+    expect(differences.first).toMatchObject([
+      { kind: "merge_missing", event_id: "1001", expected: expect.stringContaining("this event") },
+    ]);
+    expect(audit.counts.waiting).toBe(1);
+  });
+});

@@ -1,0 +1,117 @@
+/** Conversations with the database that only special logs bring about. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { recordedMerge } from "../../src/postgres/audit.ts";
+import { type Connection, connect } from "../../src/postgres/connection.ts";
+import { describeTransactions } from "../../src/postgres/holders.ts";
+import { mergeSource } from "../../src/postgres/merge-source.ts";
+import { namesIn } from "../../src/postgres/names.ts";
+import { newestRows } from "../../src/postgres/newest-rows.ts";
+import { preflight } from "../../src/postgres/preflight.ts";
+import { look, newest } from "../../src/postgres/settled.ts";
+import { configOf, startDaemon } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { event, hold, merge, transitions } from "../support/orchestrator.ts";
+
+const NAMES = namesIn("public");
+let database: TestDatabase;
+let connection: Connection;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  connection = await connect({
+    database: configOf(database.daemonUrl).database,
+    applicationName: "test",
+    connectTimeoutMs: 30_000,
+    statementTimeoutMs: 30_000,
+    lockTimeoutMs: 30_000,
+  });
+});
+
+afterAll(async () => {
+  await connection.end();
+  await database.drop();
+});
+
+it("a merge that is not recorded has no record, nor has what is no id", async () => {
+  const { eventId } = await merge(database.admin);
+  expect(await recordedMerge(connection.read, NAMES, eventId)).toBeNull();
+  expect(await recordedMerge(connection.read, NAMES, "1; DROP TABLE work_items")).toBeNull();
+});
+
+it("a prepared transaction is described as nobody's: it has no session, no application and no role", async () => {
+  await using late = await hold(database);
+  await merge(late.client);
+  await late.prepare(database.name);
+  try {
+    const { watched, columns } = await preflight(connection.read, NAMES);
+    const source = mergeSource(
+      connection.read,
+      NAMES,
+      { kind: "phase.transition", target: "merged" },
+      columns,
+    );
+    const { holders } = await look(connection, NAMES, watched, source, null, 0n, 0n);
+    expect(holders.size).toBe(1);
+    expect(await describeTransactions(connection.read, holders)).toStrictEqual([
+      { pid: null, application: null, role: null, seconds: null },
+    ]);
+  } finally {
+    await database.admin.query(`ROLLBACK PREPARED '${database.name}'`);
+  }
+});
+
+it("the newest rows of a long history come page by page, each once, newest first", async () => {
+  await database.admin.query(
+    `INSERT INTO events_outbox (kind, payload)
+     SELECT CASE WHEN i % 10 = 0 THEN 'metric.other' ELSE 'metric.wanted' END, jsonb_build_object('nth', i)
+       FROM generate_series(1, 12000) i`,
+  );
+  const upTo = await newest(connection.read, NAMES);
+  let statements = 0;
+  const counted = (text: string) => {
+    statements += 1;
+    return connection.read(text);
+  };
+  const nths: number[] = [];
+  let forTheFirst = 0;
+  for await (const { payload } of newestRows(counted, NAMES, ["metric.wanted"], upTo)) {
+    if (nths.length === 0) forTheFirst = statements;
+    nths.push((JSON.parse(payload ?? "") as { nth: number }).nth);
+  }
+  expect([forTheFirst, statements]).toStrictEqual([1, 3]);
+  const wanted = Array.from({ length: 12_000 }, (_, index) => 12_000 - index).filter((nth) => nth % 10 !== 0);
+  expect(nths).toStrictEqual(wanted);
+});
+
+/** The same server, as if it were an old one. */
+const older: Connection["read"] = async (text) => {
+  const answer = await connection.read(text);
+  if (!text.includes("server_version_num")) return answer;
+  return {
+    ...answer,
+    rows: answer.rows.map((row) => ({ ...row, version: "14.9", version_num: "140009" })),
+  };
+};
+
+it("a server older than the oldest that is tested is warned of, not refused", async () => {
+  const { warnings } = await preflight(older, NAMES);
+  expect(warnings).toContainEqual(expect.stringMatching(/^PostgreSQL 14\.9 is older than 15/));
+});
+
+it("a merge of no work item whose json only text can hold is skipped once, beside ordinary ones of none", async () => {
+  await using odd = await createDatabase({ payloadType: "json" });
+  await transitions(odd.admin, [null, null]);
+  await event(odd.admin, { kind: "phase.transition", payload: '{"note": "\\u0000", "target": "merged"}' });
+  await event(odd.admin, { kind: "phase.transition", payload: '["\\u0000"]' });
+  await event(odd.admin, { kind: "phase.transition", payload: '{"note": "\\u0000"}' });
+  await using first = startDaemon(odd);
+  await first.converged();
+  expect(first.all("merge.skipped")).toHaveLength(3);
+  await first.stop();
+  await using next = startDaemon(odd);
+  await next.event("comparison.completed");
+  expect(next.all("merge.skipped")).toEqual([]);
+  expect(next.memory()).toMatchObject({ skipped: { total: 3 } });
+  expect(await violations(odd.admin)).toEqual([]);
+});

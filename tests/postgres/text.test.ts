@@ -1,0 +1,66 @@
+/** What becomes SQL text, and what an error may say, needs no server to be told. */
+import { describe, expect, it } from "vitest";
+import { UnfitDatabase } from "../../src/outbox-log.ts";
+import { connect, failureOf } from "../../src/postgres/connection.ts";
+import { literal, namesIn } from "../../src/postgres/names.ts";
+import { readableColumns } from "../../src/postgres/preflight.ts";
+
+describe("SQL text", () => {
+  it.each(['a"; drop table x; --', "", "Größe", "A", "x".repeat(64)])("has no schema named %j", (name) => {
+    expect(() => namesIn(name)).toThrow(/^not a plain identifier/);
+  });
+
+  it.each(["it's", "", "a b", "x".repeat(256), "\\"])("has no value %j", (value) => {
+    expect(() => literal(value)).toThrow(/^not a plain word/);
+  });
+
+  it("has numbers, plain words and NULL", () => {
+    expect([literal(7n), literal(7), literal("metric.x"), literal(null)]).toStrictEqual([
+      "7",
+      "7",
+      "'metric.x'",
+      "NULL",
+    ]);
+  });
+});
+
+describe("a failure", () => {
+  it("of every address of a host is told as the first one's", () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED ::1:5432"), { code: "ECONNREFUSED" });
+    expect(failureOf(new AggregateError([refused, new Error("another")]))).toStrictEqual({
+      code: "ECONNREFUSED",
+      message: "connect ECONNREFUSED ::1:5432",
+    });
+  });
+
+  it("that is no error, or has no code, is told all the same", () => {
+    expect(failureOf("gone")).toStrictEqual({ code: "UNKNOWN", message: "gone" });
+    expect(failureOf(new Error("ended"))).toStrictEqual({ code: "CONNECTION", message: "ended" });
+    expect(failureOf(Object.assign(new Error("odd"), { code: 7 }))).toMatchObject({ code: "CONNECTION" });
+  });
+});
+
+it("whoever is stopping opens no connection any more", async () => {
+  const settings = {
+    database: { connectionString: "postgres://nobody@127.0.0.1:1/nothing" },
+    applicationName: "test",
+    connectTimeoutMs: 1_000,
+    statementTimeoutMs: 1_000,
+    lockTimeoutMs: 1_000,
+  };
+  await expect(connect(settings, AbortSignal.abort())).rejects.toMatchObject({
+    failure: { message: "stopping" },
+  });
+});
+
+it("reading where there is no log says which schema was looked in", async () => {
+  const nothing = { rows: [], command: "SELECT" };
+  const refused = await readableColumns(() => Promise.resolve(nothing), namesIn("public")).catch(
+    (error: unknown) => error,
+  );
+  expect(refused).toBeInstanceOf(UnfitDatabase);
+  expect(refused).toMatchObject({
+    reason: "unfit_schema",
+    problems: [expect.stringContaining("public.events_outbox")],
+  });
+});
