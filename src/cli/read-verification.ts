@@ -51,8 +51,6 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
   verifier.end();
   const audit = new MergeAudit(verifier, differences);
   const { merges } = mergeSource(query, names, config.merge, columns, "facts alone");
-  // The planner takes every second row for a merge, and would rather read all work items again for each page.
-  await query("SET LOCAL enable_hashjoin = off");
   await pages(0.5, async (after, upTo) => {
     for (const merge of await merges(after, upTo)) audit.accept(merge);
   });
