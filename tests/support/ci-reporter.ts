@@ -1,6 +1,6 @@
 /**
- * Counts a test run for .ci/run: prints the skipped tests with their reasons (which vitest's JSON report leaves out), the
- * ones that needed a second try, and writes "passed failed" to the file named by CI_COUNTS.
+ * Counts a test run for .ci/run: prints the skipped tests with their reasons (which vitest's JSON report leaves out), and
+ * writes "passed failed" to the file named by CI_COUNTS.
  */
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
@@ -17,8 +17,6 @@ export default class CiReporter implements Reporter {
       failed += module.state() === "failed" ? Math.max(1, failedTests) : failedTests;
       for (const test of tests) {
         const result = test.result();
-        if (test.diagnostic()?.flaky === true)
-          process.stdout.write(`flaky, passed on the second try: ${test.fullName}\n`);
         if (result.state !== "skipped") continue;
         const reason = result.note ?? (test.options.mode === "todo" ? "todo" : "no reason given");
         process.stdout.write(`skipped: ${test.fullName}: ${reason}\n`);
