@@ -12,7 +12,7 @@ import type { Analyzer } from "./core/analyzer.ts";
 import { UnfitLog } from "./core/journal-row.ts";
 import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
-import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { HistoryReset, Recorder, type RecorderSettings } from "./recorder.ts";
 
 export type DaemonSettings = RecorderSettings & {
@@ -47,8 +47,8 @@ export class Daemon {
   #opened = false;
   /** The log contradicted itself when it was last read. */
   #suspect = false;
-  /** A merge whose COMMIT went unanswered. */
-  #unresolved: string | null = null;
+  /** The last row of a transaction whose COMMIT went unanswered. */
+  #unresolved: Head | null = null;
   #nextComparison = 0;
   #comparing: { spentMs: number } | null = null;
   /** Since when there may be merges that are not recorded; null while there are none. */

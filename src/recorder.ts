@@ -71,8 +71,8 @@ const SLOW_MS = 250;
 
 export class Recorder {
   readonly analyzer: Analyzer;
-  /** The first merge of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
-  unanswered: string | null = null;
+  /** The last row of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
+  unanswered: Head | null = null;
   /** Merges known to be due and not recorded yet. */
   due = 0;
   /** The last merges, for the status page alone. */
@@ -234,10 +234,13 @@ export class Recorder {
       this.#compared = this.#floor;
       this.#comparison = { found: 0, startedAt: this.#clock.monotonic() };
     }
-    const { top } = this.#lowMark;
+    const { low, top } = this.#lowMark;
     if (this.#compared < top) {
-      const end = await this.#log.pageEnd(this.#compared, top, PAGE_ROWS);
-      this.#comparison.found += await this.#recordPage(this.#compared, end, "comparison", shouldStop);
+      // Above the low mark the next scan would find it too: then it came late, and nothing went past the scan.
+      const passed = this.#compared < low;
+      const end = await this.#log.pageEnd(this.#compared, passed ? low : top, PAGE_ROWS);
+      const found = await this.#recordPage(this.#compared, end, passed ? "comparison" : "scan", shouldStop);
+      if (passed) this.#comparison.found += found;
       this.#compared = end;
     }
     if (this.#compared < top) return false;
@@ -259,11 +262,10 @@ export class Recorder {
     await surveyJournal(this.#log, this.#folded);
   }
 
-  /** What became of a merge whose COMMIT went unanswered. */
-  async outcomeOf(eventId: string): Promise<"committed" | "aborted"> {
-    const id = BigInt(eventId);
-    const found = await this.#log.merges(id - 1n, id);
-    return found.some((merge) => merge.recordedAs === eventId) ? "committed" : "aborted";
+  /** What became of a transaction, by its own last row: another daemon may have recorded its merges meanwhile. */
+  async outcomeOf(last: Head): Promise<"committed" | "aborted"> {
+    const { headFingerprint } = await this.#log.look(last, this.#folded, this.#folded);
+    return headFingerprint === last.fingerprint ? "committed" : "aborted";
   }
 
   /** Writes a checkpoint of what no checkpoint covers yet. */
@@ -396,7 +398,7 @@ export class Recorder {
       await this.#log.commit();
     } catch (error) {
       if (error instanceof CommitUnknown) {
-        this.unanswered = due[0]?.eventId ?? null;
+        this.unanswered = { id: String(newest), fingerprint: appended.fingerprint };
         this.#report({ event: "commit.unknown", merges: due.length, failure: error.failure });
       }
       throw error;

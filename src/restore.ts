@@ -73,8 +73,7 @@ export async function restore(
     ({ rowId }) => BigInt(rowId) <= newest,
   );
   const fold = new Fold(log, metrics, newest, events, places);
-  const seq =
-    newestSeq(await log.newestJournal(NEWEST_ROWS)) ?? newestSeq(await log.newestJournal(TAIL_ROWS)) ?? 0;
+  const seq = places.length === 0 ? 0 : await newestSeq(log);
   const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
   const shortened = place === undefined ? null : await fold.from(place);
   if (shortened !== null) return shortened;
@@ -88,13 +87,15 @@ export async function restore(
   return whole;
 }
 
-/** The newest merge's place in the order; null where its row is not among these. */
-function newestSeq(newestFirst: readonly RawJournalRow[]): number | null {
-  for (const raw of newestFirst) {
-    const row = parseJournalRow(raw);
-    if (row.type === "metric" && row.scope === "global") return row.seq;
+/** The newest merge's place in the order; 0 where its row is not near the end. */
+async function newestSeq(log: JournalReader): Promise<number> {
+  for (const rows of [NEWEST_ROWS, TAIL_ROWS]) {
+    for (const raw of await log.newestJournal(rows)) {
+      const row = parseJournalRow(raw);
+      if (row.type === "metric" && row.scope === "global") return row.seq;
+    }
   }
-  return null;
+  return 0;
 }
 
 type Page = {

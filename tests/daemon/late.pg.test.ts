@@ -1,6 +1,7 @@
 /** Ids commit out of order: whatever becomes visible late is recorded when it does, by the scan, and stalls nobody. */
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
+import { barrier } from "../support/barrier.ts";
 import { startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -260,4 +261,35 @@ it("a sequence with a cache is warned of; two daemons and late ids below what wa
   expect(found.some((merged) => merged.late)).toBe(true);
   expect(await violations(database.admin)).toEqual([]);
   early.release();
+});
+
+it("a merge that commits between a scan and a comparison was not passed by the scan: the comparison has found nothing", async () => {
+  await using database = await createDatabase();
+  const gate = barrier();
+  let comparing = false;
+  await using daemon = startDaemon(database, {
+    auditIntervalMs: 100,
+    wrap: (log) => ({
+      ...log,
+      pageEnd: async (after, upTo, rows) => {
+        if (comparing && after === 0n) await gate.wait();
+        return log.pageEnd(after, upTo, rows);
+      },
+    }),
+  });
+  await daemon.event("comparison.completed");
+  await using late = await hold(database);
+  const low = await merge(late.client);
+  const high = await merge(database.admin);
+  await recorded(daemon, high.eventId);
+  // Nothing but a comparison reads from the beginning while the transaction is open.
+  comparing = true;
+  await gate.reached;
+  const mark = daemon.mark();
+  await late.commit();
+  comparing = false;
+  gate.open();
+  expect(await daemon.event("comparison.completed", undefined, mark)).toMatchObject({ found: 0 });
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+  expect(await violations(database.admin)).toEqual([]);
 });

@@ -166,3 +166,23 @@ it("a network that takes connections and never answers is given up by the connec
   await daemon.ready();
   expect(daemon.all("db.connect_failed").map((one) => one.failure.message)).toContain("timeout expired");
 });
+
+it("a COMMIT that never arrived, whose merge another daemon recorded meanwhile, is resolved as aborted", async () => {
+  await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
+  await daemon.event("comparison.completed");
+  proxy.onMessage = (message) => {
+    if (!isCommit(message)) return "pass";
+    proxy.mode = "cut";
+    return "cut-before";
+  };
+  await merge(database.admin);
+  await daemon.event("commit.unknown");
+  await using other = startDaemon(database);
+  await other.converged();
+  proxy.onMessage = () => "pass";
+  proxy.mode = "pass";
+  expect(await daemon.event("commit.resolved")).toEqual({ event: "commit.resolved", outcome: "aborted" });
+  await daemon.converged();
+  expect(daemon.all("merge.recorded")).toEqual([]);
+  expect(await violations(database.admin)).toEqual([]);
+});
