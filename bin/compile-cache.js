@@ -7,7 +7,8 @@
 import module from "node:module";
 import { fileURLToPath } from "node:url";
 
-if (process.env["NODE_COMPILE_CACHE"] === undefined) {
+export function keepCompiled() {
+  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return;
   module.enableCompileCache(
     fileURLToPath(new URL("../node_modules/.cache/damascus-metrics", import.meta.url)),
   );

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The executable `metrics`. */
-import "./compile-cache.js";
+import { keepCompiled } from "./compile-cache.js";
 
+keepCompiled();
 await import("../src/main.ts");

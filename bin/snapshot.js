@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The executable `snapshot`, which is `metrics snapshot`. */
-import "./compile-cache.js";
+import { keepCompiled } from "./compile-cache.js";
 
+keepCompiled();
 await import("../src/snapshot.ts");

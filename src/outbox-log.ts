@@ -52,7 +52,7 @@ export type Since = {
   readonly more: boolean;
 };
 
-/** Where rows were appended: the first and the last one's id, null where it is not above what it must be. */
+/** Where rows were appended: the first and the last one's id, null where the row cannot be found above what it must be. */
 export type Appended = {
   readonly first: bigint | null;
   readonly last: bigint | null;

@@ -531,7 +531,7 @@ export class Recorder {
 
   /** Ids of journal rows ascend with seq: the fence relies on it. @returns the last one's. */
   #checkAscending({ first, last }: Appended): bigint {
-    if (first !== null && last !== null && first <= last) return last;
+    if (first !== null && last !== null && first > this.#folded && first <= last) return last;
     throw new UnfitDatabase("sequence_went_back", [
       `the sequence of events_outbox.id gave an id that is not above ${this.#folded}: set it above the largest id ` +
         "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",

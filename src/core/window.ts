@@ -45,7 +45,7 @@ export class MergeRing {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.#entries = new Array<Entry>(Math.min(capacity, SMALLEST_RING)).fill(NO_ENTRY);
+    this.#entries = noEntries(Math.min(capacity, SMALLEST_RING));
   }
 
   push(entry: Entry): void {
@@ -71,11 +71,15 @@ export class MergeRing {
   }
 
   #grow(): void {
-    const entries = new Array<Entry>(Math.min(this.capacity, this.#entries.length * 2)).fill(NO_ENTRY);
+    const entries = noEntries(Math.min(this.capacity, this.#entries.length * 2));
     for (let age = 0; age < this.length; age += 1) entries[this.length - 1 - age] = this.at(age);
     this.#entries = entries;
     this.#next = this.length;
   }
+}
+
+function noEntries(length: number): Entry[] {
+  return Array.from({ length }, () => NO_ENTRY);
 }
 
 /** A figure kept over the newest `size` merges: told what enters and, once the window is full, what leaves. */

@@ -80,12 +80,10 @@ export function mergeSource(
 
   const statement = (after: bigint, upTo: bigint): string =>
     `${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`;
-  const parse = (rows: readonly TextRow[]): FoundMerge[] =>
-    rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
 
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
     try {
-      return parse((await query(statement(after, upTo))).rows);
+      return foundMerges((await query(statement(after, upTo))).rows);
     } catch (error) {
       if (!isBadData(error)) throw error;
       if (upTo - after === 1n) return oddRow(upTo);
@@ -114,7 +112,7 @@ export function mergeSource(
 
   return {
     statement: (after, upTo, limit) => `${statement(after, upTo)} LIMIT ${literal(limit)}`,
-    parse,
+    parse: foundMerges,
     merges,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
     pageEnd: async (after, upTo, pageRows) => {
@@ -127,6 +125,10 @@ export function mergeSource(
       return end === null || Number(rows[0]?.["size"]) < pageRows ? upTo : BigInt(end);
     },
   };
+}
+
+function foundMerges(rows: readonly TextRow[]): FoundMerge[] {
+  return rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
 }
 
 function foundMerge(row: TextRow, recorded: string | null): FoundMerge {

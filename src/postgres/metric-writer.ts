@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type Appended, type AppendedRow, CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
-import { begin, type Connection, type ConnectionSettings, type TextRow } from "./connection.ts";
+import { begin, type Connection, type ConnectionSettings } from "./connection.ts";
 import { PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
 import type { Fitness, OutboxColumns } from "./preflight.ts";
@@ -38,7 +38,7 @@ export async function append(
 ): Promise<Appended> {
   if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
   return rows.length < COPIED_ROWS
-    ? await insert(connection, names, columns, rows, after)
+    ? await insert(connection, names, columns, rows)
     : await copy(connection, names, columns, rows, after);
 }
 
@@ -47,7 +47,6 @@ async function insert(
   { outbox }: Names,
   columns: OutboxColumns,
   rows: readonly AppendedRow[],
-  after: bigint,
 ): Promise<Appended> {
   const { rows: appended } = await connection.run(
     `WITH e AS (
@@ -64,13 +63,9 @@ async function insert(
       rows.map((row) => JSON.stringify(row.payload)),
     ],
   );
-  const above = (row: TextRow | undefined): bigint | null => {
-    const id = BigInt(row?.["row_id"] ?? 0);
-    return id > after ? id : null;
-  };
   return {
-    first: above(appended[0]),
-    last: above(appended.at(-1)),
+    first: idIn(appended[0]?.["row_id"]),
+    last: idIn(appended.at(-1)?.["row_id"]),
     fingerprint: appended.at(-1)?.["fingerprint"] ?? "",
   };
 }
@@ -88,15 +83,21 @@ async function copy(
     (SELECT ${what} FROM ${outbox} e
       WHERE e.id > ${literal(after)} AND e.kind = $${kind} AND e.work_item_id IS NOT DISTINCT FROM $${item}::${columns.workItemId}
       ORDER BY e.id DESC LIMIT 1)`;
-  const [first, last] = [rows[0], rows.at(-1)] as [AppendedRow, AppendedRow];
+  const about = (row: AppendedRow | undefined) => [
+    row?.kind,
+    row === undefined ? null : workItemOf(row, columns),
+  ];
   const answer = await connection.run(
     `SELECT ${newest(1, 2, "e.id::text")} AS first, ${newest(3, 4, "e.id::text")} AS last,
             ${newest(3, 4, PAYLOAD_FINGERPRINT)} AS fingerprint`,
-    [first.kind, workItemOf(first, columns), last.kind, workItemOf(last, columns)],
+    [...about(rows[0]), ...about(rows.at(-1))],
   );
   const row = answer.rows[0];
-  const idIn = (text: string | null | undefined): bigint | null => (text == null ? null : BigInt(text));
   return { first: idIn(row?.["first"]), last: idIn(row?.["last"]), fingerprint: row?.["fingerprint"] ?? "" };
+}
+
+function idIn(text: string | null | undefined): bigint | null {
+  return text == null ? null : BigInt(text);
 }
 
 /** In chunks, so that the server takes in the first ones while the next ones are written. */
@@ -115,7 +116,7 @@ const SPECIAL = /[\\\t\n\r]/g;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 /** A field in COPY's text format. */
-export function copyField(text: string): string {
+function copyField(text: string): string {
   return text.replace(SPECIAL, (character) => ESCAPES[character] ?? character);
 }
 

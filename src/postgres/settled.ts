@@ -64,11 +64,10 @@ export async function look(
   const upTo = after + READ_IDS;
   const statement = lookStatement(names, watched, head);
   const newsStatement = `SELECT EXISTS (SELECT FROM ${names.outbox} e WHERE e.id > ${literal(folded)} AND ${OURS})::text AS news`;
-  const newsIn = (answer: Answer | undefined): boolean => answer?.rows[0]?.["news"] === "true";
   try {
     const merges = source.statement(after, upTo, READ_MERGES);
-    const [seen, read, news] = await readEach([statement, merges, newsStatement]);
-    const found = source.parse(read?.rows ?? []);
+    const [seen, merged, news] = await readEach([statement, merges, newsStatement]);
+    const found = source.parse(merged?.rows ?? []);
     const last = found.length === READ_MERGES ? found.at(-1) : undefined;
     const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
     return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
@@ -80,6 +79,10 @@ export async function look(
     const found = await source.merges(after, readUpTo);
     return { ...seen, found, readUpTo, news: newsIn(await read(newsStatement)) };
   }
+}
+
+function newsIn(answer: Answer | undefined): boolean {
+  return answer?.rows[0]?.["news"] === "true";
 }
 
 function seenIn(

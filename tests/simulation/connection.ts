@@ -226,7 +226,7 @@ export class SimulatedLog implements OutboxLog {
     return true;
   }
 
-  append(rows: readonly AppendedRow[], after: bigint): Promise<Appended> {
+  append(rows: readonly AppendedRow[]): Promise<Appended> {
     return this.statement("append", async () => {
       const { server, cached } = this.wire;
       const { session } = this;
@@ -245,10 +245,9 @@ export class SimulatedLog implements OutboxLog {
         if (ids.length === 2) await this.step("append: half of the ids drawn");
         if (session.ended) throw this.#failure("57P01");
       }
-      const above = (id = 0n): bigint | null => (id > after ? id : null);
       return {
-        first: above(ids[0]),
-        last: above(ids.at(-1)),
+        first: ids[0] ?? null,
+        last: ids.at(-1) ?? null,
         fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? ""),
       };
     });
