@@ -103,6 +103,7 @@ class World {
 
   async run(): Promise<Outcome> {
     passes(this.#time);
+    await breathe();
     const { daemons, orchestrators, incidents } = this.#scenario;
     for (let index = 0; index < daemons; index += 1) this.#start();
     const clients = orchestrators.map((works, index) => {
@@ -129,7 +130,8 @@ class World {
   }
 
   readonly #step = async (label: string): Promise<void> => {
-    await this.#scheduler.schedule(Promise.resolve(label));
+    // Without the label: the scheduler would write down each of them.
+    await this.#scheduler.schedule(Promise.resolve());
     this.#options.trace?.(label);
   };
 
@@ -284,9 +286,17 @@ class World {
   }
 }
 
+/** Until no promise has anything left to do: Node.js takes up its ticks only then. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
 const { setImmediate: immediate } = globalThis;
 
-function settled(): Promise<void> {
+/** Lets the event loop turn, which ticks alone keep from it: others in this process have something to say as well. */
+function breathe(): Promise<void> {
   return new Promise((resolve) => {
     immediate(resolve);
   });
