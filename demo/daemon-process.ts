@@ -1,11 +1,11 @@
 /** The real daemon as a child process: started as an operator starts it, watched through its log. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
 import { afterUs } from "./after-us.ts";
 import { ENTRY, environment } from "./command.ts";
+import { isFree } from "./free-port.ts";
 
 const DEFAULT_PORT = 9464;
 const READY_WITHIN = 30_000;
@@ -127,18 +127,5 @@ function fieldsOf(line: string): Readonly<Record<string, unknown>> {
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  try {
-    probe.listen(port, "127.0.0.1");
-    await once(probe, "listening");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    probe.close();
   }
 }

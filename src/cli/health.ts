@@ -20,16 +20,19 @@ const READINESS = z.object({
   ),
 });
 
+const ADVICE = "does the daemon run here, with this METRICS_HTTP_PORT?";
+
 /** @throws ConfigError when there is no HTTP service to ask. */
 export async function probe(http: Config["http"], timeoutMs: number): Promise<Health> {
   const url = readyzOf(http);
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
     const readiness = READINESS.safeParse(await response.json().catch(() => null));
-    if (!readiness.success) return { well: false, says: `not well: something else answers at ${url}` };
+    if (!readiness.success)
+      return { well: false, says: `not well: something else answers at ${url}: ${ADVICE}` };
     return { well: response.ok && readiness.data.ready, says: describe(readiness.data) };
   } catch (error) {
-    return { well: false, says: `not well: ${whyNot(error, timeoutMs)} at ${url}` };
+    return { well: false, says: `not well: ${whyNot(error, timeoutMs)} at ${url}: ${ADVICE}` };
   }
 }
 

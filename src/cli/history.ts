@@ -3,6 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { historySvg } from "../chart/svg.ts";
 import { systemClock } from "../clock.ts";
+import { fileProblem } from "../config/secret.ts";
+import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
@@ -25,6 +27,16 @@ import { ProgressLine } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
 import { safe, safeJson } from "./safe.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
+
+/** The chart cannot be put where it was asked for. */
+class NotWritten extends Error {
+  readonly exitCode = 1;
+
+  constructor(file: string, why: unknown) {
+    super(`--svg is ${shown(file)}: the file cannot be written (${fileProblem(why)})`);
+    this.name = "NotWritten";
+  }
+}
 
 export type HistoryFlags = {
   readonly configFile?: string | undefined;
@@ -159,6 +171,10 @@ async function writeSvg(series: readonly HistorySeries[], file: string, terminal
     await terminal.out(svg);
     return;
   }
-  await writeFile(file, svg);
+  try {
+    await writeFile(file, svg);
+  } catch (error) {
+    throw new NotWritten(file, error);
+  }
   await terminal.err(`written to ${safe(file)}\n`);
 }

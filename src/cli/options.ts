@@ -70,7 +70,9 @@ function metricOf(text: string): MetricName {
   const found = METRIC_NAMES.filter((name) => name.startsWith(text));
   const [name] = found;
   if (name !== undefined && found.length === 1) return name;
-  throw new InvalidArgumentError(`It must be one of ${METRIC_NAMES.join(", ")}.`);
+  throw new InvalidArgumentError(
+    `It must be one of ${METRIC_NAMES.join(", ")}, or how just one of them begins.`,
+  );
 }
 
 export function projectOption(usual: string): Option {
@@ -90,9 +92,12 @@ export function durationOf(fromMs: number, toMs: number): (text: string) => numb
   };
 }
 
+const LARGEST_ID = 2n ** 63n - 1n;
+
 /** The id of an event, a bigint. */
 export function eventOf(text: string): bigint {
-  if (/^[0-9]{1,18}$/.test(text)) return BigInt(text);
+  const id = /^[0-9]{1,19}$/.test(text) ? BigInt(text) : null;
+  if (id !== null && id <= LARGEST_ID) return id;
   throw new InvalidArgumentError("It must be the id of an event, such as 48213.");
 }
 

@@ -36,7 +36,10 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
   apply("--window", changes.window, (metric, value) => ({ ...metric, window: windowOf(value) }));
   for (const bound of ["upper", "lower"] as const) {
     apply(`--${bound}`, changes[bound], (metric, value) => {
-      if (metric.gate === null) throw new Error(`--${bound}: ${metric.name} has no gate`);
+      if (metric.gate === null)
+        throw new Error(
+          `--${bound} names ${JSON.stringify(metric.name)}: it has no gate; there are ${gatesOf(changed)}`,
+        );
       return { ...metric, gate: { ...metric.gate, [bound]: ratioOf(`--${bound}`, value) } };
     });
   }
@@ -68,6 +71,10 @@ function indexOf(metrics: readonly MetricSettings[], name: string): number {
 
 function namesOf({ name, gate }: MetricSettings): string {
   return gate === null ? name : `${name} (${gate.name})`;
+}
+
+function gatesOf(metrics: readonly MetricSettings[]): string {
+  return metrics.flatMap(({ gate }) => gate?.name ?? []).join(", ");
 }
 
 function windowOf(text: string): number {

@@ -49,6 +49,8 @@ async function parse(
       writeErr: (text) => {
         printed.err += text;
       },
+      // As every other line that we print on standard error begins.
+      outputError: (text, write) => write(text.replace(/^error: /, `${executable}: `)),
       getOutHelpWidth: () => terminal.columns() ?? HELP_COLUMNS,
       getErrHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,

@@ -8,6 +8,7 @@ import { type Names, namesIn } from "../postgres/names.ts";
 import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
 import { journalReader } from "../postgres/reader.ts";
 import type { JournalReader } from "../restore.ts";
+import { advice } from "./advice.ts";
 
 export type LogAccess = {
   readonly reader: JournalReader;
@@ -89,17 +90,5 @@ function unreadable(error: unknown): unknown {
   if (error instanceof UnfitLog) return new Unreadable(error.message);
   if (error instanceof UnfitDatabase) return new Unreadable(error.problems.join("\n"));
   if (!(error instanceof DatabaseFailure)) return error;
-  const { code, message } = error.failure;
-  return new Unreadable(`${adviceFor(code)} (${code}: ${message})`);
-}
-
-function adviceFor(code: string): string {
-  if (/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|CONNECTION|08|57P)/.test(code))
-    return "the database cannot be reached: check that it is running and that DATABASE_URL is right";
-  if (code.startsWith("28")) return "the database refused the login: check the user and the password";
-  if (code === "3D000") return "the database does not exist: check the name in DATABASE_URL";
-  if (code === "57014") return "the database did not answer in time: try a longer --timeout";
-  if (code.startsWith("42"))
-    return "the log cannot be read: check METRICS_SCHEMA and the grants (config/grants.sql)";
-  return "the database failed: see its message";
+  return new Unreadable(advice(error.failure));
 }

@@ -30,13 +30,13 @@ export function readSecret(env: NodeJS.ProcessEnv, name: string, problems: strin
   return undefined;
 }
 
-/** Why a file cannot be read, in words. */
+/** Why a file cannot be read or written, in words. */
 export function fileProblem(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
   const words: Readonly<Record<string, string>> = {
-    ENOENT: "no such file",
+    ENOENT: "no such file or folder",
     EACCES: "permission denied",
-    EISDIR: "it is a directory",
+    EISDIR: "it is a folder",
   };
   return words[code] ?? code;
 }

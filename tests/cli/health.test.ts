@@ -78,7 +78,7 @@ describe("metrics health", () => {
       const port = await daemon(200, document);
       expect(await health(port)).toMatchObject({
         code: 1,
-        out: `not well: something else answers at http://127.0.0.1:${port}/readyz\n`,
+        out: `not well: something else answers at http://127.0.0.1:${port}/readyz: does the daemon run here, with this METRICS_HTTP_PORT?\n`,
       });
     }
   });
@@ -87,7 +87,7 @@ describe("metrics health", () => {
     const port = await daemon(200, null);
     expect(await health(port, {}, ["--timeout", "50ms"])).toMatchObject({
       code: 1,
-      out: `not well: no answer within 50 ms at http://127.0.0.1:${port}/readyz\n`,
+      out: `not well: no answer within 50 ms at http://127.0.0.1:${port}/readyz: does the daemon run here, with this METRICS_HTTP_PORT?\n`,
     });
     expect(await health(1)).toMatchObject({
       code: 1,

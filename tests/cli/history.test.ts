@@ -147,6 +147,11 @@ describe("metrics history", () => {
     expect([out, err]).toStrictEqual(["", `written to ${file}\n`]);
     expect(await readFile(file, "utf8")).toMatch(/^<svg [^]*<style>[^]*<\/svg>\n$/);
     expect((await type("history first --svg -")).out).toMatch(/^<svg /);
+    const { code, err: refused } = await type("history first --svg /nonexistent/chart.svg");
+    expect([code, refused]).toStrictEqual([
+      1,
+      'metrics: --svg is "/nonexistent/chart.svg": the file cannot be written (no such file or folder)\n',
+    ]);
   });
 
   test("a reader that has seen enough is no failure", async () => {

@@ -73,6 +73,8 @@ describe("usage errors", () => {
     ["snapshot --jsn", "Did you mean --json?"],
     ["snapshot atlas", "too many arguments"],
     ["snapshot --timeout 5", "must be a duration from 1ms to 60m"],
+    ["snapshot --at 9223372036854775808", "must be the id of an event"],
+    ["explain zz", "or how just one of them begins"],
     ["snapshot --timeout 0s", "must be a duration from 1ms to 60m"],
     ["snapshot -o yaml", "Allowed choices are text, json"],
     ["snapshot --all --project atlas", "cannot be used with option"],
@@ -83,6 +85,7 @@ describe("usage errors", () => {
     const { code, out, err } = await type(args, contacted);
     expect([code, out]).toStrictEqual([2, ""]);
     expect(err).toContain(why);
+    expect(err).not.toContain("error:");
   });
 });
 

@@ -248,7 +248,7 @@ describe("the configuration file", () => {
 
   test("a file that cannot be read is named with its variable", () => {
     expect(problemsOf(() => configOf({ METRICS_CONFIG_FILE: "/nonexistent" }))).toStrictEqual([
-      'METRICS_CONFIG_FILE is "/nonexistent": the file cannot be read (no such file)',
+      'METRICS_CONFIG_FILE is "/nonexistent": the file cannot be read (no such file or folder)',
     ]);
   });
 });

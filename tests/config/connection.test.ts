@@ -65,7 +65,7 @@ describe("DATABASE_URL", () => {
     [`postgres://metrics:${ENCODED}@db/damascus?sslmode=no-verify`, "accept any server's certificate"],
     [
       `postgres://metrics:${ENCODED}@db/damascus?sslrootcert=/nonexistent`,
-      "the file cannot be read (no such file)",
+      "the file cannot be read (no such file or folder)",
     ],
   ])("%j is refused without a word of its secret", (url, expected) => {
     const text = problemsOf(() => loadConfig({ DATABASE_URL: url })).join("\n");
@@ -120,8 +120,8 @@ describe("secrets", () => {
   });
 
   test.each([
-    ["/nonexistent", 'PGPASSWORD_FILE is "/nonexistent": the file cannot be read (no such file)'],
-    ["/", 'PGPASSWORD_FILE is "/": the file cannot be read (it is a directory)'],
+    ["/nonexistent", 'PGPASSWORD_FILE is "/nonexistent": the file cannot be read (no such file or folder)'],
+    ["/", 'PGPASSWORD_FILE is "/": the file cannot be read (it is a folder)'],
     ["", "PGPASSWORD_FILE is empty: it must be the path of a file that holds PGPASSWORD, or not be set"],
     [temporaryFile("\n"), "the file is empty, it must hold PGPASSWORD"],
   ])("a file at %j is refused", (path, problem) => {

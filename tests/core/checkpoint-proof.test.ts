@@ -1,22 +1,31 @@
 /** A checkpoint is held against the rows before it: whatever it says that they do not give is told. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkpointRow } from "../../src/core/checkpoint.ts";
+import { Analyzer, fold } from "../../src/core/analyzer.ts";
+import { type CheckpointPlace, checkpointRow } from "../../src/core/checkpoint.ts";
 import { proveCheckpoint } from "../../src/core/checkpoint-proof.ts";
 import { Differences } from "../../src/core/difference.ts";
+import type { Merge } from "../../src/core/merge.ts";
+import type { MetricSettings } from "../../src/core/metric.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
 import { Verdicts, VerifiedScope } from "../../src/core/verified-scope.ts";
 import type { AuditRow } from "../../src/core/verifier.ts";
-import { PRODUCER } from "./build.ts";
+import { merges as anyMerges, settings as anySettings } from "./arbitraries.ts";
+import { PRODUCER, SMALL } from "./build.ts";
 import { EVENTFUL, indexOf, type Payload, ROWS, rowsOf, WRITTEN, walk } from "./walk.ts";
 
 const scope = (payload: Payload, change: (global: Payload) => void): void =>
   change(payload["global"] as Payload);
 
+/** Where a checkpoint behind these rows stands. */
+function placeBehind(rows: readonly AuditRow[]): CheckpointPlace {
+  return { row_id: rows.at(-1)?.id ?? "0", low_mark: "0", floor: "0" };
+}
+
 /** What is told of the checkpoint behind these rows after this change. */
 function proved(change: (payload: Payload) => void, rows: readonly AuditRow[] = ROWS) {
-  const place = { row_id: rows.at(-1)?.id ?? "0", low_mark: "0", floor: "0" };
   const payload = JSON.parse(
-    JSON.stringify(checkpointRow(WRITTEN.analyzer, place, PRODUCER).payload),
+    JSON.stringify(checkpointRow(WRITTEN.analyzer, placeBehind(rows), PRODUCER).payload),
   ) as Payload;
   change(payload);
   const differences = new Differences(Number.POSITIVE_INFINITY);
@@ -25,6 +34,54 @@ function proved(change: (payload: Payload) => void, rows: readonly AuditRow[] = 
 }
 
 const newest = EVENTFUL.at(-1)?.eventId;
+
+function prove(
+  all: readonly Merge[],
+  metrics: readonly MetricSettings[],
+  change: (text: string) => string = (text) => text,
+) {
+  const analyzer = new Analyzer(metrics);
+  const rows = rowsOf(all.flatMap((one) => fold(analyzer, one, PRODUCER)));
+  const { verifier } = walk(rows, metrics);
+  const differences = new Differences(Number.POSITIVE_INFINITY);
+  const { payload } = checkpointRow(analyzer, placeBehind(rows), PRODUCER);
+  proveCheckpoint(verifier, "7", change(JSON.stringify(payload)), differences);
+  return differences.first;
+}
+
+describe("a checkpoint is proved", () => {
+  it("by what a full replay gives, under any settings", () => {
+    fc.assert(
+      fc.property(anyMerges, anySettings, (all, metrics) => {
+        fc.pre(all.length > 0);
+        expect(prove(all, metrics)).toStrictEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("unless a fact, seq, gate, project or place in it was changed", () => {
+    const changes: readonly (readonly [string | RegExp, string])[] = [
+      [/"facts":"([^"]*) 1\*/, '"facts":"$1 2*'],
+      [/:1\*/, "*"],
+      ['"seq":26', '"seq":25'],
+      ['"state":"high"', '"state":"low"'],
+      ['"project":"zeus"', '"project":"hera"'],
+      ['"row_id":"', '"row_id":"9'],
+      ['"skipped":0', '"skipped":1'],
+      ['"schema_version":1', '"schema_version":9'],
+    ];
+    expect(prove(EVENTFUL, SMALL)).toStrictEqual([]);
+    for (const [from, to] of changes) {
+      const found = prove(EVENTFUL, SMALL, (text) => {
+        const other = text.replace(from, to);
+        expect(other).not.toBe(text);
+        return other;
+      });
+      expect(found.map(({ kind }) => kind)).toContain("checkpoint");
+    }
+  });
+});
 
 describe("a checkpoint is not proved", () => {
   it("with another newest merge, or none", () => {

@@ -30,7 +30,7 @@ export function rowsOf(rows: readonly EventRow[], firstId = 1): AuditRow[] {
   }));
 }
 
-/** The index of the first row that records this seq of its scope and metric. */
+/** The index of the first row that records the merge with this seq in this scope, for this metric. */
 export function indexOf(kind: string, seq: number, scope = "global"): number {
   return WRITTEN.rows.findIndex(
     (row) =>
@@ -53,10 +53,16 @@ export function changed(
   return rows.with(index, { ...row, payload: JSON.stringify(payload) });
 }
 
+/** What verification finds in these rows. @param metrics today's settings. */
 export function walk(rows: readonly AuditRow[], metrics: readonly MetricSettings[] = SMALL) {
   const differences = new Differences(Number.POSITIVE_INFINITY);
   const verifier = new Verifier(metrics, differences);
   for (const row of rows) verifier.accept(row);
   verifier.end();
-  return { verifier, found: differences.first };
+  return {
+    verifier,
+    differences,
+    found: differences.first,
+    kinds: differences.first.map(({ kind }) => kind),
+  };
 }

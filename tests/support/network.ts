@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { createServer, Socket } from "node:net";
+import { listenAnywhere, through } from "./way-through.ts";
 
 /**
  * `silent`: nothing arrives, connections are still taken in, and what was sent arrives when the weather changes.
@@ -84,18 +85,10 @@ export async function startNetwork(targetUrl: string): Promise<Network> {
     });
     server.connect(Number(target.port), target.hostname);
   });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const address = listener.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await listenAnywhere(listener);
 
   return {
-    url: (url) => {
-      const through = new URL(url);
-      through.hostname = "127.0.0.1";
-      through.port = String(port);
-      return through.href;
-    },
+    url: (url) => through(url, port),
     get weather() {
       return state.weather;
     },

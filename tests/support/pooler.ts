@@ -2,12 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterUs } from "../../demo/after-us.ts";
+import { freePort } from "../../demo/free-port.ts";
 import { until } from "./until.ts";
+import { through } from "./way-through.ts";
 
 export interface Pooler extends AsyncDisposable {
   /** The same connection string, by way of the pooler. */
@@ -51,9 +52,7 @@ export async function startPooler(
   });
   const said = listenTo(child);
   const guard = afterUs('read -r _; kill -KILL "$0" 2>/dev/null', String(child.pid));
-  const through = new URL(databaseUrl);
-  through.hostname = "127.0.0.1";
-  through.port = String(port);
+  const url = through(databaseUrl, port);
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGKILL");
@@ -63,19 +62,19 @@ export async function startPooler(
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await until("the pooler answers", () => answers(through.href));
+    await until("the pooler answers", () => answers(url));
   } catch (error) {
     await stop();
     throw new Error(`${String(error)}\n${said()}`, { cause: error });
   }
   const order = async (what: string): Promise<void> => {
-    const console = new pg.Client({ connectionString: new URL("/pgbouncer", through).href });
+    const console = new pg.Client({ connectionString: new URL("/pgbouncer", url).href });
     await console.connect();
     await console.query(what);
     await console.end();
   };
   return {
-    url: through.href,
+    url,
     pause: () => order("PAUSE"),
     resume: () => order("RESUME"),
     [Symbol.asyncDispose]: stop,
@@ -101,13 +100,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }

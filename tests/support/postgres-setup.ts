@@ -7,8 +7,8 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { PostgreSqlContainer } from "@testcontainers/postgresql";
-import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { withClient } from "../../demo/with-client.ts";
 import { orchestratorSchema } from "./orchestrator-schema.ts";
 import { startServer, TEST_SETTINGS } from "./server.ts";
 
@@ -128,14 +128,4 @@ async function dropLeftovers(adminUrl: string, prefix: string): Promise<void> {
     );
     for (const { rolname } of roles.rows) await admin.query(`DROP ROLE ${rolname}`);
   });
-}
-
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -6,6 +6,7 @@
 
 import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
+import { listenAnywhere, through } from "./way-through.ts";
 
 /** A message of the client. */
 export type FrontendMessage = {
@@ -76,17 +77,9 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
     server.connect(Number(target.port), target.hostname);
     forward(link, (message) => proxy.onMessage(message), close);
   });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const address = listener.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await listenAnywhere(listener);
   return {
-    url: (url) => {
-      const through = new URL(url);
-      through.hostname = "127.0.0.1";
-      through.port = String(port);
-      return through.href;
-    },
+    url: (url) => through(url, port),
     get mode() {
       return mode;
     },

@@ -1,0 +1,33 @@
+/** Each failure of the database that an operator may meet is told with what to do about it. */
+import { expect, test } from "vitest";
+import { advice } from "../../src/cli/advice.ts";
+
+test.each([
+  ["ECONNREFUSED", "check that it is running and that DATABASE_URL is right"],
+  ["ENOTFOUND", "check that it is running and that DATABASE_URL is right"],
+  ["CONNECTION", "check that it is running and that DATABASE_URL is right"],
+  ["08006", "check that it is running and that DATABASE_URL is right"],
+  ["57P01", "try again in a moment"],
+  ["57P03", "try again in a moment"],
+  ["28P01", "check the user and the password"],
+  ["28000", "check the user, pg_hba.conf, and whether the server wants TLS"],
+  ["CERT_HAS_EXPIRED", "check its name, its dates, and sslrootcert"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "check its name, its dates, and sslrootcert"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "check its name, its dates, and sslrootcert"],
+  ["3D000", "check the name in DATABASE_URL"],
+  ["57014", "try a longer --timeout"],
+  ["55P03", "try again, or a longer --timeout"],
+  ["53300", "raise max_connections or the role's CONNECTION LIMIT"],
+  ["53100", "make room there"],
+  ["42501", "check METRICS_SCHEMA and the grants"],
+  ["XX000", "the database failed"],
+])("%s is told with what to do, and in its own words", (code, what) => {
+  const told = advice({ code, message: "its own words" });
+  expect(told).toContain(what);
+  expect(told).toMatch(new RegExp(` \\(${code}: its own words\\)$`));
+});
+
+test("a server without TLS is told from one that is away", () => {
+  const failure = { code: "CONNECTION", message: "The server does not support SSL connections" };
+  expect(advice(failure)).toContain("sslmode=disable within a network that you trust");
+});
