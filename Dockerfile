@@ -22,9 +22,9 @@ RUN ln -s /app/bin/metrics.js /usr/local/bin/metrics && ln -s /app/bin/snapshot.
 
 # No __proto__, no writing, no child processes, no workers, no native code. Compiled code is looked for only where writing
 # is permitted; there, it is the file system that forbids it. --disallow-code-generation-from-strings cannot be used: the
-# HTTP router compiles its routes.
+# HTTP router compiles its routes. A small young generation costs the daemon nothing and saves a third of its memory.
 ENV NODE_ENV=production \
-    NODE_OPTIONS="--disable-proto=delete --permission --allow-fs-read=* --allow-fs-write=/app/.compiled" \
+    NODE_OPTIONS="--disable-proto=delete --max-semi-space-size=2 --permission --allow-fs-read=* --allow-fs-write=/app/.compiled" \
     NODE_COMPILE_CACHE=/app/.compiled \
     METRICS_HTTP_HOST=0.0.0.0
 USER node

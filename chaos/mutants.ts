@@ -6,6 +6,12 @@ import type { Patch } from "../tests/support/mutant.ts";
 
 export type Mutant = { readonly mistake: string; readonly patches: readonly Patch[] };
 
+/** What holds a connection can be given another one. */
+export const MOVABLE: readonly Patch[] = ["journal-memory.ts", "comparison.ts"].flatMap((file) => [
+  { file, replace: "  readonly #log: OutboxLog;", by: "  log: OutboxLog;" },
+  { file, replace: /this\.#log/g, by: "this.log" },
+]);
+
 const LOCK = "; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})";
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
@@ -28,7 +34,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder.ts",
-        replace: "await this.#beginFenced();\n    const there",
+        replace: "await this.#memory.beginFenced();\n    const there",
         by: "await this.#log.beginLocked();\n    const there",
       },
     ],
@@ -72,8 +78,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder.ts",
-        replace: "      throw error;\n    }\n    plan.adopt();",
-        by: "    }\n    plan.adopt();",
+        replace: "      throw error;\n    }\n    this.#memory.adopt(",
+        by: "    }\n    this.#memory.adopt(",
       },
     ],
   },
@@ -97,10 +103,11 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     recorder ??= await this.#open();`,
       },
       { file: "recorder.ts", replace: "  readonly #log: OutboxLog;", by: "  #log: OutboxLog;" },
+      ...MOVABLE,
       {
         file: "recorder.ts",
-        replace: "  /** What became of a merge",
-        by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n  }\n\n  /** What became of a merge",
+        replace: "  /** What became of a transaction",
+        by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n    this.#memory.log = log;\n    this.#comparison.log = log;\n  }\n\n  /** What became of a transaction",
       },
     ],
   },

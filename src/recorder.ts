@@ -18,45 +18,26 @@
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
 import type { Clock } from "./clock.ts";
+import { Comparison } from "./comparison.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { checkpointRow } from "./core/checkpoint.ts";
-import { parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
 import { LowMark } from "./core/low-mark.ts";
 import { mergeIdentity } from "./core/merge.ts";
 import type { MetricSettings } from "./core/metric.ts";
 import type { Recent } from "./core/recent.ts";
-import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
-import {
-  type Appended,
-  CommitUnknown,
-  type FoundMerge,
-  type Head,
-  type OutboxLog,
-  type Since,
-  UnfitDatabase,
-} from "./outbox-log.ts";
+import { HistoryReset, type JournalMemory, restoreMemory } from "./journal-memory.ts";
+import { CommitUnknown, type FoundMerge, type Head, type OutboxLog } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { acceptRows, PAGE_ROWS, type Restored, restore, surveyJournal } from "./restore.ts";
+import { PAGE_ROWS, type Restored, surveyJournal } from "./restore.ts";
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
   /** Written into every row, e.g. `damascus-metrics/1.0.0`. */
   readonly producer: string;
 };
-
-/** The newest row that memory stands on is gone or another one. */
-export class HistoryReset extends Error {
-  readonly rowId: string;
-
-  constructor(rowId: string) {
-    super(`events_outbox row ${rowId} is gone or different`);
-    this.name = "HistoryReset";
-    this.rowId = rowId;
-  }
-}
 
 /** Merges after which a checkpoint is written: a restart folds about as many rows again. */
 const CHECKPOINT_EVERY = 100;
@@ -75,31 +56,20 @@ export class Recorder {
   unanswered: Head | null = null;
   /** Merges known to be due and not recorded yet. */
   due = 0;
-  /** The last merges, for the status page alone. */
-  readonly recent: Recent;
   readonly #log: OutboxLog;
   readonly #settings: RecorderSettings;
   readonly #report: Report;
   readonly #clock: Clock;
-  readonly #replay: Replay;
-  #head: Head | null;
-  /** Every journal row up to this id has been folded. */
-  #folded: bigint;
+  readonly #memory: JournalMemory;
   readonly #lowMark: LowMark;
   /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
   #floor: bigint;
   /** The journal's row up to which memory was taken from a checkpoint; 0 where every row was folded. */
   readonly #checkpointRow: bigint;
-  /** Where the comparison of the whole log goes on; null while none is under way. */
-  #compared: bigint | null = null;
-  #comparison = { found: 0, startedAt: 0 };
+  readonly #comparison: Comparison;
   #batch = FIRST_BATCH;
   #checkpointEvery = CHECKPOINT_EVERY;
-  /** The highest id of a merge that is recorded. */
-  #highest: bigint;
   readonly #repeats = new Set<string>();
-  /** The merges that others have recorded since the page at hand was found: some of them may be on it. */
-  readonly #foldedSinceFound = new Set<string>();
   readonly #holderWatch: HolderWatch;
 
   private constructor(
@@ -107,88 +77,36 @@ export class Recorder {
     settings: RecorderSettings,
     report: Report,
     clock: Clock,
+    memory: JournalMemory,
     restored: Restored,
-    folded: bigint,
   ) {
     this.#log = log;
     this.#settings = settings;
     this.#report = report;
     this.#clock = clock;
-    this.#replay = restored.replay;
-    this.analyzer = restored.replay.analyzer;
-    this.#head = restored.head;
-    // Memory without a row to stand on would not notice that the log was reset, with ids that begin again.
-    this.#folded = restored.head === null ? 0n : folded;
+    this.#memory = memory;
+    this.analyzer = memory.analyzer;
     this.#floor = restored.floor;
     this.#checkpointRow = restored.fromCheckpoint?.rowId ?? 0n;
     this.#lowMark = new LowMark(restored.lowMark);
     this.#holderWatch = new HolderWatch(log, report, clock);
-    this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
-    this.recent = restored.recent;
+    this.#comparison = new Comparison(log, report, clock);
   }
 
-  /**
-   * Reads the journal into memory.
-   *
-   * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
-   * is has an id up to the newest visible one, and every later one will have a higher id.
-   *
-   * Pages are read one after another, so rows that retention deletes meanwhile leave what looks like a contradiction. A
-   * real one stays where it is: it is one when it is found in the same row again.
-   * @throws UnfitLog when the journal contradicts itself or is a newer version's.
-   */
+  /** Restores memory from the log. @throws UnfitLog when the journal contradicts itself or is a newer version's. */
   static async restore(
     log: OutboxLog,
     settings: RecorderSettings,
     report: Report,
     clock: Clock,
   ): Promise<Recorder> {
-    for (let found: UnfitLog | null = null; ; ) {
-      try {
-        return await Recorder.#read(log, settings, report, clock);
-      } catch (error) {
-        if (!(error instanceof UnfitLog) || error.rowId === found?.rowId) throw error;
-        found = error;
-      }
-    }
+    const { memory, restored } = await restoreMemory(log, settings.metrics, report, clock);
+    return new Recorder(log, settings, report, clock, memory, restored);
   }
 
-  static async #read(
-    log: OutboxLog,
-    settings: RecorderSettings,
-    report: Report,
-    clock: Clock,
-  ): Promise<Recorder> {
-    const startedAt = clock.monotonic();
-    report({ event: "restore.started" });
-    await log.beginLocked();
-    const newest = await log.newest();
-    await log.rollback();
-    const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
-      report({ event: "restore.progress", ...figures }),
-    );
-    const restored = await restore(log, settings.metrics, newest, {
-      passed: (id) => progress.at(id),
-      passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
-    });
-    const { replay } = restored;
-    const { analyzer } = replay;
-    if (analyzer.truncated)
-      report({
-        event: "history.truncated",
-        first_seq: analyzer.global.seq - analyzer.global.ring.length + 1,
-      });
-    if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
-    report({
-      event: "restore.completed",
-      seq: analyzer.global.seq,
-      merges: replay.merges,
-      from_checkpoint: restored.fromCheckpoint?.seq ?? null,
-      projects: analyzer.projects.size,
-      skipped: analyzer.skipped,
-      took_ms: Math.round(clock.monotonic() - startedAt),
-    });
-    return new Recorder(log, settings, report, clock, restored, newest);
+  /** The last merges, for the status page alone. */
+  get recent(): Recent {
+    return this.#memory.recent;
   }
 
   /**
@@ -200,9 +118,9 @@ export class Recorder {
     // What is new is recorded at once; only a backlog earns larger transactions.
     this.#batch = Math.min(this.#batch, FIRST_BATCH);
     const { top } = this.#lowMark;
-    this.#foldedSinceFound.clear();
-    const look = await this.#log.look(this.#head, top, this.#folded);
-    this.#checkHead(look.headFingerprint);
+    this.#memory.forgetNews();
+    const look = await this.#log.look(this.#memory.head, top, this.#memory.folded);
+    this.#memory.checkHead(look.headFingerprint);
     // Only a log that was reset or cut at its newest end goes back.
     if (look.newest < top) throw new HistoryReset(String(top));
     const readAfter = this.#lowMark.look(look.newest, look.holders);
@@ -217,41 +135,21 @@ export class Recorder {
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
     for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
-    if (recorded === 0) await this.#foldSettled(look.news);
-    if (this.#uncovered >= this.#checkpointEvery) await this.checkpoint();
+    if (recorded === 0) {
+      if (look.news) await this.#memory.foldNews();
+      // The next statement that asks for news need not pass again what is settled.
+      this.#memory.settle(this.#lowMark.low);
+    }
+    if (this.#memory.uncovered >= this.#checkpointEvery) await this.checkpoint();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
 
-  /**
-   * Compares a page of what has been scanned with the journal: for what no lock shows (a sequence with a cache, ids given
-   * explicitly, a holder that was passed over). All of it, as a transaction that keeps the low mark where it is must not
-   * keep others' rows from being found. Begins anew after the last page.
-   * @returns whether the comparison has reached its end.
-   */
-  async comparePage(shouldStop: () => boolean): Promise<boolean> {
-    if (this.#compared === null) {
-      this.#compared = this.#floor;
-      this.#comparison = { found: 0, startedAt: this.#clock.monotonic() };
-    }
-    const { low, top } = this.#lowMark;
-    if (this.#compared < top) {
-      // Above the low mark the next scan would find it too: then it came late, and nothing went past the scan.
-      const passed = this.#compared < low;
-      const end = await this.#log.pageEnd(this.#compared, passed ? low : top, PAGE_ROWS);
-      const found = await this.#recordPage(this.#compared, end, passed ? "comparison" : "scan", shouldStop);
-      if (passed) this.#comparison.found += found;
-      this.#compared = end;
-    }
-    if (this.#compared < top) return false;
-    this.#compared = null;
-    const { found, startedAt } = this.#comparison;
-    this.#report({
-      event: "comparison.completed",
-      found,
-      took_ms: Math.round(this.#clock.monotonic() - startedAt),
-    });
-    return true;
+  /** One page of the comparison of the whole log with the journal. @returns whether it has reached its end. */
+  comparePage(shouldStop: () => boolean): Promise<boolean> {
+    return this.#comparison.page(this.#floor, this.#lowMark, (after, upTo, foundBy) =>
+      this.#recordPage(after, upTo, foundBy, shouldStop),
+    );
   }
 
   /**
@@ -259,36 +157,31 @@ export class Recorder {
    * @throws UnfitLog for a gap or a repeat.
    */
   async survey(): Promise<void> {
-    await surveyJournal(this.#log, this.#folded);
+    await surveyJournal(this.#log, this.#memory.folded);
   }
 
   /** What became of a transaction, by its own last row: another daemon may have recorded its merges meanwhile. */
   async outcomeOf(last: Head): Promise<"committed" | "aborted"> {
-    const { headFingerprint } = await this.#log.look(last, this.#folded, this.#folded);
+    const { headFingerprint } = await this.#log.look(last, this.#memory.folded, this.#memory.folded);
     return headFingerprint === last.fingerprint ? "committed" : "aborted";
   }
 
   /** Writes a checkpoint of what no checkpoint covers yet. */
   async checkpoint(): Promise<void> {
-    if (this.#head === null || this.#uncovered === 0) return;
-    await this.#beginFenced();
+    if (this.#memory.head === null || this.#memory.uncovered === 0) return;
+    await this.#memory.beginFenced();
     const place = {
-      row_id: this.#head.id,
+      row_id: this.#memory.head.id,
       low_mark: String(this.#lowMark.low),
       floor: String(this.#floor),
     };
     const row = checkpointRow(this.analyzer, place, this.#settings.producer);
-    const newest = this.#checkAscending(await this.#log.append([row], this.#folded));
+    const rowId = this.#memory.ascending(await this.#log.append([row], this.#memory.folded));
     await this.#log.commit();
-    this.#folded = newest;
-    this.#replay.checkpointSeq = this.analyzer.global.seq;
+    this.#memory.covered(rowId);
     const bytes = JSON.stringify(row.payload).length;
     this.#checkpointEvery = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
     this.#report({ event: "checkpoint.written", seq: this.analyzer.global.seq, bytes });
-  }
-
-  get #uncovered(): number {
-    return this.analyzer.global.seq - this.#replay.checkpointSeq;
   }
 
   async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
@@ -324,7 +217,7 @@ export class Recorder {
     foundBy: Arrival["found_by"],
     shouldStop: () => boolean,
   ): Promise<number> {
-    this.#foldedSinceFound.clear();
+    this.#memory.forgetNews();
     return this.#recordFound(await this.#log.merges(after, upTo), foundBy, shouldStop);
   }
 
@@ -342,7 +235,7 @@ export class Recorder {
       start += batch.length;
       recorded += await this.#record(batch, foundBy);
       this.due = due.length - start;
-      if (this.#uncovered >= Math.max(MOST_UNCOVERED, this.#checkpointEvery)) await this.checkpoint();
+      if (this.#memory.uncovered >= Math.max(MOST_UNCOVERED, this.#checkpointEvery)) await this.checkpoint();
     }
     return recorded;
   }
@@ -355,7 +248,7 @@ export class Recorder {
   async #surviving(due: FoundMerge[], foundBy: Arrival["found_by"]): Promise<FoundMerge[]> {
     const seen = foundBy === "comparison" ? null : this.#checkpointRow;
     if (!due.some((merge) => seen === null || BigInt(merge.eventId) < seen)) return due;
-    this.#floor = await surveyJournal(this.#log, this.#folded);
+    this.#floor = await surveyJournal(this.#log, this.#memory.folded);
     return due.filter((merge) => BigInt(merge.eventId) > this.#floor);
   }
 
@@ -381,10 +274,10 @@ export class Recorder {
   /** Records one batch in one transaction, without what others have recorded since it was found. */
   async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
     const startedAt = this.#clock.monotonic();
-    const standsOnNothing = this.#head === null;
-    await this.#beginFenced();
+    const standsOnNothing = this.#memory.head === null;
+    await this.#memory.beginFenced();
     const there = standsOnNothing ? await this.#stillThere(batch) : batch;
-    const due = there.filter((merge) => !this.#foldedSinceFound.has(mergeIdentity(merge)));
+    const due = there.filter((merge) => !this.#memory.isNews(mergeIdentity(merge)));
     if (due.length === 0) {
       await this.#log.rollback();
       this.#report({ event: "writer.fenced", merges: batch.length });
@@ -392,21 +285,18 @@ export class Recorder {
     }
     const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
     for (const merge of due) plan.add(merge);
-    const appended = await this.#log.append(plan.rows, this.#folded);
-    const newest = this.#checkAscending(appended);
+    const appended = await this.#log.append(plan.rows, this.#memory.folded);
+    const head = { id: String(this.#memory.ascending(appended)), fingerprint: appended.fingerprint };
     try {
       await this.#log.commit();
     } catch (error) {
       if (error instanceof CommitUnknown) {
-        this.unanswered = { id: String(newest), fingerprint: appended.fingerprint };
+        this.unanswered = head;
         this.#report({ event: "commit.unknown", merges: due.length, failure: error.failure });
       }
       throw error;
     }
-    plan.adopt();
-    this.recent.appended(plan.rows, newest);
-    this.#head = { id: String(newest), fingerprint: appended.fingerprint };
-    this.#folded = newest;
+    this.#memory.adopt(plan, head);
     const tookMs = this.#clock.monotonic() - startedAt;
     this.#adaptBatch(batch.length, tookMs);
     plan.tell(this.#report, (merge) => this.#arrival(merge, foundBy, tookMs));
@@ -414,20 +304,12 @@ export class Recorder {
   }
 
   #arrival(merge: FoundMerge, foundBy: Arrival["found_by"], tookMs: number): Arrival {
-    const late = !this.#isHighest(merge.eventId) || foundBy === "comparison";
+    const late = !this.#memory.isHighest(merge.eventId) || foundBy === "comparison";
     return {
       commit_to_record_ms: merge.ageMs === null ? null : Math.round((merge.ageMs + tookMs) * 10) / 10,
       late,
       found_by: foundBy,
     };
-  }
-
-  /** Whether no merge with a higher id has been recorded, by anybody. */
-  #isHighest(eventId: string): boolean {
-    const id = BigInt(eventId);
-    if (id < this.#highest) return false;
-    this.#highest = id;
-    return true;
   }
 
   /** The merges of a batch that the log still has as they were found: for want of a row that would show a reset. */
@@ -436,106 +318,6 @@ export class Recorder {
     const found = await this.#log.merges((ids[0] ?? 0n) - 1n, ids.at(-1) ?? 0n);
     const items = new Map(found.map((merge) => [merge.eventId, merge.workItemId]));
     return batch.filter((merge) => items.get(merge.eventId) === merge.workItemId);
-  }
-
-  /**
-   * Folds what others have recorded, and notes that everything settled is folded, so that the next statement that asks for
-   * news need not pass it again.
-   */
-  async #foldSettled(news: boolean): Promise<void> {
-    if (news) await this.#foldNews();
-    if (this.#head !== null && this.#lowMark.low > this.#folded) this.#folded = this.#lowMark.low;
-  }
-
-  /** Begins the writers' transaction, and folds what others have committed until then. */
-  async #beginFenced(): Promise<void> {
-    if (this.#head === null) {
-      await this.#log.beginLocked();
-      await this.#foldNews();
-    } else await this.#foldNews(await this.#log.beginFenced(this.#head, this.#folded));
-  }
-
-  /**
-   * Folds what others have committed since, however much it is.
-   * @param first what has been read of it.
-   */
-  async #foldNews(first?: Since): Promise<void> {
-    const before = {
-      seq: this.analyzer.global.seq,
-      skipped: this.analyzer.skipped,
-      foreign: this.#replay.foreign,
-    };
-    for (let [more, next] = [true, first]; more; next = undefined) {
-      const since = next ?? (this.#head === null ? await this.#sinceTheBeginning() : await this.#since());
-      this.#checkHead(since.headFingerprint);
-      this.#fold(since.rows);
-      ({ more } = since);
-    }
-    this.#asLogDecides(() => this.#replay.end());
-    const unmarked = this.#replay.foreign - before.foreign;
-    if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
-    const merges = this.analyzer.global.seq - before.seq;
-    const skipped = this.analyzer.skipped - before.skipped;
-    if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
-  }
-
-  #since(): Promise<Since> {
-    return this.#log.journalSince(this.#head, this.#folded);
-  }
-
-  /** Page by page: a log may be long and have no row of ours yet. */
-  async #sinceTheBeginning(): Promise<Since> {
-    const newest = await this.#log.newest();
-    let rows: readonly RawJournalRow[] = [];
-    let after = this.#folded;
-    while (after < newest && rows.length === 0) {
-      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
-      rows = await this.#log.journal(after, end);
-      after = end;
-    }
-    return { headFingerprint: null, rows, more: rows.length > 0 };
-  }
-
-  #fold(rows: readonly RawJournalRow[]): void {
-    const head = this.#asLogDecides(() =>
-      acceptRows(this.#replay, rows, rows.map(parseJournalRow), (row) => {
-        const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
-        if (merge !== null) {
-          this.#foldedSinceFound.add(mergeIdentity(merge));
-          this.#isHighest(merge.eventId);
-        }
-        this.recent.accept(row);
-      }),
-    );
-    this.#head = head ?? this.#head;
-    this.#folded = BigInt(rows.at(-1)?.id ?? this.#folded);
-  }
-
-  /**
-   * What contradicts memory need not contradict the log: after rows went from its old end, somebody who restored since
-   * knows less than we do. The log decides; if it contradicts itself, restoring shows it.
-   */
-  #asLogDecides<T>(folding: () => T): T {
-    try {
-      return folding();
-    } catch (error) {
-      throw error instanceof UnfitLog && error.reason === "contradiction"
-        ? new HistoryReset(error.rowId)
-        : error;
-    }
-  }
-
-  #checkHead(fingerprint: string | null): void {
-    if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
-  }
-
-  /** Ids of journal rows ascend with seq: the fence relies on it. @returns the last one's. */
-  #checkAscending({ first, last }: Appended): bigint {
-    if (first !== null && last !== null && first > this.#folded && first <= last) return last;
-    throw new UnfitDatabase("sequence_went_back", [
-      `the sequence of events_outbox.id gave an id that is not above ${this.#folded}: set it above the largest id ` +
-        "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",
-    ]);
   }
 
   /** Keeps a backlog's transactions short: nobody should wait long for the lock. */

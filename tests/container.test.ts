@@ -46,7 +46,7 @@ describe("the image", () => {
       .filter((line) => !/^(#|$)/.test(line));
     expect(first).toBe("*");
     expect(named.filter((line) => line.startsWith("!")).toSorted()).toStrictEqual(
-      ["!.npmrc", "!config", "!demo", "!package-lock.json", "!package.json", "!src"].toSorted(),
+      ["!.npmrc", "!bin", "!config", "!demo", "!package-lock.json", "!package.json", "!src"].toSorted(),
     );
     expect(named).toContain("config/compose");
   });

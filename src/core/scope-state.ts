@@ -48,9 +48,14 @@ export class ScopeState {
   push(entry: Entry): void {
     this.seq += 1;
     const { figures, ring } = this;
+    let [size, leaving] = [0, NO_ENTRY];
     for (let index = 0; index < figures.length; index += 1) {
       const figure = figures[index] as RunningFigure;
-      figure.slide(entry, ring.length < figure.size ? NO_ENTRY : ring.at(figure.size - 1));
+      if (figure.size !== size) {
+        ({ size } = figure);
+        leaving = ring.length < size ? NO_ENTRY : ring.at(size - 1);
+      }
+      figure.slide(entry, leaving);
     }
     ring.push(entry);
   }

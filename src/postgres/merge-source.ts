@@ -37,25 +37,28 @@ const MERGE_COLUMNS = `
   left(w.attempts::text, 20) AS attempts,
   left(w.last_verdict::text, ${LONGEST_TEXT}) AS last_verdict`;
 
-/** The event under which a work item is recorded: by a row of ours, told by its marker. */
-function recordedAs({ outbox }: Names, { payload }: OutboxColumns): string {
-  const marked = `
+const EVENT = "r.payload->'merge'->>'event_id'";
+
+/** Whether a row records a merge of ours: told by its marker. */
+function marked({ payload }: OutboxColumns): string {
+  return `
     ${payload}_typeof(r.payload->'schema_version') = 'number' AND r.payload->>'key' <> ''
     AND (r.kind = '${SKIPPED_KIND}' OR ${payload}_typeof(r.payload->'seq') = 'number')`;
-  const event = "r.payload->'merge'->>'event_id'";
+}
+
+/** The event under which a work item is recorded; null for no work item. */
+function recordedAs({ outbox }: Names, columns: OutboxColumns): string {
   return `
-    CASE WHEN e.work_item_id IS NULL
-      THEN (SELECT ${event} FROM ${outbox} r
-             WHERE r.work_item_id IS NULL AND r.kind = '${SKIPPED_KIND}' AND ${marked} AND ${event} = e.id::text LIMIT 1)
-      ELSE (SELECT ${event} FROM ${outbox} r
-             WHERE r.work_item_id = e.work_item_id AND r.kind IN (${literals(RECORDING_KINDS)}) AND ${marked} LIMIT 1)
-    END AS recorded_as`;
+    (SELECT ${EVENT} FROM ${outbox} r
+      WHERE r.work_item_id = e.work_item_id AND r.kind IN (${literals(RECORDING_KINDS)}) AND ${marked(columns)} LIMIT 1)
+    AS recorded_as`;
 }
 
 export type MergeSource = {
   /** The first merges of a range in one statement, which fails where it cannot take in a row. */
   readonly statement: (after: bigint, upTo: bigint, limit: number) => string;
-  readonly parse: (rows: readonly TextRow[]) => FoundMerge[];
+  /** What that statement found. */
+  readonly complete: (rows: readonly TextRow[]) => Promise<FoundMerge[]>;
   readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
@@ -81,9 +84,27 @@ export function mergeSource(
   const statement = (after: bigint, upTo: bigint): string =>
     `${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`;
 
+  /** Merges without a work item are rare, and recorded as themselves or not at all: they are asked for by themselves. */
+  async function complete(rows: readonly TextRow[]): Promise<FoundMerge[]> {
+    const found = rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
+    const alone = found.filter((merge) => merge.workItemId === null);
+    if (alone.length === 0 || asked === "facts alone") return found;
+    const recording = await query(
+      `SELECT ${EVENT} AS event FROM ${outbox} r
+        WHERE r.work_item_id IS NULL AND r.kind = '${SKIPPED_KIND}' AND ${marked(columns)}
+          AND ${EVENT} IN (${literals(alone.map((merge) => merge.eventId))})`,
+    );
+    const events = new Set(recording.rows.map((row) => row["event"]));
+    return found.map((merge) =>
+      merge.workItemId === null && events.has(merge.eventId)
+        ? { ...merge, recordedAs: merge.eventId }
+        : merge,
+    );
+  }
+
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
     try {
-      return foundMerges((await query(statement(after, upTo))).rows);
+      return await complete((await query(statement(after, upTo))).rows);
     } catch (error) {
       if (!isBadData(error)) throw error;
       if (upTo - after === 1n) return oddRow(upTo);
@@ -112,7 +133,7 @@ export function mergeSource(
 
   return {
     statement: (after, upTo, limit) => `${statement(after, upTo)} LIMIT ${literal(limit)}`,
-    parse: foundMerges,
+    complete,
     merges,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
     pageEnd: async (after, upTo, pageRows) => {
@@ -125,10 +146,6 @@ export function mergeSource(
       return end === null || Number(rows[0]?.["size"]) < pageRows ? upTo : BigInt(end);
     },
   };
-}
-
-function foundMerges(rows: readonly TextRow[]): FoundMerge[] {
-  return rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
 }
 
 function foundMerge(row: TextRow, recorded: string | null): FoundMerge {

@@ -49,14 +49,11 @@ async function insert(
   rows: readonly AppendedRow[],
 ): Promise<Appended> {
   const { rows: appended } = await connection.run(
-    `WITH e AS (
-       INSERT INTO ${outbox} (kind, work_item_id, payload)
-       SELECT row.kind, row.work_item_id::${columns.workItemId}, row.payload::${columns.payload}
-         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (kind, work_item_id, payload, place)
-        ORDER BY row.place
-       RETURNING id, payload)
-     SELECT e.id::text AS row_id, CASE WHEN e.id = max(e.id) OVER () THEN ${PAYLOAD_FINGERPRINT} END AS fingerprint
-       FROM e`,
+    `INSERT INTO ${outbox} AS e (kind, work_item_id, payload)
+     SELECT row.kind, row.work_item_id::${columns.workItemId}, row.payload::${columns.payload}
+       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (kind, work_item_id, payload, place)
+      ORDER BY row.place
+     RETURNING e.id::text AS row_id, ${PAYLOAD_FINGERPRINT} AS fingerprint`,
     [
       rows.map((row) => row.kind),
       rows.map((row) => workItemOf(row, columns)),

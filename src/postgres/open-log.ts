@@ -55,7 +55,9 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       await run("ROLLBACK");
-      throw new LockBlocked(error.failure, await advisoryLockHolders(read, lockKey(names)));
+      const holders = await advisoryLockHolders(read, lockKey(names));
+      // Nobody has it: what was waited for was the table.
+      throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
     }
   };
   return {

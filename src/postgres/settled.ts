@@ -67,7 +67,7 @@ export async function look(
   try {
     const merges = source.statement(after, upTo, READ_MERGES);
     const [seen, merged, news] = await readEach([statement, merges, newsStatement]);
-    const found = source.parse(merged?.rows ?? []);
+    const found = await source.complete(merged?.rows ?? []);
     const last = found.length === READ_MERGES ? found.at(-1) : undefined;
     const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
     return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };

@@ -137,7 +137,7 @@ describe("asked to stop, it leaves no backend and exits with 0:", () => {
     await using daemon = spawnDaemon(proxy.url(database.daemonUrl));
     let writes = 0;
     proxy.onMessage = ({ type, text }) => {
-      if (type === "P" && text.includes("INSERT")) writes += 1;
+      if (type === "Q" && text.startsWith("COPY")) writes += 1;
       if (writes === 2) daemon.signal("SIGTERM");
       return "pass";
     };

@@ -3,6 +3,7 @@
  * wrong with the daemon as it is.
  */
 import { describe, expect, it } from "vitest";
+import { MOVABLE } from "../../chaos/mutants.ts";
 import type { OutboxLog } from "../../src/outbox-log.ts";
 import { barrier } from "../support/barrier.ts";
 import { type DaemonCode, startDaemon, type TestDaemonOptions } from "../support/daemon.ts";
@@ -216,7 +217,7 @@ const MUTANTS: readonly (readonly [
     [
       {
         file: "recorder.ts",
-        replace: "const standsOnNothing = this.#head === null;\n    await this.#beginFenced();",
+        replace: "const standsOnNothing = this.#memory.head === null;\n    await this.#memory.beginFenced();",
         by: "const standsOnNothing = false;\n    await this.#log.beginLocked();",
       },
     ],
@@ -246,7 +247,7 @@ const MUTANTS: readonly (readonly [
       {
         file: "recorder.ts",
         replace: "const standsOnNothing =",
-        by: "this.#foldedSinceFound.clear();\n    const standsOnNothing =",
+        by: "this.#memory.forgetNews();\n    const standsOnNothing =",
       },
     ],
   ],
@@ -285,10 +286,11 @@ const MUTANTS: readonly (readonly [
     brokenCommit("cut-before"),
     /comparison found it|not recorded/,
     [
+      ...MOVABLE,
       {
         file: "recorder.ts",
         replace: "readonly #log: OutboxLog;",
-        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = log; return this; }",
+        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = this.#memory.log = this.#comparison.log = log; return this; }",
       },
       {
         file: "daemon.ts",
@@ -303,7 +305,7 @@ const MUTANTS: readonly (readonly [
     /not recorded/,
     [
       {
-        file: "recorder.ts",
+        file: "journal-memory.ts",
         replace: "if (this.#head !== null && fingerprint !== this.#head.fingerprint)",
         by: "if (false)",
       },

@@ -165,3 +165,35 @@ describe("a project whose name wants to drive the terminal", () => {
     );
   });
 });
+
+it("ids, names and verdicts that mean something to COPY go through it as they are", async () => {
+  await using database = await createDatabase({ idType: "text" });
+  const odd = [
+    "\\N",
+    "tab\tand\\t",
+    "line\nand\\n",
+    "return\r",
+    "\\.",
+    "\\",
+    "a\\\\b",
+    "'quoted'",
+    '"double"',
+    "🦊",
+  ];
+  await database.admin.query(
+    `WITH items AS (
+       INSERT INTO work_items (id, project, attempts, last_verdict)
+       SELECT word, word, 1, word FROM unnest($1::text[]) word RETURNING id)
+     INSERT INTO events_outbox (kind, work_item_id, payload)
+     SELECT 'phase.transition', id, '{"target": "merged"}' FROM items`,
+    [[...odd, ...Array.from({ length: 20 }, (_, nth) => `ordinary ${nth}`)]],
+  );
+  await using daemon = startDaemon(database);
+  await daemon.converged();
+  expect(await violations(database.admin)).toEqual([]);
+  const { rows } = await database.admin.query<{ item: string; project: string }>(
+    `SELECT work_item_id AS item, payload->>'project' AS project FROM events_outbox
+      WHERE kind = 'metric.rebase_conflict_rate' AND payload->>'scope' = 'project'`,
+  );
+  for (const word of odd) expect(rows).toContainEqual({ item: word, project: word });
+});

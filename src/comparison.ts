@@ -1,0 +1,60 @@
+/**
+ * The comparison of the whole log with the journal: for what no lock shows (a sequence with a cache, ids given explicitly,
+ * a holder that was passed over). All of it, as a transaction that keeps the low mark where it is must not keep others'
+ * rows from being found. It goes page by page, and begins anew after the last one.
+ */
+import type { Clock } from "./clock.ts";
+import type { LowMark } from "./core/low-mark.ts";
+import type { Report } from "./daemon-event.ts";
+import type { OutboxLog } from "./outbox-log.ts";
+import type { Arrival } from "./plan.ts";
+import { PAGE_ROWS } from "./restore.ts";
+
+/** Records what is due in a range. @returns how many merges that were. */
+type RecordPage = (after: bigint, upTo: bigint, foundBy: Arrival["found_by"]) => Promise<number>;
+
+export class Comparison {
+  readonly #log: OutboxLog;
+  readonly #report: Report;
+  readonly #clock: Clock;
+  /** Up to where it has come; null while none is under way. */
+  #place: bigint | null = null;
+  #found = 0;
+  #startedAt = 0;
+
+  constructor(log: OutboxLog, report: Report, clock: Clock) {
+    this.#log = log;
+    this.#report = report;
+    this.#clock = clock;
+  }
+
+  /**
+   * One page.
+   * @param floor merges up to here count as recorded.
+   * @returns whether it has reached its end.
+   */
+  async page(
+    floor: bigint,
+    { low, top }: Pick<LowMark, "low" | "top">,
+    record: RecordPage,
+  ): Promise<boolean> {
+    if (this.#place === null) {
+      this.#place = floor;
+      this.#found = 0;
+      this.#startedAt = this.#clock.monotonic();
+    }
+    if (this.#place < top) {
+      // Above the low mark the next scan would find it too: then it came late, and nothing went past the scan.
+      const passed = this.#place < low;
+      const end = await this.#log.pageEnd(this.#place, passed ? low : top, PAGE_ROWS);
+      const found = await record(this.#place, end, passed ? "comparison" : "scan");
+      if (passed) this.#found += found;
+      this.#place = end;
+    }
+    if (this.#place < top) return false;
+    this.#place = null;
+    const took_ms = Math.round(this.#clock.monotonic() - this.#startedAt);
+    this.#report({ event: "comparison.completed", found: this.#found, took_ms });
+    return true;
+  }
+}
