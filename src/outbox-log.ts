@@ -4,6 +4,7 @@
  */
 
 import type { CheckpointRow } from "./core/checkpoint.ts";
+import type { FactsSource, RawFactsRow } from "./core/facts-replay.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";
 import type { RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
@@ -44,6 +45,9 @@ export type AppendedRow = EventRow | CheckpointRow;
 /** A checkpoint as it is chosen, before it is read. */
 export type CheckpointInLog = { readonly rowId: string; readonly seq: number; readonly lowMark: bigint };
 
+/** From how many merges on a log is read by its facts, and how many of the newest are folded row by row all the same. */
+export type LongLog = { readonly merges: number; readonly checked: number };
+
 export type Since = {
   /** The fingerprint of the row at the head's id; null where there is no such row. */
   readonly headFingerprint: string | null;
@@ -79,6 +83,20 @@ export interface OutboxLog {
   journalSince(head: Head | null, after: bigint): Promise<Since>;
   /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
   newestJournal(rows: number): Promise<RawJournalRow[]>;
+
+  readonly long: LongLog;
+  /**
+   * In one statement, as they come: the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in id order.
+   * @returns false when they cannot be read in this way: what was told then is not all.
+   */
+  facts(
+    source: FactsSource,
+    upTo: bigint,
+    row: (row: RawFactsRow) => void,
+    other: (row: RawJournalRow) => void,
+  ): Promise<boolean>;
+  /** The metric rows up to `upTo` of the work items that these rows belong to, in no order. */
+  setsOf(rowIds: readonly number[], upTo: bigint): Promise<readonly RawJournalRow[]>;
 
   /** The newest checkpoints, newest first. */
   checkpoints(limit: number): Promise<CheckpointInLog[]>;

@@ -5,10 +5,14 @@
  * it says. If it does not serve or the rows after it contradict it, the whole journal is folded instead; only when that
  * contradicts itself, the log is unfit. When rows have gone from the journal's old end, any checkpoint that is left
  * knows more than they do.
+ *
+ * A long journal without such a checkpoint is not read whole either: its facts are, and its newest rows; see
+ * `core/facts-replay.ts`.
  */
 import { createHash } from "node:crypto";
 import { Analyzer, type JournalNeeds } from "./core/analyzer.ts";
 import { analyzerFrom, type CheckpointPayload, parseCheckpoint } from "./core/checkpoint.ts";
+import { FactsReplay, factsSource } from "./core/facts-replay.ts";
 import {
   contradiction,
   type JournalRow,
@@ -25,7 +29,16 @@ import type { CheckpointInLog, Head, OutboxLog } from "./outbox-log.ts";
 /** The part of a log that reading needs. */
 export type JournalReader = Pick<
   OutboxLog,
-  "newest" | "pageEnd" | "merges" | "journal" | "newestJournal" | "checkpoints" | "checkpoint"
+  | "newest"
+  | "pageEnd"
+  | "merges"
+  | "journal"
+  | "newestJournal"
+  | "long"
+  | "facts"
+  | "setsOf"
+  | "checkpoints"
+  | "checkpoint"
 >;
 
 export type Restored = {
@@ -57,6 +70,12 @@ const TAIL_ROWS = 800;
 /** More rows than a merge has. */
 const NEWEST_ROWS = 16;
 const CHECKPOINTS_CONSIDERED = 4;
+/** Rows of the largest sets of 100 merges, and some beside them. */
+const LONG_TAIL_ROWS = 1_600;
+/** Rows of facts after which it is told how far they have come. */
+const ROWS_TOLD = 1_000;
+/** Projects whose newest rows are looked for by one statement. */
+const PROJECTS_AT_ONCE = 500;
 
 /**
  * Folds the journal's rows up to `newest`.
@@ -73,11 +92,11 @@ export async function restore(
     ({ rowId }) => BigInt(rowId) <= newest,
   );
   const fold = new Fold(log, metrics, newest, events, places);
-  const seq = places.length === 0 ? 0 : await newestSeq(log);
+  const seq = await newestSeq(log, newest);
   const place = places.find((candidate) => candidate.seq <= seq - CHECKED_MERGES);
   const shortened = place === undefined ? null : await fold.from(place);
   if (shortened !== null) return shortened;
-  const whole = await fold.whole();
+  const whole = (await fold.fromFacts(seq)) ?? (await fold.whole());
   const { truncated, global } = whole.replay.analyzer;
   if (!truncated && places.every((candidate) => candidate.seq <= global.seq)) return whole;
   for (const candidate of places) {
@@ -87,10 +106,11 @@ export async function restore(
   return whole;
 }
 
-/** The newest merge's place in the order; 0 where its row is not near the end. */
-async function newestSeq(log: JournalReader): Promise<number> {
+/** The place in the order of the newest merge up to `newest`; 0 where its row is not near the end. */
+async function newestSeq(log: JournalReader, newest: bigint): Promise<number> {
   for (const rows of [NEWEST_ROWS, TAIL_ROWS]) {
     for (const raw of await log.newestJournal(rows)) {
+      if (BigInt(raw.id) > newest) continue;
       const row = parseJournalRow(raw);
       if (row.type === "metric" && row.scope === "global") return row.seq;
     }
@@ -104,12 +124,24 @@ type Page = {
   readonly end: bigint;
 };
 
+/** The newest rows of a journal, oldest first, and from where on they follow the newest merge that is not among them. */
+type Tail = {
+  readonly raws: readonly RawJournalRow[];
+  readonly rows: readonly JournalRow[];
+  /** The set of that merge, and the id of its last row. */
+  readonly set: readonly MetricRow[];
+  readonly setEnd: string;
+  readonly from: number;
+};
+
 class Fold {
   readonly #log: JournalReader;
   readonly #metrics: readonly MetricSettings[];
   readonly #newest: bigint;
   readonly #events: RestoreEvents;
   readonly #places: readonly CheckpointInLog[];
+  /** Whether rows contradicted a checkpoint, so that what is wrong may lie further back than the newest 100 merges. */
+  #suspect = false;
 
   constructor(
     log: JournalReader,
@@ -134,6 +166,68 @@ class Fold {
     return { replay, head, lowMark: floor, floor, fromCheckpoint: null, recent };
   }
 
+  /** @param seq the newest merge's. @returns null where the facts alone do not serve: then the whole journal decides. */
+  async fromFacts(seq: number): Promise<Restored | null> {
+    const { merges, checked } = this.#log.long;
+    const source = factsSource(this.#metrics);
+    if (this.#suspect || seq < merges || source === null) return null;
+    try {
+      const tail =
+        (await this.#tail(seq - checked, TAIL_ROWS)) ?? (await this.#tail(seq - checked, LONG_TAIL_ROWS));
+      if (tail === null) return null;
+      const checkpointRow = Math.max(0, ...this.#places.map(({ rowId }) => Number(rowId)));
+      const facts = new FactsReplay(this.#metrics, journalNeeds(tail.rows.slice(-TAIL_ROWS)), checkpointRow);
+      const upTo = BigInt(tail.setEnd);
+      let rows = 0;
+      const read = await this.#log.facts(
+        source,
+        upTo,
+        (row) => {
+          facts.accept(row);
+          rows += 1;
+          if (rows % ROWS_TOLD === 0) this.#events.passed(BigInt(row.id));
+        },
+        (row) => facts.acceptOther(row),
+      );
+      if (!read || facts.impassable || facts.analyzer.global.seq !== seq - checked) return null;
+      const newest = facts.newestRows;
+      for (let start = 0; start < newest.length; start += PROJECTS_AT_ONCE) {
+        facts.settleProjects(await this.#log.setsOf(newest.slice(start, start + PROJECTS_AT_ONCE), upTo));
+      }
+      const replay = facts.handOver(tail.set);
+      return replay === null ? null : this.#goOn(replay, tail);
+    } catch (error) {
+      if (error instanceof UnfitLog) return null;
+      throw error;
+    }
+  }
+
+  /** Folds the tail after the merge that is known. */
+  #goOn(replay: Replay, { raws, rows, from }: Tail): Restored {
+    const recent = new Recent();
+    for (const row of rows.slice(0, from)) recent.accept(row);
+    const head = acceptRows(replay, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
+    replay.end();
+    this.#events.passed(this.#newest);
+    return { replay, head, lowMark: 0n, floor: 0n, fromCheckpoint: null, recent };
+  }
+
+  /** The newest rows, back to the whole set of merge `seq`; null where they do not reach it. */
+  async #tail(seq: number, limit: number): Promise<Tail | null> {
+    const raws = (await this.#log.newestJournal(limit))
+      .filter(({ id }) => BigInt(id) <= this.#newest)
+      .toReversed();
+    const rows = raws.map(parseJournalRow);
+    const anchor = rows.find((row) => row.type === "metric" && row.scope === "global" && row.seq === seq);
+    if (anchor?.type !== "metric") return null;
+    const set = rows.filter(
+      (row) => row.type === "metric" && row.merge.eventId === anchor.merge.eventId,
+    ) as MetricRow[];
+    const last = set.at(-1) ?? anchor;
+    if (set.length !== anchor.setSize) return null;
+    return { raws, rows, set, setEnd: last.id, from: rows.indexOf(last) + 1 };
+  }
+
   /** @returns null, having told why, when the checkpoint does not serve. */
   async from(place: CheckpointInLog): Promise<Restored | null> {
     const checkpoint = parseCheckpoint(await this.#log.checkpoint(place.rowId));
@@ -145,6 +239,9 @@ class Fold {
     const recent = new Recent();
     try {
       const head = await this.#accept(replay, recent, first, checkpoint);
+      // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
+      if (head === null && (await this.#log.checkpoint(place.rowId)) === null)
+        return this.#passOver(place, "it is gone");
       const floor = BigInt(checkpoint.floor);
       const marks = [floor, BigInt(checkpoint.low_mark), ...this.#places.map(({ lowMark }) => lowMark)];
       const lowMark = marks.reduce((highest, mark) => (mark > highest ? mark : highest));
@@ -158,6 +255,7 @@ class Fold {
       };
     } catch (error) {
       if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
+      this.#suspect = true;
       return this.#passOver(place, `the rows after it contradict it: ${error.message}`);
     }
   }

@@ -3,7 +3,15 @@ import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName } from "../postgres/application-name.ts";
-import { begin, connect, isBadData, type Query } from "../postgres/connection.ts";
+import {
+  begin,
+  type Connection,
+  type CopyOut,
+  connect,
+  isBadData,
+  isOverdue,
+  type Query,
+} from "../postgres/connection.ts";
 import { type Names, namesIn } from "../postgres/names.ts";
 import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
 import { journalReader } from "../postgres/reader.ts";
@@ -54,7 +62,9 @@ export async function readLog<T>(
       const query = tolerant(connection.run);
       const names = namesIn(config.schema);
       const columns = await readableColumns(query, names);
-      const result = await read({ reader: journalReader(query, config, columns), query, names, columns });
+      const copyOut = tolerantCopy(connection);
+      const reader = journalReader(query, copyOut, config, columns);
+      const result = await read({ reader, query, names, columns });
       // In good order, or the server would log an unexpected end for every look.
       await connection.end();
       return result;
@@ -73,6 +83,18 @@ function tolerant(run: Query): Query {
       return await run(text, parameters);
     } catch (error) {
       if (isBadData(error)) await run("ROLLBACK TO SAVEPOINT sound");
+      throw error;
+    }
+  };
+}
+
+/** The same for what is copied, which may also take too long as one statement. */
+function tolerantCopy({ run, copyOut }: Connection): CopyOut {
+  return async (statement, take) => {
+    try {
+      await copyOut(statement, take);
+    } catch (error) {
+      if (isBadData(error) || isOverdue(error)) await run("ROLLBACK TO SAVEPOINT sound");
       throw error;
     }
   };

@@ -6,7 +6,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
-import { from as copyFrom } from "pg-copy-streams";
+import { from as copyFrom, to as copyTo } from "pg-copy-streams";
 import type { Failure } from "../daemon-event.ts";
 import { DatabaseFailure } from "../outbox-log.ts";
 
@@ -27,6 +27,12 @@ export type Answer = { readonly rows: readonly TextRow[]; readonly command: stri
 /** Runs one statement. @throws DatabaseFailure, after which the connection is gone. */
 export type Query = (text: string, parameters?: unknown[]) => Promise<Answer>;
 
+/**
+ * COPY … TO STDOUT: `take` is given the text as it comes, and what it has not taken is not asked for.
+ * @throws DatabaseFailure, after which the connection is gone, unless the data or the time was the reason.
+ */
+export type CopyOut = (statement: string, take: (chunk: Buffer) => void) => Promise<void>;
+
 export interface Connection {
   /** In whatever transaction is open. */
   readonly run: Query;
@@ -36,6 +42,10 @@ export interface Connection {
   readonly readEach: (texts: readonly string[]) => Promise<Answer[]>;
   /** COPY … FROM STDIN, in whatever transaction is open, with text as it comes. */
   readonly copyIn: (statement: string, text: Iterable<string>) => Promise<void>;
+  /** In whatever transaction is open. */
+  readonly copyOut: CopyOut;
+  /** In a read-only transaction of its own. */
+  readonly readOut: CopyOut;
   /** Ends the connection in good order. */
   readonly end: () => Promise<void>;
   /** Ends the connection at once. */
@@ -89,6 +99,14 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
       throw error;
     }
   };
+  const copyOut: CopyOut = async (statement, take) => {
+    try {
+      await copied(client, statement, take);
+    } catch (error) {
+      if (!isBadData(error) && !isOverdue(error)) destroy();
+      throw new DatabaseFailure(failureOf(error));
+    }
+  };
   return {
     run: async (text, parameters) => answerOf((await send(text, parameters)).at(-1)),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
@@ -101,11 +119,46 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
         throw new DatabaseFailure(failureOf(error));
       }
     },
+    copyOut,
+    readOut: async (statement, take) => {
+      await send(readOnly);
+      try {
+        await copyOut(statement, take);
+      } catch (error) {
+        if (isBadData(error) || isOverdue(error)) await send("ROLLBACK");
+        throw error;
+      }
+      await send("COMMIT");
+    },
     end: async () => {
       await client.end().catch(destroy);
     },
     destroy,
   };
+}
+
+/** Until the server has ended the statement, so that the next one may follow. */
+function copied(client: pg.Client, statement: string, take: (chunk: Buffer) => void): Promise<void> {
+  // `pg` puts its own in place of this callback: called, it ends the wait for an answer, which would go on otherwise.
+  const rows = Object.assign(copyTo(statement), { callback: () => undefined });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (error: unknown): void => {
+    // At once: whatever still came would meet a query that has tidied up.
+    rows.destroy();
+    if (!(error instanceof pg.DatabaseError)) client.connection.stream.destroy();
+    reject(error);
+  };
+  rows.on("data", (chunk: Buffer) => {
+    try {
+      take(chunk);
+    } catch (error) {
+      fail(error);
+    }
+  });
+  rows.once("end", resolve);
+  rows.on("error", fail);
+  client.query(rows);
+  return promise.finally(() => rows.callback());
 }
 
 const NOTHING: Answer = { rows: [], command: "" };
@@ -161,6 +214,11 @@ export function inSavepoint(run: Query): Query {
 /** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
 export function isBadData(error: unknown): boolean {
   return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);
+}
+
+/** SQLSTATE 57014: the statement took longer than `statement_timeout`, or somebody cancelled it. */
+export function isOverdue(error: unknown): boolean {
+  return failureOf(error).code === "57014";
 }
 
 /** SQLSTATE 55P03: a lock was not granted within `lock_timeout`. */

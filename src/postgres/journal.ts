@@ -12,7 +12,7 @@ export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'U
  * A payload as text, parsed by us: no row, however odd, can make the statement fail. Rows of ours are small; what is
  * larger is somebody else's and is not transferred.
  */
-const LARGEST_PAYLOAD = 65_536;
+export const LARGEST_PAYLOAD = 65_536;
 /** Needs the alias `e`. */
 export const JOURNAL_COLUMNS = `e.id::text AS row_id, e.kind,
   CASE WHEN e.kind <> '${CHECKPOINT_KIND}' AND pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;

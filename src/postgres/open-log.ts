@@ -61,7 +61,7 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
     }
   };
   return {
-    ...journalReader(query, settings, fitness.columns),
+    ...journalReader(query, connection.readOut, settings, fitness.columns),
     look: (head, after, folded) => look(connection, names, fitness.watched, source, head, after, folded),
     journalSince: async (head, after) => sinceIn((await query(sinceStatement(names, head, after))).rows),
     beginLocked: async () => {

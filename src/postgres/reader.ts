@@ -1,15 +1,21 @@
 /** The reading half of the log, bound to a way of asking: the daemon's statements, or one transaction of a command. */
+import type { LongLog } from "../outbox-log.ts";
 import type { JournalReader } from "../restore.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
-import type { Query } from "./connection.ts";
+import type { CopyOut, Query } from "./connection.ts";
+import { facts, setsOf } from "./facts.ts";
 import { journal, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { namesIn } from "./names.ts";
 import type { OutboxColumns } from "./preflight.ts";
 import { newest } from "./settled.ts";
 
+/** Below, folding everything takes no longer than a few tenths of a second, and checks all of it. */
+const LONG_LOG: LongLog = { merges: 1_000, checked: 100 };
+
 export function journalReader(
   query: Query,
+  copyOut: CopyOut,
   settings: { readonly schema: string; readonly merge: MergeRule },
   columns: OutboxColumns,
 ): JournalReader {
@@ -21,6 +27,9 @@ export function journalReader(
     merges,
     journal: (after, upTo) => journal(query, names, after, upTo),
     newestJournal: (rows) => newestJournal(query, names, rows),
+    long: LONG_LOG,
+    facts: (source, upTo, row, other) => facts(copyOut, names, source, upTo, row, other),
+    setsOf: (rowIds, upTo) => setsOf(query, names, rowIds, upTo),
     checkpoints: (limit) => checkpoints(query, names, columns, limit),
     checkpoint: (rowId) => checkpoint(query, names, rowId),
   };

@@ -3,6 +3,7 @@
  * two of them, and at some places within one, everybody else may go on.
  */
 import { createHash } from "node:crypto";
+import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { RawFacts } from "../../src/core/merge.ts";
 import {
@@ -18,6 +19,7 @@ import {
   type OutboxLog,
   type Since,
 } from "../../src/outbox-log.ts";
+import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, payloadOf, type Row, type State } from "./server.ts";
 import { failure, SimulatedConnection, type Wire } from "./wire.ts";
 
@@ -119,6 +121,29 @@ export class SimulatedLog extends SimulatedConnection implements OutboxLog {
     return this.statement("newest journal", () =>
       this.snapshot().rows.filter(isOurs).slice(-rows).toReversed().map(raw),
     );
+  }
+
+  /** Few, so that histories of the simulation are long. */
+  readonly long = { merges: 4, checked: 2 };
+
+  facts(
+    source: FactsSource,
+    upTo: bigint,
+    row: (row: RawFactsRow) => void,
+    other: (row: RawJournalRow) => void,
+  ): Promise<boolean> {
+    return this.statement(`facts ..${upTo}`, () => {
+      tellFacts(between(this.snapshot(), 0n, upTo).filter(isRecord).map(raw), source, row, other);
+      return true;
+    });
+  }
+
+  setsOf(rowIds: readonly number[], upTo: bigint): Promise<RawJournalRow[]> {
+    return this.statement(`sets of ${rowIds.length} rows`, () => {
+      const rows = between(this.snapshot(), 0n, upTo).filter(isRecord);
+      const items = new Set(rows.filter(({ id }) => rowIds.includes(id)).map(({ item }) => item));
+      return rows.filter(({ item, kind }) => items.has(item) && RECORDING.test(kind)).map(raw);
+    });
   }
 
   journalSince(head: Head | null, after: bigint): Promise<Since> {

@@ -1,0 +1,201 @@
+/**
+ * The short way through a long journal: the facts of each merge, in the order of the merges, and nothing else.
+ *
+ * Windows stand for facts alone, so that one row of a merge is enough to slide them, and a few fields of that row. What
+ * facts do not give, where each gate stands, is in the newest rows of its scope, and the last crossing in its own row.
+ * So memory comes out as `Replay` would leave it, of a tenth of the text, but the values of these merges have not been
+ * held against their facts: whoever folds them lets `Replay` check the newest ones, the rest is `verify`'s.
+ *
+ * Only the order is proven here: it must be dense from 1. Whatever is otherwise than expected (a log whose old end is
+ * gone, which began under other scopes, which contradicts itself) makes this way impassable, and `Replay` decides.
+ */
+import { Analyzer, type JournalNeeds } from "./analyzer.ts";
+import { entryOf } from "./catalogue.ts";
+import { type MetricRow, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
+import { MAX_ATTEMPTS } from "./merge.ts";
+import type { MetricName, MetricSettings } from "./metric.ts";
+import { SCHEMA_VERSION } from "./metric-event.ts";
+import { Replay } from "./replay.ts";
+import type { ScopeKind } from "./scope.ts";
+import type { ScopeState } from "./scope-state.ts";
+
+/** Which rows tell the facts, and which ones would show that the log was written under other scopes. */
+export type FactsSource = {
+  /** The metric whose global rows are read, one for each merge. */
+  readonly order: MetricName;
+  /** Whether it has rows of projects too, which are passed over. */
+  readonly inProjects: boolean;
+  /** The other metrics with global rows alone: any further row of theirs is wanted. */
+  readonly globalOnly: readonly MetricName[];
+  /** Metrics without rows: any row of theirs is wanted. */
+  readonly unrecorded: readonly MetricName[];
+};
+
+/** @returns null where no row tells the order of merges. */
+export function factsSource(metrics: readonly MetricSettings[]): FactsSource | null {
+  const global = metrics.filter(({ record }) => record.includes("global"));
+  const order = global.find((metric) => !inProjects(metric)) ?? global[0];
+  if (order === undefined) return null;
+  return {
+    order: order.name,
+    inProjects: inProjects(order),
+    globalOnly: global.filter((metric) => metric !== order && !inProjects(metric)).map(({ name }) => name),
+    unrecorded: metrics.filter(({ record }) => record.length === 0).map(({ name }) => name),
+  };
+}
+
+function inProjects({ record }: MetricSettings): boolean {
+  return record.includes("project");
+}
+
+/** The fields of a row of the metric that tells the order, as text; null where there is none. */
+export type RawFactsRow = {
+  readonly id: string;
+  readonly version: string | null;
+  readonly seq: string | null;
+  readonly scope: string | null;
+  readonly project: string | null;
+  readonly attempts: string | null;
+  readonly lastVerdict: string | null;
+};
+
+const DIGITS = /^[1-9][0-9]{0,15}$/;
+
+export class FactsReplay {
+  readonly analyzer: Analyzer;
+  /** Whether something was found that this way cannot pass. */
+  impassable = false;
+  readonly #checkpointRow: number;
+  #checkpointSeq = 0;
+  #foreign = 0;
+  /** Of each project the row of its newest merge. */
+  readonly #newestRows = new Map<string, number>();
+
+  /** @param checkpointRow the newest checkpoint there is, 0 where there is none. */
+  constructor(metrics: readonly MetricSettings[], needs: JournalNeeds, checkpointRow: number) {
+    this.analyzer = new Analyzer(metrics, needs);
+    this.#checkpointRow = checkpointRow;
+  }
+
+  /** Takes the rows that tell the order, in the order of their ids. */
+  accept(row: RawFactsRow): void {
+    if (this.impassable) return;
+    if (row.version === null || row.seq === null) {
+      this.#foreign += 1;
+      return;
+    }
+    const { analyzer } = this;
+    const { project, lastVerdict } = row;
+    const id = Number(row.id);
+    const attempts = DIGITS.test(row.attempts ?? "") ? Number(row.attempts) : 0;
+    const whole =
+      row.version === VERSION &&
+      row.scope === "global" &&
+      row.seq === String(analyzer.global.seq + 1) &&
+      project !== null &&
+      project !== "" &&
+      attempts >= 1 &&
+      attempts <= MAX_ATTEMPTS &&
+      Number.isSafeInteger(id);
+    if (!whole) {
+      this.impassable = true;
+      return;
+    }
+    if (id < this.#checkpointRow) this.#checkpointSeq += 1;
+    const entry = entryOf({ project, attempts, lastVerdict }, analyzer.verdictFlags);
+    analyzer.global.push(entry);
+    analyzer.project(project).push(entry);
+    this.#newestRows.set(project, id);
+  }
+
+  /** Takes rows beside the order, in the order of their ids: crossings, skips, and what shows that the log is another. */
+  acceptOther(raw: RawJournalRow): void {
+    if (this.impassable) return;
+    const row = parsed(raw);
+    if (row?.type === "skipped") this.analyzer.skipped += 1;
+    else if (row?.type === "foreign") this.#foreign += 1;
+    else if (row?.type === "metric" && row.crossing !== null) this.#crossed(row);
+    else this.impassable = true;
+  }
+
+  #crossed(row: MetricRow): void {
+    const { analyzer } = this;
+    const index = analyzer.metrics.findIndex(({ name }) => name === row.metric);
+    if (index === -1) return;
+    const scope = row.scope === "global" ? analyzer.global : analyzer.project(row.merge.project);
+    const crossed = { eventId: row.merge.eventId, since: row.merge.mergedAt };
+    scope.gates[index] = { ...scope.gate(index), crossed };
+  }
+
+  /** Rows of sets that must be looked at, one of the newest set of each project; none where projects have no rows. */
+  get newestRows(): readonly number[] {
+    const needed = this.analyzer.metrics.some(({ record }) => record.includes("project"));
+    return needed ? [...this.#newestRows.values()] : [];
+  }
+
+  /** Puts the gates of projects where the rows of their newest sets say. */
+  settleProjects(raws: readonly RawJournalRow[]): void {
+    const rows = raws.map(parsed).filter((row) => row?.type === "metric");
+    for (const [project, own] of byProject(rows)) {
+      const scope = this.analyzer.projects.get(project);
+      const newest = own.filter(({ seq }) => seq === scope?.seq);
+      if (scope === undefined || !this.#settle(scope, newest, "project")) this.impassable = true;
+      this.#newestRows.delete(project);
+    }
+  }
+
+  /**
+   * Goes on row by row.
+   * @param set the rows of the newest merge.
+   * @returns null where memory cannot be known to be what the rows give.
+   */
+  handOver(set: readonly MetricRow[]): Replay | null {
+    const { analyzer } = this;
+    const [first] = set;
+    const global = set.filter((row) => row.scope === "global" && row.seq === analyzer.global.seq);
+    if (first === undefined || this.newestRows.length > 0) return null;
+    if (!this.#settle(analyzer.global, global, "global") || this.impassable) return null;
+    const { eventId, workItemId, mergedAt } = first.merge;
+    analyzer.newest = { eventId, workItemId, mergedAt };
+    const replay = new Replay(analyzer);
+    replay.merges = analyzer.global.seq;
+    replay.checkpointSeq = this.#checkpointSeq;
+    replay.foreign = this.#foreign;
+    return replay;
+  }
+
+  /** @returns whether there is just one row for each metric that is recorded, and none for the others. */
+  #settle(scope: ScopeState, rows: readonly MetricRow[], kind: ScopeKind): boolean {
+    return this.analyzer.metrics.every(({ name, record }, index) => {
+      const [row, more] = rows.filter(({ metric, crossing }) => metric === name && crossing === null);
+      if (row === undefined || more !== undefined) return row === undefined && !record.includes(kind);
+      if (!record.includes(kind)) return false;
+      const { crossed } = scope.gate(index);
+      scope.gates[index] = { state: row.state ?? "unknown", defined: row.value !== null, crossed };
+      return true;
+    });
+  }
+}
+
+const VERSION = String(SCHEMA_VERSION);
+
+/** Null for a row that makes a log unfit: then it is for the whole fold to say so. */
+function parsed(raw: RawJournalRow): ReturnType<typeof parseJournalRow> | null {
+  try {
+    return parseJournalRow(raw);
+  } catch (error) {
+    if (error instanceof UnfitLog) return null;
+    throw error;
+  }
+}
+
+function byProject(rows: readonly MetricRow[]): Map<string, MetricRow[]> {
+  const grouped = new Map<string, MetricRow[]>();
+  for (const row of rows) {
+    if (row.scope !== "project") continue;
+    const own = grouped.get(row.merge.project);
+    if (own === undefined) grouped.set(row.merge.project, [row]);
+    else own.push(row);
+  }
+  return grouped;
+}

@@ -1,0 +1,210 @@
+/** The short way through a journal gives what folding every row gives, or nothing. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FactsReplay, factsSource } from "../../src/core/facts-replay.ts";
+import {
+  type JournalRow,
+  type MetricRow,
+  parseJournalRow,
+  type RawJournalRow,
+} from "../../src/core/journal-row.ts";
+import type { MetricSettings } from "../../src/core/metric.ts";
+import { skippedRow } from "../../src/core/metric-event.ts";
+import { journalNeeds, type Replay } from "../../src/core/replay.ts";
+import { tellFacts } from "../support/facts.ts";
+import { merges, outcomes, settings } from "./arbitraries.ts";
+import {
+  CLEAN,
+  CONFLICT,
+  CONTRACT,
+  foldAll,
+  history,
+  journal,
+  memory,
+  PRODUCER,
+  REWORKED,
+  record,
+  replay,
+  SMALL,
+  snapshotText,
+  times,
+} from "./build.ts";
+import { Life } from "./life.ts";
+
+/** Folds the facts up to merge `cut`, and the rows after its set one by one. */
+function short(
+  raws: readonly RawJournalRow[],
+  metrics: readonly MetricSettings[],
+  cut: number,
+  checkpointRow = 0,
+): Replay | null {
+  const source = factsSource(metrics);
+  const rows = raws.map(readable);
+  const set = rows.filter((row): row is MetricRow => row.type === "metric" && isOf(row, cut, rows));
+  const last = set.at(-1);
+  if (source === null || last === undefined) return null;
+  const known = raws.filter(({ id }) => Number(id) <= Number(last.id));
+  const facts = new FactsReplay(metrics, journalNeeds(rows), checkpointRow);
+  tellFacts(
+    known,
+    source,
+    (row) => facts.accept(row),
+    (row) => facts.acceptOther(row),
+  );
+  if (facts.analyzer.global.seq !== cut) return null;
+  const events = new Set(
+    facts.newestRows.map((id) => {
+      const row = rows.find((one) => one.id === String(id));
+      return row?.type === "metric" ? row.merge.eventId : "";
+    }),
+  );
+  facts.settleProjects(
+    known.filter((raw) => {
+      const row = parseJournalRow(raw);
+      return row.type === "metric" && events.has(row.merge.eventId);
+    }),
+  );
+  const going = facts.handOver(set);
+  if (going === null) return null;
+  for (const row of rows.slice(rows.findIndex(({ id }) => id === last.id) + 1)) going.accept(row);
+  going.end();
+  return going;
+}
+
+/** As whoever looks for the newest rows finds an older one that is unfit. */
+function readable(raw: RawJournalRow): JournalRow {
+  try {
+    return parseJournalRow(raw);
+  } catch {
+    return { type: "foreign", id: raw.id };
+  }
+}
+
+function isOf(row: MetricRow, seq: number, rows: readonly JournalRow[]): boolean {
+  return rows.some(
+    (one) =>
+      one.type === "metric" &&
+      one.scope === "global" &&
+      one.seq === seq &&
+      one.merge.eventId === row.merge.eventId,
+  );
+}
+
+describe("the facts of a journal and its newest rows", () => {
+  it("give the memory that all of its rows give, and the same future, wherever they meet", () => {
+    fc.assert(
+      fc.property(
+        settings,
+        merges,
+        outcomes,
+        fc.nat(),
+        fc.nat(5),
+        (metrics, all, later, somewhere, skips) => {
+          fc.pre(all.length > 0);
+          const skipped = skippedRow(
+            { eventId: "7", workItemId: null, reason: "work_item_missing" },
+            PRODUCER,
+          );
+          const rows = record(all, metrics).sets.flatMap((set, index) =>
+            index < skips ? [skipped, ...set] : set,
+          );
+          const raws = journal(rows);
+          const whole = replay(raws, metrics);
+          const quick = short(raws, metrics, 1 + (somewhere % all.length));
+          if (quick === null) throw new Error("nothing stood in the way");
+          expect(memory(quick.analyzer)).toEqual(memory(whole.analyzer));
+          expect(snapshotText(quick.analyzer)).toBe(snapshotText(whole.analyzer));
+          expect(quick.merges).toBe(whole.merges);
+          const next = history(later, all.length + 1);
+          expect(foldAll(quick.analyzer, next)).toEqual(foldAll(whole.analyzer, next));
+        },
+      ),
+    );
+  });
+
+  it("give the same memory or none at all when settings changed on the way and rows went from the old end", () => {
+    let given = 0;
+    const step = fc.record({ merges: outcomes, settings, prune: fc.constantFrom(0, 0, 0, 3, 40) });
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 4 }),
+        settings,
+        fc.nat(),
+        (steps, last, somewhere) => {
+          const life = new Life(steps[0]?.settings ?? SMALL);
+          for (const { merges: some, settings: metrics, prune } of steps) {
+            life.restart(metrics);
+            life.merge(some);
+            life.prune(prune);
+          }
+          const { raws } = life;
+          const seq = life.analyzer.global.seq;
+          fc.pre(seq > 0);
+          const whole = replay(raws, last);
+          let quick: Replay | null = null;
+          try {
+            quick = short(raws, last, 1 + (somewhere % seq));
+          } catch {
+            // What the facts alone gave contradicts the rows after them: the whole journal decides.
+          }
+          if (quick === null) return;
+          given += 1;
+          expect(memory(quick.analyzer)).toEqual(memory(whole.analyzer));
+        },
+      ),
+      { numRuns: 400 },
+    );
+    expect(given).toBeGreaterThan(0);
+  });
+
+  it("know up to where a checkpoint covers them", () => {
+    const { rows } = record(history(times(9, CLEAN)), SMALL);
+    const raws = journal(rows);
+    const third = rows.findIndex(({ payload }) => "seq" in payload && payload.seq === 4);
+    expect(short(raws, SMALL, 7, third + 0.5)?.checkpointSeq).toBe(3);
+    expect(short(raws, SMALL, 7)?.checkpointSeq).toBe(0);
+  });
+});
+
+describe("the facts of a journal", () => {
+  const RAWS = journal(record(history([...times(9, CONFLICT), ...times(9, REWORKED)]), SMALL).rows);
+  const edited = (at: number, edit: (text: string) => string): RawJournalRow[] =>
+    RAWS.map((raw, index) => (index === at ? { ...raw, payload: edit(raw.payload ?? "") } : raw));
+  /** The row that tells the order at the fifth merge: the first row of its set. */
+  const FIFTH = RAWS.findIndex((raw) => /"scope":"global".*"seq":5,/.test(raw.payload ?? ""));
+
+  it.each<[string, RawJournalRow[]]>([
+    ["a gap in seq", RAWS.filter((_, index) => index !== FIFTH)],
+    ["a repeat in seq", RAWS.flatMap((raw, index) => (index === FIFTH ? [raw, raw] : [raw]))],
+    ["an old end that is gone", RAWS.slice(5)],
+    ["a seq that is no number", edited(FIFTH, (text) => text.replace('"seq":5', '"seq":"05"'))],
+    [
+      "a newer schema_version",
+      edited(FIFTH, (text) => text.replace('"schema_version":1', '"schema_version":2')),
+    ],
+    ["no project", edited(FIFTH, (text) => text.replaceAll('"project":"atlas"', '"project":""'))],
+    ["attempts that are none", edited(FIFTH, (text) => text.replace(/"attempts":\d+/, '"attempts":0'))],
+  ])("do not serve with %s", (_, raws) => {
+    expect(short(raws, SMALL, 16)).toBeNull();
+  });
+
+  it("pass over a row of such a kind without our marker", () => {
+    const foreign = { id: "2.5", kind: "metric.first_pass_merge_rate", payload: '{"value":1}' };
+    const raws = [...RAWS.slice(0, 2), foreign, ...RAWS.slice(2)];
+    expect(memory(short(raws, SMALL, 16)?.analyzer ?? record([], SMALL).analyzer)).toEqual(
+      memory(replay(raws, SMALL).analyzer),
+    );
+    expect(short(raws, SMALL, 16)?.foreign).toBe(1);
+  });
+
+  it("are told by a metric without rows of projects where there is one, and by none where nothing is recorded", () => {
+    expect(factsSource(CONTRACT)).toEqual({
+      order: "first_pass_merge_rate",
+      inProjects: false,
+      globalOnly: ["p95_attempts_to_merge"],
+      unrecorded: [],
+    });
+    expect(factsSource([{ ...(CONTRACT[1] as MetricSettings) }])?.inProjects).toBe(true);
+    expect(factsSource([{ ...(CONTRACT[1] as MetricSettings), record: [] }])).toBeNull();
+  });
+});

@@ -1,0 +1,43 @@
+/** The rows that `FactsReplay` wants, picked from a journal in memory as `src/postgres/facts.ts` picks them by SQL. */
+import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
+import type { RawJournalRow } from "../../src/core/journal-row.ts";
+import { asObject, type Json, parseObject } from "../../src/core/json.ts";
+
+export function tellFacts(
+  rows: readonly RawJournalRow[],
+  source: FactsSource,
+  row: (row: RawFactsRow) => void,
+  other: (row: RawJournalRow) => void,
+): void {
+  for (const raw of rows) {
+    const name = raw.kind.replace(/^metric\./, "");
+    const payload = parseObject(raw.payload) ?? {};
+    if (name === source.order) {
+      if (!source.inProjects || payload["scope"] === "global") row(factsRow(raw.id, payload));
+    } else if (
+      ["threshold_crossed", "merge_skipped", ...source.unrecorded].includes(name) ||
+      (source.globalOnly.some((metric) => metric === name) && payload["scope"] !== "global")
+    ) {
+      other(raw);
+    }
+  }
+}
+
+function factsRow(id: string, payload: Json): RawFactsRow {
+  const merge = asObject(payload["merge"]);
+  return {
+    id,
+    version: text(payload["schema_version"]),
+    seq: text(payload["seq"]),
+    scope: text(payload["scope"]),
+    project: text(merge?.["project"]),
+    attempts: text(merge?.["attempts"]),
+    lastVerdict: text(merge?.["last_verdict"]),
+  };
+}
+
+/** As `->>` gives it. */
+function text(field: unknown): string | null {
+  if (field === undefined || field === null) return null;
+  return typeof field === "string" ? field : JSON.stringify(field);
+}
