@@ -1,8 +1,13 @@
 /** Histories from the log: recorded rows from the newest back, or computed from the merges where nothing is recorded. */
 import type { Config } from "../config.ts";
 import { ComputedSeries } from "../core/computed-series.ts";
-import { type History, type HistoryPoint, type HistorySeries, pointOf } from "../core/history.ts";
-import type { MetricRow } from "../core/journal-row.ts";
+import {
+  type History,
+  type HistoryCrossing,
+  type HistoryPoint,
+  type HistorySeries,
+  pointOf,
+} from "../core/history.ts";
 import { parseObject } from "../core/json.ts";
 import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
@@ -78,7 +83,7 @@ async function recordedPoints(
   { last, progress }: HistoryOptions,
 ): Promise<HistoryPoint[]> {
   const points: HistoryPoint[] = [];
-  let crossed: (MetricRow & { readonly gate: string }) | null = null;
+  let crossed: { readonly event: string; readonly crossing: HistoryCrossing } | null = null;
   for await (const raw of newestRows(query, names, [metricKind(metric), CROSSING_KIND], newest)) {
     const row = readable(raw);
     if (row?.type !== "metric" || row.metric !== metric) continue;
@@ -86,10 +91,14 @@ async function recordedPoints(
       continue;
     if (row.crossing !== null) {
       const gate = parseObject(raw.payload)?.["gate"];
-      crossed = { ...row, gate: typeof gate === "string" ? gate : "" };
+      const { from, to, upper, lower } = row.crossing;
+      crossed = {
+        event: row.merge.eventId,
+        crossing: { gate: typeof gate === "string" ? gate : "", from, to, upper, lower },
+      };
       continue;
     }
-    points.push(pointOf(row, crossed?.merge.eventId === row.merge.eventId ? crossed : null));
+    points.push(pointOf(row, row.merge, crossed?.event === row.merge.eventId ? crossed.crossing : null));
     crossed = null;
     if (points.length === last) break;
     progress(Math.max(points.length / last, 1 - Number(raw.id) / Number(newest)));

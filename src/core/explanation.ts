@@ -5,7 +5,7 @@ import type { Merge } from "./merge.ts";
 import type { MetricName, MetricSettings } from "./metric.ts";
 import { type Reach, reach } from "./reach.ts";
 import type { ScopeState } from "./scope-state.ts";
-import type { Snapshot, SnapshotMetric } from "./snapshot.ts";
+import type { AsOf, Snapshot, SnapshotMetric } from "./snapshot.ts";
 import { attemptsIn, type Entry, flagsIn } from "./window.ts";
 
 export type ExplainedMerge = {
@@ -42,7 +42,7 @@ export type Move = {
 
 export type Explanations = {
   readonly schema_version: 1;
-  readonly as_of: Snapshot["as_of"];
+  readonly as_of: AsOf;
   readonly lag: Snapshot["lag"];
   readonly explanations: readonly Explanation[];
 };

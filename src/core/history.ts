@@ -1,8 +1,10 @@
 /** The history document: metrics over the merges, as `metrics history --json` prints it. */
 import type { Gate, GateState } from "./gate.ts";
 import type { MetricRow } from "./journal-row.ts";
+import type { Merge } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
 import type { ScopeKind } from "./scope.ts";
+import type { AsOf } from "./snapshot.ts";
 
 /** What a metric said after one merge. */
 export type HistoryPoint = {
@@ -45,38 +47,20 @@ export type HistorySeries = {
 
 export type History = {
   readonly schema_version: 1;
-  readonly as_of: {
-    /** How many merges have been recorded. */
-    readonly seq: number;
-    readonly event_id: string | null;
-    readonly merged_at: string | null;
-    readonly generated_at: string;
-  };
+  readonly as_of: AsOf;
   readonly series: readonly HistorySeries[];
 };
 
 /** What the row of a merge says, as a point. */
-export function pointOf(row: MetricRow, crossed: CrossedRow | null): HistoryPoint {
-  const { seq, value, numerator, n, window, state, merge } = row;
-  const { crossing = null, gate = "" } = crossed ?? {};
-  return {
-    seq,
-    event_id: merge.eventId,
-    merged_at: merge.mergedAt,
-    value,
-    numerator,
-    n,
-    window,
-    state,
-    crossing:
-      crossing === null
-        ? null
-        : { gate, from: crossing.from, to: crossing.to, upper: crossing.upper, lower: crossing.lower },
-  };
+export function pointOf(
+  { seq, value, numerator, n, window, state }: Numbers,
+  { eventId, mergedAt }: Pick<Merge, "eventId" | "mergedAt">,
+  crossing: HistoryCrossing | null,
+): HistoryPoint {
+  return { seq, event_id: eventId, merged_at: mergedAt, value, numerator, n, window, state, crossing };
 }
 
-/** A crossing's row with the name of its gate. */
-export type CrossedRow = MetricRow & { readonly gate: string };
+type Numbers = Pick<MetricRow, "seq" | "value" | "numerator" | "n" | "window" | "state">;
 
 /** Points that are drawn as one column: what a plot may not lose of them. */
 export type Column = {

@@ -1,5 +1,5 @@
 /** A merge with what its rows said: what the daemon remembers for whoever looks at it. */
-import type { HistoryCrossing, HistoryPoint } from "./history.ts";
+import { type HistoryCrossing, type HistoryPoint, pointOf } from "./history.ts";
 import type { MetricRow } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
@@ -28,19 +28,6 @@ export function pointIn(
   const mine = said.filter((row) => row.metric === metric && row.scope === scope);
   const row = mine.find(({ crossing }) => crossing === null);
   if (row === undefined) return [];
-  const { seq, value, numerator, n, window, state } = row;
   const crossing = mine.find((one) => one.crossing !== null)?.crossing ?? null;
-  return [
-    {
-      seq,
-      event_id: merge.eventId,
-      merged_at: merge.mergedAt,
-      value,
-      numerator,
-      n,
-      window,
-      state,
-      crossing: crossing === null ? null : { gate: nameOf(metric), ...crossing },
-    },
-  ];
+  return [pointOf(row, merge, crossing === null ? null : { gate: nameOf(metric), ...crossing })];
 }

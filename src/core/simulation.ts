@@ -1,11 +1,12 @@
 /** History under other settings: the recorded merges folded anew, and what the gates would have done. */
 import { Analyzer, fold } from "./analyzer.ts";
 import type { Gate, GateState } from "./gate.ts";
-import type { HistoryPoint } from "./history.ts";
+import { type HistoryPoint, pointOf } from "./history.ts";
 import type { MetricRow } from "./journal-row.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import type { CrossingPayload, MetricPayload } from "./metric-event.ts";
 import type { ScopeKind } from "./scope.ts";
+import type { AsOf } from "./snapshot.ts";
 import type { RecordedMerge } from "./timeline.ts";
 
 /** What one gate did over the whole history. */
@@ -37,12 +38,7 @@ export type SimulatedLine = {
 
 export type SimulationDocument = {
   readonly schema_version: 1;
-  readonly as_of: {
-    readonly seq: number;
-    readonly event_id: string | null;
-    readonly merged_at: string | null;
-    readonly generated_at: string;
-  };
+  readonly as_of: AsOf;
   /** Whether rows are gone from the old end: both folds begin with what is left. */
   readonly history_truncated: boolean;
   readonly lines: readonly SimulatedLine[];
@@ -166,17 +162,7 @@ class Tally {
       if (recorded.state === state) this.#agreement.equal += 1;
     }
     this.#newest = payload;
-    this.#points.push({
-      seq: payload.seq,
-      event_id: payload.merge.event_id,
-      merged_at: now,
-      value: payload.value,
-      numerator: payload.numerator,
-      n: payload.n,
-      window: payload.window,
-      state: payload.state,
-      crossing: null,
-    });
+    this.#points.push(pointOf(payload, { eventId: payload.merge.event_id, mergedAt: now }, null));
     if (this.#points.length >= 2 * this.#keep) this.#points = this.points();
   }
 

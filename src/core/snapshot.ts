@@ -29,15 +29,18 @@ export type SnapshotGate = {
   readonly lower: number;
 };
 
+/** The newest merge that a document knows of, and when it was made by the server's clock. */
+export type AsOf = {
+  /** How many merges have been recorded. */
+  readonly seq: number;
+  readonly event_id: string | null;
+  readonly merged_at: string | null;
+  readonly generated_at: string;
+};
+
 export type Snapshot = {
   readonly schema_version: 1;
-  readonly as_of: {
-    /** How many merges have been recorded. */
-    readonly seq: number;
-    readonly event_id: string | null;
-    readonly merged_at: string | null;
-    readonly generated_at: string;
-  };
+  readonly as_of: AsOf;
   /** Instances connected to the database. */
   readonly daemon: { readonly running: number };
   /** Merges that are due and not recorded, and the age of the oldest one in seconds. */

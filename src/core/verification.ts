@@ -2,18 +2,14 @@
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Differences } from "./difference.ts";
 import type { Facts } from "./merge.ts";
 import type { MergeCounts } from "./merge-audit.ts";
+import type { AsOf } from "./snapshot.ts";
 import type { VerifiedCounts } from "./verified-row.ts";
 import type { Verifier } from "./verifier.ts";
 
 export type Verification = {
   readonly schema_version: 1;
-  readonly as_of: {
-    /** How many merges have been recorded. */
-    readonly seq: number | null;
-    readonly event_id: string | null;
-    readonly merged_at: string | null;
-    readonly generated_at: string;
-  };
+  /** `seq` is null where no set that is left says it. */
+  readonly as_of: Omit<AsOf, "seq"> & { readonly seq: number | null };
   /** True where there is no difference at all. */
   readonly verified: boolean;
   readonly counts: VerifiedCounts & MergeCounts;

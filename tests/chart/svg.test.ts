@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { domainOf, HISTORY_CSS, type HistorySvgOptions, historySvg } from "../../src/chart/svg.ts";
+import { domainOf, type HistorySvgOptions, historySvg } from "../../src/chart/svg.ts";
+import { HISTORY_CSS } from "../../src/chart/svg-style.ts";
 import { point, points, ROSE } from "../core/points.ts";
 
 const OPTIONS: HistorySvgOptions = {

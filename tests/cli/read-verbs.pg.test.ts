@@ -10,15 +10,9 @@ import { DOCUMENTS } from "../../src/contracts/json-schema.ts";
 import type { MetricName } from "../../src/core/metric.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { CONFLICT, event, type GivenFacts, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { event, eventful, merges } from "../support/orchestrator.ts";
 
-const HISTORY: GivenFacts[] = [
-  ...times(60),
-  ...times(20, REWORKED),
-  ...times(30),
-  ...times(12, CONFLICT),
-  ...times(110),
-].map((facts, index) => (index % 4 === 3 ? { ...facts, project: "zeus" } : facts));
+const HISTORY = eventful();
 
 let database: TestDatabase;
 let config: Config;

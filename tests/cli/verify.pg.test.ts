@@ -6,24 +6,9 @@ import type { DifferenceKind } from "../../src/core/difference.ts";
 import type { Verification } from "../../src/core/verification.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import {
-  CONFLICT,
-  event,
-  type GivenFacts,
-  merge,
-  merges,
-  REWORKED,
-  times,
-  transitions,
-} from "../support/orchestrator.ts";
+import { CONFLICT, event, eventful, merge, merges, times, transitions } from "../support/orchestrator.ts";
 
-const HISTORY: GivenFacts[] = [
-  ...times(60),
-  ...times(20, REWORKED),
-  ...times(30),
-  ...times(12, CONFLICT),
-  ...times(110),
-].map((facts, index) => (index % 4 === 3 ? { ...facts, project: "zeus\u202e\n" } : facts));
+const HISTORY = eventful("zeus\u202e\n");
 
 let database: TestDatabase;
 let items: string[];

@@ -2,10 +2,11 @@
 import type pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { crossCheck, unrecorded } from "../../demo/cross-check.ts";
-import { scenario, WINDOWS } from "../../demo/scenario.ts";
+import { scenario } from "../../demo/scenario.ts";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { EventRow } from "../../src/core/metric-event.ts";
 import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
+import { CONTRACT } from "../core/build.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 const MERGES = 140;
@@ -17,23 +18,7 @@ let snapshot: Snapshot;
 beforeAll(async () => {
   database = await createDatabase();
   client = await database.admin.connect();
-  const analyzer = new Analyzer([
-    {
-      name: "first_pass_merge_rate",
-      window: WINDOWS.first_pass_merge_rate,
-      record: ["global"],
-      gate: { name: "trust", upper: 0.85, lower: 0.7 },
-      verdicts: null,
-    },
-    {
-      name: "rebase_conflict_rate",
-      window: WINDOWS.rebase_conflict_rate,
-      record: ["global", "project"],
-      gate: { name: "scope_overlap", upper: 0.1, lower: 0.05 },
-      verdicts: ["rebase_conflict"],
-    },
-    { name: "p95_attempts_to_merge", window: 100, record: ["global"], gate: null, verdicts: null },
-  ]);
+  const analyzer = new Analyzer(CONTRACT);
   const rows: EventRow[] = [];
   let merges = 0;
   for (const { item, attempts, lastVerdict, counts } of scenario(1)) {

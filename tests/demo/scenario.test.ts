@@ -4,27 +4,12 @@ import { describe, expect, it } from "vitest";
 import { BUSY_PROJECT, scenario, type Transaction, WHOLE_STORY, WINDOWS } from "../../demo/scenario.ts";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { type Merge, readFacts } from "../../src/core/merge.ts";
-import type { MetricSettings } from "../../src/core/metric.ts";
 import type { CrossingPayload } from "../../src/core/metric-event.ts";
+import { FIRST_PASS, REBASE } from "../core/build.ts";
 
 const SEEDS = Array.from({ length: 300 }, (_, index) => index);
 /** As in config/metrics.json, which the first test compares. */
-const METRICS: readonly MetricSettings[] = [
-  {
-    name: "first_pass_merge_rate",
-    window: WINDOWS.first_pass_merge_rate,
-    record: ["global"],
-    gate: { name: "trust", upper: 0.85, lower: 0.7 },
-    verdicts: null,
-  },
-  {
-    name: "rebase_conflict_rate",
-    window: WINDOWS.rebase_conflict_rate,
-    record: ["global", "project"],
-    gate: { name: "scope_overlap", upper: 0.1, lower: 0.05 },
-    verdicts: ["rebase_conflict"],
-  },
-];
+const METRICS = [FIRST_PASS, REBASE];
 
 const stories = new Map<number, readonly Transaction[]>();
 
@@ -99,6 +84,7 @@ describe("the demo's story", () => {
       readFileSync(new URL("../../config/metrics.json", import.meta.url), "utf8"),
     );
     for (const { name, window, gate } of METRICS) expect(metrics[name]).toMatchObject({ window, gate });
+    expect(WINDOWS).toMatchObject(Object.fromEntries(METRICS.map(({ name, window }) => [name, window])));
   });
 
   it.each([

@@ -4,30 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { naiveReadings, violations } from "../support/oracle.ts";
-import {
-  CONFLICT,
-  type GivenFacts,
-  merge,
-  merges,
-  REWORKED,
-  times,
-  transitions,
-} from "../support/orchestrator.ts";
-
-/** Both gates cross in both directions, atlas gets a state of its own, zeus stays young; then a skip and a repeat. */
-const HISTORY: GivenFacts[] = [
-  ...times(60),
-  ...times(20, REWORKED),
-  ...times(30),
-  ...times(12, CONFLICT),
-  ...times(110),
-].map((facts, index) => (index % 4 === 3 ? { ...facts, project: "zeus" } : facts));
+import { eventful, merge, merges, transitions } from "../support/orchestrator.ts";
 
 let database: TestDatabase;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const made = await merges(database.admin, HISTORY);
+  const made = await merges(database.admin, eventful());
   await merge(database.admin, { attempts: 0 });
   await transitions(database.admin, [made[3]?.itemId ?? ""]);
   await using daemon = startDaemon(database);

@@ -1,6 +1,6 @@
 /**
  * `OutboxLog` on the simulated server: the same statements as `src/postgres`, each with its own snapshot. Between any
- * two of them, and at some places within one, everybody else may go on; a fault may strike each of them.
+ * two of them, and at some places within one, everybody else may go on.
  */
 import { createHash } from "node:crypto";
 import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
@@ -20,47 +20,9 @@ import {
   type Since,
 } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
-import {
-  isCheckpoint,
-  isMerge,
-  isRecord,
-  payloadOf,
-  type Row,
-  type Server,
-  type Session,
-  type State,
-} from "./server.ts";
+import { isCheckpoint, isMerge, isRecord, payloadOf, type Row, type State } from "./server.ts";
+import { failure, SimulatedConnection, type Wire } from "./wire.ts";
 
-export const FAULTS = [
-  /** The connection is lost before the server has read the statement. */
-  "request lost",
-  /** The server runs the statement, but its answer is lost. */
-  "answer lost",
-  /** The client gives up; the server runs the statement afterwards, when the client may be back long since. */
-  "runs later",
-  /** The server refuses the statement. COMMIT it answers with ROLLBACK; a lock that is held is not granted in time. */
-  "refused",
-  /** The client is paused before it sends the statement. */
-  "paused",
-] as const;
-export type Fault = (typeof FAULTS)[number];
-
-/** What a connection needs of the world around it. */
-export type Wire = {
-  readonly server: Server;
-  /** Waits until the scheduler lets whoever asks go on. */
-  readonly step: (label: string) => Promise<void>;
-  /** The fault that strikes the next statement. */
-  readonly nextFault: () => Fault | null;
-  /** Rows in a page at most. */
-  readonly pageRows: number;
-  /** Whether the sequence has a cache, so that ids set aside are thrown away before an append. */
-  readonly cached: boolean;
-  /** Told of rows of ours when they become visible. */
-  readonly committed: (rows: readonly Row[]) => void;
-};
-
-const PAUSED_STEPS = 12;
 const RECORDING =
   /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|merge_skipped)$/;
 
@@ -71,20 +33,7 @@ const SINCE_ROWS = 6;
 /** Few, so that what is new is often more than a look reads. */
 const READ_MERGES = 2;
 
-export class SimulatedLog implements OutboxLog {
-  protected readonly wire: Wire;
-  protected readonly session: Session;
-  readonly #client: string;
-  #hungUp = false;
-  #asking = false;
-  #running: Promise<unknown> = Promise.resolve();
-
-  constructor(wire: Wire, client: string) {
-    this.wire = wire;
-    this.#client = client;
-    this.session = wire.server.connect();
-  }
-
+export class SimulatedLog extends SimulatedConnection implements OutboxLog {
   /** What a statement that starts now sees. */
   protected snapshot(): State {
     // A statement that reads the table keeps its lock to the end of the transaction: TRUNCATE waits for it.
@@ -256,7 +205,7 @@ export class SimulatedLog implements OutboxLog {
       const { server, cached } = this.wire;
       const { session } = this;
       const { transaction } = session;
-      if (transaction === null) throw this.#failure("25P01");
+      if (transaction === null) throw failure("25P01");
       if (cached) this.discard();
       transaction.locksTable = true;
       transaction.locksSequence = true;
@@ -268,7 +217,7 @@ export class SimulatedLog implements OutboxLog {
         ids.push(BigInt(id));
         // Others may draw ids in between.
         if (ids.length === 2) await this.step("append: half of the ids drawn");
-        if (session.ended) throw this.#failure("57P01");
+        if (session.ended) throw failure("57P01");
       }
       return {
         first: ids[0] ?? null,
@@ -296,7 +245,7 @@ export class SimulatedLog implements OutboxLog {
     }
     if (command === "COMMIT") return;
     this.destroy();
-    throw this.#failure("COMMIT_ROLLED_BACK");
+    throw failure("COMMIT_ROLLED_BACK");
   }
 
   async #committed(): Promise<"COMMIT" | "ROLLBACK"> {
@@ -319,106 +268,6 @@ export class SimulatedLog implements OutboxLog {
 
   describe(): Promise<[]> {
     return this.statement("describe", () => []);
-  }
-
-  async end(): Promise<void> {
-    this.wire.server.end(this.session);
-  }
-
-  destroy(): void {
-    this.#hangUp();
-  }
-
-  /** The server ends the session, as `pg_terminate_backend` does. */
-  terminate(): void {
-    this.wire.server.end(this.session);
-  }
-
-  /** An hour passes: no statement is waited for that long. */
-  timeOut(): void {
-    if (this.#asking) this.#hangUp();
-  }
-
-  /** Where others may go on within a statement. */
-  protected async step(label: string): Promise<void> {
-    await this.wire.step(`${this.#client}: ${label}`);
-  }
-
-  /**
-   * Sends one statement and waits for its answer. Any failure but a lock timeout ends the connection.
-   * @param refused what the server does instead, where it can refuse without an error.
-   */
-  protected async statement<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
-    this.#asking = true;
-    try {
-      return await this.#ask(name, execute, refused);
-    } finally {
-      this.#asking = false;
-    }
-  }
-
-  async #ask<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
-    const fault = this.wire.nextFault();
-    if (fault === "paused") {
-      for (let steps = 0; steps < PAUSED_STEPS; steps += 1) await this.step(`${name} (paused)`);
-    }
-    await this.step(fault === null || fault === "paused" ? name : `${name} (${fault})`);
-    if (this.#hungUp || this.session.ended) throw this.#lost();
-    switch (fault) {
-      case "request lost":
-        throw this.#lost();
-      case "refused":
-        if (refused !== undefined) return refused();
-        this.wire.server.end(this.session);
-        throw this.#lost();
-      case "runs later":
-        this.#running = this.#later(name, execute);
-        throw this.#lost();
-      case "answer lost":
-      case "paused":
-      case null: {
-        const running = (async () => execute())();
-        this.#running = running.catch(() => undefined);
-        const answer = await running.catch(() => {
-          throw this.#lost();
-        });
-        if (fault === "answer lost" || this.#hungUp || this.session.ended) throw this.#lost();
-        return answer;
-      }
-    }
-  }
-
-  async #later(name: string, execute: () => unknown): Promise<void> {
-    await this.step(`${name}, whose client is gone`);
-    if (this.session.ended) return;
-    try {
-      await execute();
-    } catch {
-      // Nobody is there to be told.
-    }
-  }
-
-  #lost(): DatabaseFailure {
-    this.#hangUp();
-    return this.#failure("CONNECTION");
-  }
-
-  #failure(code: string): DatabaseFailure {
-    return new DatabaseFailure({ code, message: "the connection was lost" });
-  }
-
-  /** The client goes; the server notices after the statement that it is running. */
-  #hangUp(): void {
-    if (this.#hungUp) return;
-    this.#hungUp = true;
-    void this.#noticed();
-  }
-
-  async #noticed(): Promise<void> {
-    await this.#running;
-    if (this.session.ended) return;
-    await this.step("the server notices that the client is gone");
-    this.wire.server.end(this.session);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What happens to the log in one schedule. When each of it happens, the scheduler decides. */
 import fc from "fast-check";
 import type { RawFacts } from "../../src/core/merge.ts";
-import { FAULTS, type Fault } from "./connection.ts";
+import { FAULTS, type Fault } from "./wire.ts";
 
 /** One thing that an orchestrator's transaction does. */
 export type Write =

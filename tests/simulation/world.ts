@@ -9,12 +9,13 @@ import { Bell } from "../../src/bell.ts";
 import { Daemon, type DaemonSettings } from "../../src/daemon.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
-import { type Fault, type LogClass, SimulatedLog, type Wire } from "./connection.ts";
+import { type LogClass, SimulatedLog } from "./connection.ts";
 import { Judge, PRODUCER, SETTINGS, Violation } from "./judge.ts";
 import { nameOf, Orchestrator } from "./orchestrator.ts";
 import type { Incident, Kind, Scenario } from "./scenario.ts";
 import { EMPTY, Server, type State, type Versions } from "./server.ts";
 import { passes, VirtualTime } from "./virtual-time.ts";
+import type { Fault, Wire } from "./wire.ts";
 
 export type Options = {
   readonly kind: Kind["name"];

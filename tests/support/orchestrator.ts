@@ -25,6 +25,13 @@ export function times(count: number, facts: GivenFacts = {}): GivenFacts[] {
   return Array.from({ length: count }, () => facts);
 }
 
+/** Both gates cross in both directions; atlas gets a state of its own, the other project stays young. */
+export function eventful(other = "zeus"): GivenFacts[] {
+  return [...times(60), ...times(20, REWORKED), ...times(30), ...times(12, CONFLICT), ...times(110)].map(
+    (facts, index) => (index % 4 === 3 ? { ...facts, project: other } : facts),
+  );
+}
+
 /** One work item and its transition to merged, in whatever transaction is open. */
 export async function merge(on: Queryable, facts: GivenFacts = {}): Promise<MergeIds> {
   const [ids] = await merges(on, [facts]);

@@ -1,5 +1,5 @@
 /** The page's looks: one column on a phone, three on a wide screen, light or dark as the reader prefers. */
-import { HISTORY_CSS } from "../../chart/svg.ts";
+import { HISTORY_CSS } from "../../chart/svg-style.ts";
 
 export const STYLE = `
 :root{color-scheme:light dark;--ground:#f3f5f7;--card:#fff;--ink:#1f2328;--faint:#57606a;--line:#d0d7de;--link:#0550ae;--open:#116329;--open-ground:#dafbe1;--restricted:#8a2c02;--restricted-ground:#ffe7d6;--unknown:#424a53;--unknown-ground:#e6eaef;--conflict:#82071e;--conflict-ground:#ffd7d5}

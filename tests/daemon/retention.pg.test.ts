@@ -1,0 +1,70 @@
+/** Retention: rows that went from the old end are not missed, and not recorded anew. */
+import { describe, expect, it } from "vitest";
+import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
+import { createDatabase } from "../support/database.ts";
+import { violations } from "../support/oracle.ts";
+import { merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { record, rows } from "../support/recorded.ts";
+
+describe("a log of which the oldest rows went", () => {
+  it("goes on from what is left, counts up, says so, and records what is new", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(150));
+    await record(database);
+    await database.admin.query(
+      `DELETE FROM events_outbox WHERE kind = 'metric.checkpoint' OR id <= (SELECT max(id) FROM events_outbox
+        WHERE payload->'merge'->>'event_id' = '130' AND kind = 'metric.first_pass_merge_rate')`,
+    );
+    await using daemon = startDaemon(database);
+    expect(await daemon.event("history.truncated")).toEqual({ event: "history.truncated", first_seq: 131 });
+    await merges(database.admin, times(5, REWORKED));
+    await daemon.converged();
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 155 }, history_truncated: true });
+    expect((await rows(database, "metric.first_pass_merge_rate")).at(-1)).toMatchObject({
+      seq: 155,
+      n: 25,
+      value: null,
+      numerator: 20,
+    });
+    expect(await violations(database.admin, { pruned: true })).toEqual([]);
+    expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+    expect(daemon.all("merge.recorded")).toHaveLength(5);
+  });
+
+  it("counts on where a checkpoint is left", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(150));
+    await record(database);
+    await database.admin.query(
+      `DELETE FROM events_outbox WHERE id <= (SELECT max(id) FROM events_outbox
+        WHERE payload->'merge'->>'event_id' = '130' AND kind = 'metric.first_pass_merge_rate')`,
+    );
+    await merges(database.admin, times(5, REWORKED));
+    await using daemon = startDaemon(database);
+    await daemon.converged();
+    expect((await rows(database, "metric.first_pass_merge_rate")).at(-1)).toMatchObject({
+      seq: 155,
+      n: 50,
+      value: 0.9,
+    });
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 155 }, history_truncated: false });
+    expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+  });
+
+  it("while the daemon runs: nothing is recorded anew, and nothing is lost", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(60));
+    await using daemon = startDaemon(database, { auditIntervalMs: 30 });
+    await daemon.converged();
+    await database.admin.query(
+      `DELETE FROM events_outbox WHERE id <= (SELECT max(id) FROM events_outbox
+        WHERE payload->'merge'->>'event_id' = '30' AND kind = 'metric.first_pass_merge_rate')`,
+    );
+    const before = daemon.all("comparison.completed").length;
+    await daemon.event("comparison.completed", () => daemon.all("comparison.completed").length > before + 1);
+    await merge(database.admin);
+    await daemon.converged();
+    expect(daemon.all("merge.recorded")).toHaveLength(61);
+    expect(await violations(database.admin, { pruned: true })).toEqual([]);
+  });
+});
