@@ -2,7 +2,7 @@
 import pg from "pg";
 import { Analyzer, fold, type Scopes, slide } from "../src/core/analyzer.ts";
 import type { Merge } from "../src/core/merge.ts";
-import type { MetricSettings } from "../src/core/metric.ts";
+import type { ScopeKind } from "../src/core/scope.ts";
 import { timed } from "./figures.ts";
 import { configOf, open, restoreFrom, withoutCheckpoints } from "./product.ts";
 
@@ -91,14 +91,14 @@ function foldSpeed(mergeCount: string): FoldFigures {
     return ns;
   };
   let seen = 0;
+  const recorded = (kind: ScopeKind): readonly number[] =>
+    emptyAnalyzer().metrics.flatMap(({ record }, index) => (record.includes(kind) ? [index] : []));
+  const [ofAll, ofProject] = [recorded("global"), recorded("project")];
   const slideNs = perMerge((scopes, merge) => {
     slide(scopes, merge);
     const project = scopes.project(merge.project);
-    for (let index = 0; index < scopes.metrics.length; index += 1) {
-      const { record } = scopes.metrics[index] as MetricSettings;
-      if (record.includes("global")) seen += scopes.global.reading(index).n;
-      if (record.includes("project")) seen += project.reading(index).n;
-    }
+    for (const index of ofAll) seen += scopes.global.reading(index).n;
+    for (const index of ofProject) seen += project.reading(index).n;
   });
   const foldNs = perMerge((scopes, merge) => {
     seen += fold(scopes, merge, "bench").length;
