@@ -11,8 +11,7 @@
  * same one, or under REPEATABLE READ, the journal would be seen as it was before the other recorder's commit, and the
  * merge would be recorded twice. The lock ends with the transaction, whoever dies; no lease, no clock.
  *
- * Ids of journal rows ascend with `seq`, because they are drawn under that lock; so "after the newest row folded" is
- * `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
+ * What memory stands on, and why "after the newest row folded" is a comparison of ids, stands in `journal-memory.ts`.
  *
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.

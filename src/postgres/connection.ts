@@ -19,7 +19,10 @@ export type ConnectionSettings = {
   readonly lockTimeoutMs: number;
 };
 
-/** Values of a row as PostgreSQL writes them; nothing is cast. */
+/**
+ * Values of a row as PostgreSQL writes them; nothing is cast. That a column may be missing is the type's opinion, not the
+ * statements': where this folder falls back on `?? ""` or `?? 0` it answers the compiler, and no test can get there.
+ */
 export type TextRow = Readonly<Record<string, string | null>>;
 
 export type Answer = { readonly rows: readonly TextRow[]; readonly command: string };

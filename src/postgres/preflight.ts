@@ -86,7 +86,7 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
     );
   if (Number(server["version_num"]) < OLDEST_SERVER * 10_000)
     warnings.push(
-      `PostgreSQL ${server["version"]} is older than ${OLDEST_SERVER}, the oldest version that is tested`,
+      `PostgreSQL ${server["version"]} is older than ${OLDEST_SERVER}, the oldest version that is tested: upgrade the server`,
     );
   const columns = (await query(columnsStatement(names))).rows;
   for (const table of Object.keys(READ)) problems.push(...tableProblems(names, table, columns, role));
@@ -175,7 +175,7 @@ function tableProblems({ schema }: Names, table: string, all: readonly TextRow[]
   if (first["row_security"] === "true")
     problems.push(
       `row security is in force on ${name}, so rows may be hidden: ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY, ` +
-        `or give ${role} a policy-free way (ALTER ROLE ${role} BYPASSRLS)`,
+        `or, as a superuser, ALTER ROLE ${role} BYPASSRLS`,
     );
   for (const [column, types] of Object.entries(READ[table] ?? {})) {
     const row = columns.find((candidate) => candidate["attname"] === column);

@@ -42,7 +42,7 @@ it.for([
 );
 
 it.for(["fast", "immediate"] as const)(
-  "a daemon that outlives a %s restart of the server behind PgBouncer waits for a prepared transaction under its new name",
+  "a daemon that outlives a restart (%s) of the server behind PgBouncer waits for a prepared transaction under its new name",
   async (mode, ctx) => {
     if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
     await using server = await startServer();
