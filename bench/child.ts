@@ -91,9 +91,7 @@ function foldSpeed(mergeCount: string): FoldFigures {
     return ns;
   };
   let seen = 0;
-  const recorded = (kind: ScopeKind): readonly number[] =>
-    emptyAnalyzer().metrics.flatMap(({ record }, index) => (record.includes(kind) ? [index] : []));
-  const [ofAll, ofProject] = [recorded("global"), recorded("project")];
+  const [ofAll, ofProject] = [recordedFor("global"), recordedFor("project")];
   const slideNs = perMerge((scopes, merge) => {
     slide(scopes, merge);
     const project = scopes.project(merge.project);
@@ -105,6 +103,11 @@ function foldSpeed(mergeCount: string): FoldFigures {
   });
   if (seen === 0) throw new Error("nothing was folded");
   return { slideNs, foldNs };
+}
+
+/** Where the metrics that are recorded for such a scope stand among all. */
+function recordedFor(kind: ScopeKind): readonly number[] {
+  return emptyAnalyzer().metrics.flatMap(({ record }, index) => (record.includes(kind) ? [index] : []));
 }
 
 /** Windows of this many projects, all of them full. */

@@ -27,10 +27,11 @@ import type { Recent } from "./core/recent.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import { HistoryReset, type JournalMemory, restoreMemory } from "./journal-memory.ts";
+import { surveyJournal } from "./journal-survey.ts";
 import { CommitUnknown, type FoundMerge, type Head, type OutboxLog } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { PAGE_ROWS, type Restored, surveyJournal } from "./restore.ts";
+import { PAGE_ROWS, type Restored } from "./restore.ts";
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
