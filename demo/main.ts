@@ -141,7 +141,7 @@ function wayToLook(folder: Folder, databaseUrl: string, address: string | null):
   const file = folder.writeEnvironment(databaseUrl);
   return `
 It goes on with a merge every ${1 / IDLE_PACE} s. To look at it from another terminal, in the project's folder:
-  npx node --env-file=${file} src/main.ts snapshot${address === null ? "" : `\n  ${address}/   also /metrics and /snapshot.json`}
+  npx node --env-file=${file} bin/metrics.js snapshot${address === null ? "" : `\n  ${address}/   also /metrics and /snapshot.json`}
 Ctrl-C stops everything and removes its data.
 `;
 }
