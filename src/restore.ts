@@ -108,11 +108,14 @@ export async function restore(
 /** The place in the order of the newest merge up to `newest`; 0 where its row is not near the end. */
 async function newestSeq(log: JournalReader, newest: bigint): Promise<number> {
   for (const rows of [NEWEST_ROWS, TAIL_ROWS]) {
-    for (const raw of await log.newestJournal(rows)) {
+    const newestFirst = await log.newestJournal(rows);
+    for (const raw of newestFirst) {
       if (BigInt(raw.id) > newest) continue;
       const row = parseJournalRow(raw);
       if (row.type === "metric" && row.scope === "global") return row.seq;
     }
+    // There are no more: asking for them would pass the same rows of the log again.
+    if (newestFirst.length < rows) break;
   }
   return 0;
 }
