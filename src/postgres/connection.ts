@@ -27,8 +27,12 @@ export type TextRow = Readonly<Record<string, string | null>>;
 
 export type Answer = { readonly rows: readonly TextRow[]; readonly command: string };
 
-/** Runs one statement. @throws DatabaseFailure, after which the connection is gone. */
-export type Query = (text: string, parameters?: unknown[]) => Promise<Answer>;
+/**
+ * Runs one statement.
+ * @param name under which the session keeps it, always with the same text.
+ * @throws DatabaseFailure, after which the connection is gone.
+ */
+export type Query = (text: string, parameters?: unknown[], name?: string) => Promise<Answer>;
 
 /**
  * COPY … TO STDOUT: `take` is given the text as it comes, and what it has not taken is not asked for.
@@ -37,6 +41,8 @@ export type Query = (text: string, parameters?: unknown[]) => Promise<Answer>;
 export type CopyOut = (statement: string, take: (chunk: Buffer) => void) => Promise<void>;
 
 export interface Connection {
+  /** As the server told it: the backend's, or whatever a pooler calls this client. */
+  readonly processId: number | null;
   /** In whatever transaction is open. */
   readonly run: Query;
   /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
@@ -79,12 +85,17 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
   } finally {
     stop?.removeEventListener("abort", destroy);
   }
-  const send = async (text: string, parameters?: unknown[]): Promise<pg.QueryResult<TextRow>[]> => {
+  const send = async (
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<pg.QueryResult<TextRow>[]> => {
     try {
-      const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query(
+      const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query({
         text,
-        parameters,
-      );
+        ...(values === undefined ? {} : { values }),
+        ...(name === undefined ? {} : { name }),
+      });
       return Array.isArray(answer) ? answer : [answer];
     } catch (error) {
       if (!isBadData(error) && !isLockTimeout(error)) destroy();
@@ -111,7 +122,8 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
     }
   };
   return {
-    run: async (text, parameters) => answerOf((await send(text, parameters)).at(-1)),
+    processId: "processID" in client && typeof client.processID === "number" ? client.processID : null,
+    run: async (text, parameters, name) => answerOf((await send(text, parameters, name)).at(-1)),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
     readEach,
     copyIn: async (statement, text) => {

@@ -1,9 +1,10 @@
 /** Reading our own rows back. */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { Head, Since } from "../outbox-log.ts";
+import type { Since } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
+import type { Statement } from "./prepared.ts";
 
 /** SHA-256 of a payload's text, to tell whether a row is still the one that was folded. Needs the alias `e`. */
 export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'UTF8')), 'hex')";
@@ -49,13 +50,20 @@ export async function newestJournal(
 const SINCE_ROWS = 5_000;
 
 /** The head and what follows it in one statement, so that both are of one moment. */
-export function sinceStatement({ outbox }: Names, head: Head | null, after: bigint): string {
-  return `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
-       FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint
+export function sinceStatement({ outbox }: Names): Statement {
+  return {
+    name: "since",
+    types: ["bigint", "bigint"],
+    text: (
+      head,
+      after,
+    ) => `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
+       FROM ${outbox} e WHERE e.id = ${head}::bigint
      UNION ALL
-     (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND ${OURS}
+     (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${after} AND ${OURS}
        ORDER BY e.id LIMIT ${literal(SINCE_ROWS)})
-     ORDER BY part, place`;
+     ORDER BY part, place`,
+  };
 }
 
 export function sinceIn(rows: readonly TextRow[]): Since {

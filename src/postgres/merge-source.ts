@@ -12,6 +12,7 @@ import type { FoundMerge } from "../outbox-log.ts";
 import { isBadData, type Query, type TextRow } from "./connection.ts";
 import { literal, literals, type Names } from "./names.ts";
 import type { OutboxColumns } from "./preflight.ts";
+import type { Statement } from "./prepared.ts";
 
 /** Which rows of the outbox are merges: kind, and the payload's target. */
 export type MergeRule = { readonly kind: string; readonly target: string };
@@ -55,16 +56,18 @@ function recordedAs({ outbox }: Names, columns: OutboxColumns): string {
 }
 
 export type MergeSource = {
-  /** The first merges of a range in one statement, which fails where it cannot take in a row. */
-  readonly statement: (after: bigint, upTo: bigint, limit: number) => string;
+  /** The first merges of a range, which fails where it cannot take in a row. */
+  readonly first: Statement;
   /** What that statement found. */
   readonly complete: (rows: readonly TextRow[]) => Promise<FoundMerge[]>;
   readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
 
-const inRange = (after: bigint, upTo: bigint): string =>
-  `e.id > ${literal(after)} AND e.id <= ${literal(upTo)}`;
+/** At most so many merges are the first of a range. */
+export const FIRST_MERGES = 100;
+
+const inRange = (after: string, upTo: string): string => `e.id > ${after} AND e.id <= ${upTo}`;
 
 export function mergeSource(
   query: Query,
@@ -81,7 +84,7 @@ export function mergeSource(
   const select = `SELECT ${MERGE_COLUMNS}, ${recorded} ${from}`;
   const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN e.payload->>'target' = ${literal(rule.target)} ELSE false END`;
 
-  const statement = (after: bigint, upTo: bigint): string =>
+  const statement = (after: string, upTo: string): string =>
     `${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`;
 
   /** Merges without a work item are rare, and recorded as themselves or not at all: they are asked for by themselves. */
@@ -104,7 +107,7 @@ export function mergeSource(
 
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
     try {
-      return await complete((await query(statement(after, upTo))).rows);
+      return await complete((await query(statement(literal(after), literal(upTo)))).rows);
     } catch (error) {
       if (!isBadData(error)) throw error;
       if (upTo - after === 1n) return oddRow(upTo);
@@ -132,7 +135,11 @@ export function mergeSource(
   }
 
   return {
-    statement: (after, upTo, limit) => `${statement(after, upTo)} LIMIT ${literal(limit)}`,
+    first: {
+      name: "first_merges",
+      types: ["bigint", "bigint"],
+      text: (after, upTo) => `${statement(after, upTo)} LIMIT ${literal(FIRST_MERGES)}`,
+    },
     complete,
     merges,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
@@ -140,7 +147,7 @@ export function mergeSource(
       if (upTo - after <= BigInt(pageRows)) return upTo;
       const { rows } = await query(
         `SELECT max(page.id)::text AS page_end, count(*)::text AS size FROM
-          (SELECT e.id FROM ${outbox} e WHERE ${inRange(after, upTo)} ORDER BY e.id LIMIT ${literal(pageRows)}) page`,
+          (SELECT e.id FROM ${outbox} e WHERE ${inRange(literal(after), literal(upTo))} ORDER BY e.id LIMIT ${literal(pageRows)}) page`,
       );
       const end = rows[0]?.["page_end"] ?? null;
       return end === null || Number(rows[0]?.["size"]) < pageRows ? upTo : BigInt(end);

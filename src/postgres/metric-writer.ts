@@ -26,7 +26,7 @@ const COPIED_ROWS = 60;
 const ROWS_IN_A_CHUNK = 100;
 
 /**
- * One multi-row insert, or COPY. A sequence with a cache would give this session ids set aside long ago, below those of
+ * One multi-row insert, kept under its name where the session keeps statements, or COPY. A sequence with a cache would give this session ids set aside long ago, below those of
  * others: then what is set aside is thrown away first, so that journal ids ascend.
  */
 export async function append(
@@ -35,10 +35,11 @@ export async function append(
   { columns, sequenceCache }: Fitness,
   rows: readonly AppendedRow[],
   after: bigint,
+  insertName: string | undefined,
 ): Promise<Appended> {
   if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
   return rows.length < COPIED_ROWS
-    ? await insert(connection, names, columns, rows)
+    ? await insert(connection, names, columns, rows, insertName)
     : await copy(connection, names, columns, rows, after);
 }
 
@@ -47,6 +48,7 @@ async function insert(
   { outbox }: Names,
   columns: OutboxColumns,
   rows: readonly AppendedRow[],
+  name: string | undefined,
 ): Promise<Appended> {
   const { rows: appended } = await connection.run(
     `INSERT INTO ${outbox} AS e (kind, work_item_id, payload)
@@ -59,6 +61,7 @@ async function insert(
       rows.map((row) => workItemOf(row, columns)),
       rows.map((row) => JSON.stringify(row.payload)),
     ],
+    name,
   );
   return {
     first: idIn(appended[0]?.["row_id"]),

@@ -15,8 +15,9 @@ import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { append, commit, lockingStatements, lockKey } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
+import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
-import { look } from "./settled.ts";
+import { look, lookStatements } from "./settled.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -30,14 +31,14 @@ export async function openLog(settings: LogSettings, report: Report, stop: Abort
     const fitness = await preflight(connection.read, namesIn(settings.schema));
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
     for (const warning of fitness.warnings) report({ event: "db.warning", warning });
-    return bind(connection, settings, fitness);
+    return await bind(connection, settings, fitness);
   } catch (error) {
     connection.destroy();
     throw error;
   }
 }
 
-function bind(connection: Connection, settings: LogSettings, fitness: Fitness): OutboxLog {
+async function bind(connection: Connection, settings: LogSettings, fitness: Fitness): Promise<OutboxLog> {
   const names = namesIn(settings.schema);
   const { run, read } = connection;
   // Inside the writers' transaction a statement joins it; outside, it is one of its own.
@@ -45,6 +46,9 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
   const join = fitness.columns.payload === "json" ? inSavepoint(run) : run;
   const query = (text: string) => (locked ? join(text) : read(text));
   const source = mergeSource(read, names, settings.merge, fitness.columns);
+  const looking = lookStatements(names, fitness.watched, source);
+  const since = sinceStatement(names);
+  const { say, name } = await prepare(connection, [...Object.values(looking), since]);
   const begin = lockingStatements(settings, names);
   /** @param more statements behind the lock's. */
   const runLocked = async (more: string): Promise<Answer> => {
@@ -62,16 +66,17 @@ function bind(connection: Connection, settings: LogSettings, fitness: Fitness): 
   };
   return {
     ...journalReader(query, connection.readOut, settings, fitness.columns),
-    look: (head, after, folded) => look(connection, names, fitness.watched, source, head, after, folded),
-    journalSince: async (head, after) => sinceIn((await query(sinceStatement(names, head, after))).rows),
+    look: (head, after, folded) =>
+      look(connection, say, looking, fitness.watched, source, head, after, folded),
+    journalSince: async (head, after) => sinceIn((await query(say(since, head?.id ?? null, after))).rows),
     beginLocked: async () => {
       await runLocked("");
     },
     beginFenced: async (head, after) => {
-      const { rows } = await runLocked(`; ${sinceStatement(names, head, after)}`);
+      const { rows } = await runLocked(`; ${PLANNED_ONCE}; ${say(since, head.id, after)}`);
       return sinceIn(rows);
     },
-    append: (rows, after) => append(connection, names, fitness, rows, after),
+    append: (rows, after) => append(connection, names, fitness, rows, after, name("insert")),
     commit: async () => {
       await commit(connection);
       locked = false;

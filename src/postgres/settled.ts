@@ -2,8 +2,9 @@
 import { DatabaseFailure, type Head, type Look } from "../outbox-log.ts";
 import { type Answer, type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
-import type { MergeSource } from "./merge-source.ts";
+import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
+import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
 
 /** The relations whose locks tell who may still bring rows, by oid as decimal text. */
 export type Watched = {
@@ -12,27 +13,38 @@ export type Watched = {
   readonly sequences: readonly string[];
 };
 
-/** Ids in which one look reads merges, and how many merges at most: what is more is a backlog and is read by pages. */
+/** Ids in which one look reads merges: what is more is a backlog and is read by pages. */
 const READ_IDS = 20_000n;
-const READ_MERGES = 100;
 
 /**
  * Newest id and holders in one statement, see `core/low-mark.ts`. Holders of the table, of its partitions, and of the
  * sequences that its id is drawn from; prepared transactions have no pid. The catalogue is asked for partitions alone, as
  * they come and go: planning a search for the sequences takes longer than everything else together.
  */
-const lookStatement = ({ outbox }: Names, watched: Watched, head: Head | null): string => `
+const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
+  name: "seen",
+  types: ["bigint"],
+  text: (head) => `
   SELECT
     '${outbox}'::regclass::oid::text AS outbox,
     (SELECT max(id) FROM ${outbox})::text AS newest,
-    (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${literal(head?.id ?? null)}::bigint) AS head,
+    (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
        FROM pg_locks l
       WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.pid IS DISTINCT FROM pg_backend_pid()
         AND l.relation = ANY (ARRAY(SELECT inhrelid FROM pg_inherits WHERE inhparent = ${literal(watched.outbox)})
-                              || ARRAY[${literals([watched.outbox, ...watched.sequences])}]::oid[])) AS holders`;
+                              || ARRAY[${literals([watched.outbox, ...watched.sequences])}]::oid[])) AS holders`,
+});
+
+/** By its id, and not by EXISTS: the planner would look for any such row from the table's beginning. */
+const newsStatement = ({ outbox }: Names): Statement => ({
+  name: "news",
+  types: ["bigint"],
+  text: (folded) =>
+    `SELECT e.id::text AS news FROM ${outbox} e WHERE e.id > ${folded} AND ${OURS} ORDER BY e.id LIMIT 1`,
+});
 
 /** The sequences that `id` draws from: owned (serial, identity) or named in its default. */
 export const SEQUENCES_OF_ID = `
@@ -51,10 +63,21 @@ export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
   return BigInt(rows[0]?.["newest"] ?? 0);
 }
 
+export type LookStatements = {
+  readonly seen: Statement;
+  readonly merges: Statement;
+  readonly news: Statement;
+};
+
+export function lookStatements(names: Names, watched: Watched, source: MergeSource): LookStatements {
+  return { seen: seenStatement(names, watched), merges: source.first, news: newsStatement(names) };
+}
+
 /** @throws DatabaseFailure when the table is another one than was watched: who looks has to connect anew. */
 export async function look(
   { read, readEach }: Pick<Connection, "read" | "readEach">,
-  names: Names,
+  say: Prepared["say"],
+  statements: LookStatements,
   watched: Watched,
   source: MergeSource,
   head: Head | null,
@@ -62,27 +85,27 @@ export async function look(
   folded: bigint,
 ): Promise<Look> {
   const upTo = after + READ_IDS;
-  const statement = lookStatement(names, watched, head);
-  const newsStatement = `SELECT EXISTS (SELECT FROM ${names.outbox} e WHERE e.id > ${literal(folded)} AND ${OURS})::text AS news`;
+  const seenText = say(statements.seen, head?.id ?? null);
+  const newsText = say(statements.news, folded);
   try {
-    const merges = source.statement(after, upTo, READ_MERGES);
-    const [seen, merged, news] = await readEach([statement, merges, newsStatement]);
+    const mergesText = say(statements.merges, after, upTo);
+    const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
     const found = await source.complete(merged?.rows ?? []);
-    const last = found.length === READ_MERGES ? found.at(-1) : undefined;
+    const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
     const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
     return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
   } catch (error) {
     // A row that the second statement cannot take in: it is looked for with care.
     if (!isBadData(error)) throw error;
-    const seen = seenIn((await read(statement)).rows[0], watched);
+    const seen = seenIn((await read(seenText)).rows[0], watched);
     const readUpTo = upTo < seen.newest ? upTo : seen.newest;
     const found = await source.merges(after, readUpTo);
-    return { ...seen, found, readUpTo, news: newsIn(await read(newsStatement)) };
+    return { ...seen, found, readUpTo, news: newsIn(await read(newsText)) };
   }
 }
 
 function newsIn(answer: Answer | undefined): boolean {
-  return answer?.rows[0]?.["news"] === "true";
+  return answer?.rows[0] !== undefined;
 }
 
 function seenIn(

@@ -7,7 +7,8 @@ import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
 import { newestRows } from "../../src/postgres/newest-rows.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
-import { look, newest } from "../../src/postgres/settled.ts";
+import { IN_FULL } from "../../src/postgres/prepared.ts";
+import { look, lookStatements, newest } from "../../src/postgres/settled.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -51,7 +52,16 @@ it("a prepared transaction is described as nobody's: it has no session, no appli
       { kind: "phase.transition", target: "merged" },
       columns,
     );
-    const { holders } = await look(connection, NAMES, watched, source, null, 0n, 0n);
+    const { holders } = await look(
+      connection,
+      IN_FULL.say,
+      lookStatements(NAMES, watched, source),
+      watched,
+      source,
+      null,
+      0n,
+      0n,
+    );
     expect(holders.size).toBe(1);
     expect(await describeTransactions(connection.read, holders)).toStrictEqual([
       { pid: null, application: null, role: null, seconds: null },

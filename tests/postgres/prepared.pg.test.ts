@@ -1,0 +1,79 @@
+/** What is prepared once for a session, and how it is planned. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Connection, connect } from "../../src/postgres/connection.ts";
+import { sinceStatement } from "../../src/postgres/journal.ts";
+import { mergeSource } from "../../src/postgres/merge-source.ts";
+import { namesIn } from "../../src/postgres/names.ts";
+import { preflight } from "../../src/postgres/preflight.ts";
+import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
+import { lookStatements } from "../../src/postgres/settled.ts";
+import { configOf } from "../support/daemon.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+
+const NAMES = namesIn("public");
+let database: TestDatabase;
+let connection: Connection;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  connection = await connect({
+    database: configOf(database.daemonUrl).database,
+    applicationName: "test",
+    connectTimeoutMs: 30_000,
+    statementTimeoutMs: 30_000,
+    lockTimeoutMs: 30_000,
+  });
+});
+
+afterAll(async () => {
+  await connection.end();
+  await database.drop();
+});
+
+it("a session that a pooler may exchange keeps no statements: they are said in full", async () => {
+  const statement = {
+    name: "twice",
+    types: ["bigint"],
+    text: (value: string) => `SELECT 2 * ${value} AS two`,
+  };
+  const pooled = await prepare({ ...connection, processId: 4711 }, [statement]);
+  expect(pooled.say(statement, 21n)).toBe("SELECT 2 * 21 AS two");
+  expect(pooled.name("insert")).toBeUndefined();
+
+  const kept = await prepare(connection, [statement]);
+  expect((await connection.read(kept.say(statement, 21n))).rows[0]?.["two"]).toBe("42");
+  expect(kept.name("insert")).toBe("metrics_insert");
+});
+
+it("what was planned on an empty table and without values goes by the table's indexes when it has grown, and when its statistics are known", async () => {
+  const { watched, columns } = await preflight(connection.read, NAMES);
+  const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
+  const statements = lookStatements(NAMES, watched, source);
+  const since = sinceStatement(NAMES);
+  const { say } = await prepare(connection, [...Object.values(statements), since]);
+  const texts = [
+    say(statements.merges, 0n, 20_000n),
+    say(statements.news, 0n),
+    say(statements.seen, "1"),
+    say(since, "1", 0n),
+  ];
+  for (const text of texts) await connection.readEach([PLANNED_ONCE, text]);
+  const planned = async (): Promise<string> => {
+    const plans = texts.map(async (text) =>
+      connection.readEach([PLANNED_ONCE, `EXPLAIN (COSTS off) ${text}`]),
+    );
+    return (await Promise.all(plans))
+      .map(([, plan]) => plan?.rows.map((row) => row["QUERY PLAN"]).join("\n"))
+      .join("\n");
+  };
+  await database.admin.query(
+    `INSERT INTO events_outbox (kind, payload)
+     SELECT CASE WHEN i % 2 = 0 THEN 'note' ELSE 'metric.note' END, '{}' FROM generate_series(1, 50000) i`,
+  );
+  const unaware = await planned();
+  expect(unaware).not.toMatch(/Seq Scan on (events_outbox|work_items)/);
+  await database.admin.query("ANALYZE events_outbox");
+  const aware = await planned();
+  expect(aware).not.toBe("");
+  expect(aware).not.toMatch(/Seq Scan on (events_outbox|work_items)/);
+});
