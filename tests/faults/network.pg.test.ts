@@ -53,7 +53,7 @@ describe("slow:", () => {
 
 describe("silent, and what was sent arrives later:", () => {
   it.each([
-    ["the look", "pg_locks"],
+    ["the look", "EXECUTE metrics_seen"],
     ["the lock", "pg_advisory_xact_lock"],
     ["the insert", "INSERT INTO"],
     ["the commit", "COMMIT"],
