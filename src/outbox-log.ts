@@ -107,8 +107,12 @@ export interface OutboxLog {
   beginLocked(): Promise<void>;
   /** The same, and in a later statement, sent along with it, what `journalSince` gives. @throws LockBlocked */
   beginFenced(head: Head, after: bigint): Promise<Since>;
-  /** Appends rows, at least one, in their order. @param after the id above which theirs must be. */
-  append(rows: readonly AppendedRow[], after: bigint): Promise<Appended>;
+  /**
+   * Appends rows, at least one, in their order.
+   * @param rows asked for as they are sent: they may be made meanwhile.
+   * @param after the id above which theirs must be.
+   */
+  append(rows: Iterable<AppendedRow>, after: bigint): Promise<Appended>;
   /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
   commit(): Promise<void>;
   rollback(): Promise<void>;

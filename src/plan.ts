@@ -32,24 +32,28 @@ export class Plan {
     this.#producer = producer;
   }
 
-  add(found: FoundMerge): void {
+  /** Folds merges while their rows are asked for, so that the log takes in the first ones meanwhile. */
+  *fold(merges: readonly FoundMerge[]): Generator<EventRow> {
+    for (const merge of merges) {
+      const part = this.#part(merge);
+      this.#parts.push(part);
+      this.rows.push(...part.rows);
+      yield* part.rows;
+    }
+  }
+
+  #part(found: FoundMerge): Part {
     const facts = readFacts(found.facts);
     const { eventId, workItemId, mergedAt } = found;
     if (typeof facts === "string" || workItemId === null) {
       const reason = typeof facts === "string" ? facts : "work_item_missing";
       const skipped = { eventId, workItemId, reason };
-      this.#part({ found, merge: skipped, rows: [skippedRow(skipped, this.#producer)], defined: new Set() });
-      return;
+      return { found, merge: skipped, rows: [skippedRow(skipped, this.#producer)], defined: new Set() };
     }
     const merge = { eventId, workItemId, mergedAt, ...facts };
     const defined = definedIn(this.#draft, merge.project);
     const rows = fold(this.#draft, merge, this.#producer);
-    this.#part({ found, merge, rows, defined: definedIn(this.#draft, merge.project).difference(defined) });
-  }
-
-  #part(part: Part): void {
-    this.#parts.push(part);
-    this.rows.push(...part.rows);
+    return { found, merge, rows, defined: definedIn(this.#draft, merge.project).difference(defined) };
   }
 
   adopt(): void {

@@ -45,8 +45,10 @@ const CHECKPOINT_EVERY = 100;
 const MOST_UNCOVERED = 1000;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
-const FIRST_BATCH = 100;
+/** Merges in one transaction: few at first, so that the first of many are recorded soon. */
+const FIRST_BATCH = 25;
 const LARGEST_BATCH = 1000;
+const VERY_FAST_MS = 25;
 const FAST_MS = 100;
 const SLOW_MS = 250;
 
@@ -284,8 +286,7 @@ export class Recorder {
       return 0;
     }
     const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
-    for (const merge of due) plan.add(merge);
-    const appended = await this.#log.append(plan.rows, this.#memory.folded);
+    const appended = await this.#log.append(plan.fold(due), this.#memory.folded);
     const head = { id: String(this.#memory.ascending(appended)), fingerprint: appended.fingerprint };
     try {
       await this.#log.commit();
@@ -323,6 +324,7 @@ export class Recorder {
   /** Keeps a backlog's transactions short: nobody should wait long for the lock. */
   #adaptBatch(size: number, tookMs: number): void {
     if (tookMs > SLOW_MS) this.#batch = Math.max(1, Math.floor(this.#batch / 2));
-    else if (tookMs < FAST_MS && size === this.#batch) this.#batch = Math.min(LARGEST_BATCH, this.#batch * 2);
+    else if (tookMs < FAST_MS && size === this.#batch)
+      this.#batch = Math.min(LARGEST_BATCH, this.#batch * (tookMs < VERY_FAST_MS ? 4 : 2));
   }
 }

@@ -26,21 +26,35 @@ const COPIED_ROWS = 60;
 const ROWS_IN_A_CHUNK = 100;
 
 /**
- * One multi-row insert, kept under its name where the session keeps statements, or COPY. A sequence with a cache would give this session ids set aside long ago, below those of
- * others: then what is set aside is thrown away first, so that journal ids ascend.
+ * One multi-row insert, kept under its name where the session keeps statements, or COPY. A sequence with a cache would
+ * give this session ids set aside long ago, below those of others: then what is set aside is thrown away first, so that
+ * journal ids ascend.
  */
 export async function append(
   connection: Connection,
   names: Names,
   { columns, sequenceCache }: Fitness,
-  rows: readonly AppendedRow[],
+  rows: Iterable<AppendedRow>,
   after: bigint,
   insertName: string | undefined,
 ): Promise<Appended> {
   if (sequenceCache > 1) await connection.run("DISCARD SEQUENCES");
-  return rows.length < COPIED_ROWS
-    ? await insert(connection, names, columns, rows, insertName)
-    : await copy(connection, names, columns, rows, after);
+  const chunks = inChunks(rows);
+  const first = chunks.next().value ?? [];
+  return first.length < COPIED_ROWS
+    ? await insert(connection, names, columns, first, insertName)
+    : await copy(connection, names, columns, first, chunks, after);
+}
+
+function* inChunks(rows: Iterable<AppendedRow>): Generator<readonly AppendedRow[], undefined> {
+  let chunk: AppendedRow[] = [];
+  for (const row of rows) {
+    chunk.push(row);
+    if (chunk.length < ROWS_IN_A_CHUNK) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }
 
 async function insert(
@@ -70,15 +84,27 @@ async function insert(
   };
 }
 
-/** COPY gives no ids back: the newest rows that say what the first and the last one say are the first and the last one. */
+/**
+ * In chunks, so that the server takes in the first ones while the next ones are made. COPY gives no ids back: the newest
+ * rows that say what the first and the last one say are the first and the last one.
+ */
 async function copy(
   connection: Connection,
   { outbox }: Names,
   columns: OutboxColumns,
-  rows: readonly AppendedRow[],
+  firstRows: readonly AppendedRow[],
+  more: Iterable<readonly AppendedRow[]>,
   after: bigint,
 ): Promise<Appended> {
-  await connection.copyIn(`COPY ${outbox} (kind, work_item_id, payload) FROM STDIN`, copyText(rows, columns));
+  let last = firstRows.at(-1);
+  function* text(): Generator<string> {
+    yield copyText(firstRows, columns);
+    for (const rows of more) {
+      last = rows.at(-1);
+      yield copyText(rows, columns);
+    }
+  }
+  await connection.copyIn(`COPY ${outbox} (kind, work_item_id, payload) FROM STDIN`, text());
   const newest = (kind: number, item: number, what: string): string => `
     (SELECT ${what} FROM ${outbox} e
       WHERE e.id > ${literal(after)} AND e.kind = $${kind} AND e.work_item_id IS NOT DISTINCT FROM $${item}::${columns.workItemId}
@@ -90,7 +116,7 @@ async function copy(
   const answer = await connection.run(
     `SELECT ${newest(1, 2, "e.id::text")} AS first, ${newest(3, 4, "e.id::text")} AS last,
             ${newest(3, 4, PAYLOAD_FINGERPRINT)} AS fingerprint`,
-    [...about(rows[0]), ...about(rows.at(-1))],
+    [...about(firstRows[0]), ...about(last)],
   );
   const row = answer.rows[0];
   return { first: idIn(row?.["first"]), last: idIn(row?.["last"]), fingerprint: row?.["fingerprint"] ?? "" };
@@ -100,16 +126,13 @@ function idIn(text: string | null | undefined): bigint | null {
   return text == null ? null : BigInt(text);
 }
 
-/** In chunks, so that the server takes in the first ones while the next ones are written. */
-function* copyText(rows: readonly AppendedRow[], columns: OutboxColumns): Generator<string> {
-  for (let start = 0; start < rows.length; start += ROWS_IN_A_CHUNK) {
-    let text = "";
-    for (const row of rows.slice(start, start + ROWS_IN_A_CHUNK)) {
-      const item = workItemOf(row, columns);
-      text += `${row.kind}\t${item === null ? "\\N" : copyField(item)}\t${copyField(JSON.stringify(row.payload))}\n`;
-    }
-    yield text;
+function copyText(rows: readonly AppendedRow[], columns: OutboxColumns): string {
+  let text = "";
+  for (const row of rows) {
+    const item = workItemOf(row, columns);
+    text += `${row.kind}\t${item === null ? "\\N" : copyField(item)}\t${copyField(JSON.stringify(row.payload))}\n`;
   }
+  return text;
 }
 
 const SPECIAL = /[\\\t\n\r]/g;

@@ -200,7 +200,7 @@ export class SimulatedLog extends SimulatedConnection implements OutboxLog {
     return true;
   }
 
-  append(rows: readonly AppendedRow[]): Promise<Appended> {
+  append(rows: Iterable<AppendedRow>): Promise<Appended> {
     return this.statement("append", async () => {
       const { server, cached } = this.wire;
       const { session } = this;
