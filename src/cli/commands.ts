@@ -1,10 +1,13 @@
-/** The verbs and their flags. */
+/**
+ * The verbs and their flags. What a verb does is loaded when it is called: a start consists of little but loading, and
+ * `snapshot` has no use for charts.
+ */
 import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.ts";
-import { showConfig } from "./config.ts";
-import { defineExplain, type ReadExplanations } from "./explain.ts";
-import { probe } from "./health.ts";
-import { defineHistory, type ReadHistory } from "./history.ts";
+import type { ReadExplanations } from "./explain.ts";
+import { defineExplain } from "./explain-command.ts";
+import type { ReadHistory } from "./history.ts";
+import { defineHistory } from "./history-command.ts";
 import {
   type CommonFlags,
   collect,
@@ -20,11 +23,11 @@ import {
   wantsJson,
   wholeNumber,
 } from "./options.ts";
-import { showSchema } from "./schema.ts";
-import { defineSimulate, type ReadSimulation } from "./simulate.ts";
-import { type ReadSnapshot, showSnapshot } from "./snapshot.ts";
+import type { ReadSimulation } from "./simulate.ts";
+import { defineSimulate } from "./simulate-command.ts";
+import type { ReadSnapshot } from "./snapshot.ts";
 import type { Terminal } from "./terminal.ts";
-import { showVerification, type Verify } from "./verify.ts";
+import type { Verify } from "./verify.ts";
 
 /** What verbs do beyond printing. */
 export type Verbs = {
@@ -128,6 +131,7 @@ export const defineSnapshot: Define = (command, terminal, verbs, done) => {
       const { at, watch: watchMs = null } = flags;
       const options = { projects, all, wide, requireDefined, colour, timeoutMs, at, watchMs };
       const format = formatOf(flags);
+      const { showSnapshot } = await import("./snapshot.ts");
       done(
         await showSnapshot({ ...options, format, configFile: flags.config }, terminal, verbs.readSnapshot),
       );
@@ -157,6 +161,7 @@ const defineVerify: Define = (command, terminal, verbs, done) => {
     .addHelpText("after", EXIT_CODES)
     .action(async (flags: CommonFlags & { readonly limit: number; readonly timeout: number }) => {
       const { limit, timeout: timeoutMs, config: configFile } = flags;
+      const { showVerification } = await import("./verify.ts");
       done(
         await showVerification(
           { limit, timeoutMs, configFile, json: wantsJson(flags) },
@@ -177,6 +182,7 @@ const defineConfig: Define = (command, terminal, _verbs, done) => {
     .addOption(configOption())
     .action(async (flags: CommonFlags & { readonly check?: boolean }) => {
       const options = { configFile: flags.config, json: wantsJson(flags), check: flags.check ?? false };
+      const { showConfig } = await import("./config.ts");
       done(await showConfig(options, terminal));
     });
 };
@@ -188,6 +194,7 @@ const defineHealth: Define = (command, terminal, _verbs, done) => {
     .addOption(configOption())
     .addOption(timeoutOption("3s"))
     .action(async (flags: CommonFlags & { readonly timeout: number }) => {
+      const { probe } = await import("./health.ts");
       const { well, says } = await probe(
         loadConfig(terminal.env, { configFile: flags.config }).http,
         flags.timeout,
@@ -208,6 +215,7 @@ const defineSchema: Define = (command, terminal, _verbs, done) => {
     .addOption(jsonOption())
     .addOption(outputOption())
     .action(async (name: string | undefined, flags: CommonFlags) => {
+      const { showSchema } = await import("./schema.ts");
       done(await showSchema({ name, json: wantsJson(flags) }, terminal));
     });
 };

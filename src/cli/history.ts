@@ -1,6 +1,5 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
-import { type Command, Option } from "commander";
 import { historySvg } from "../chart/svg.ts";
 import { systemClock } from "../clock.ts";
 import { fileProblem } from "../config/secret.ts";
@@ -10,19 +9,6 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
-import {
-  type CommonFlags,
-  configOption,
-  EXIT_CODES,
-  examples,
-  formatOf,
-  jsonOption,
-  metricArgument,
-  outputOption,
-  projectOption,
-  timeoutOption,
-  wholeNumber,
-} from "./options.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
 import { safe, safeJson } from "./safe.ts";
@@ -56,67 +42,12 @@ export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<H
 const USUAL_COLUMNS = 80;
 const HEIGHT = { one: 12, several: 7 };
 
-export function defineHistory(
-  command: Command,
+/** @throws ConfigError, Unreadable */
+export async function showHistory(
+  flags: HistoryFlags,
   terminal: Terminal,
   read: ReadHistory,
-  done: (exitCode: number) => void,
-): void {
-  command
-    .description("plot metrics over the merges, with bounds, gaps and crossings")
-    .addHelpText(
-      "before",
-      examples(
-        "metrics history",
-        "metrics history first_pass_merge_rate --last 1000",
-        "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
-        "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
-      ),
-    )
-    .addArgument(metricArgument("all"))
-    .addOption(projectOption("all merges"))
-    .addOption(
-      new Option("--last <merges>", "how many of the newest merges")
-        .argParser(wholeNumber(1, 100_000))
-        .default(500),
-    )
-    .option("--ascii", "nothing but ASCII in the plot")
-    .option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
-    .addOption(jsonOption())
-    .addOption(outputOption("jsonl"))
-    .option("--no-color", "no colours, even on a terminal")
-    .addOption(configOption())
-    .addOption(timeoutOption("30s"))
-    .addHelpText("after", EXIT_CODES)
-    .action(async (metric: MetricName | undefined, flags: Flags) => {
-      if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
-        command.error("error: --svg draws one chart: name a metric, and at most one project");
-      const chosen: HistoryFlags = {
-        configFile: flags.config,
-        metric: metric ?? null,
-        projects: flags.project,
-        last: flags.last,
-        format: formatOf(flags),
-        ascii: flags.ascii ?? false,
-        colour: flags.color,
-        svg: flags.svg ?? null,
-        timeoutMs: flags.timeout,
-      };
-      done(await showHistory(chosen, terminal, read));
-    });
-}
-
-type Flags = CommonFlags & {
-  readonly project: readonly string[];
-  readonly last: number;
-  readonly ascii?: boolean;
-  readonly svg?: string;
-  readonly color: boolean;
-  readonly timeout: number;
-};
-
-/** @throws ConfigError, Unreadable */
-async function showHistory(flags: HistoryFlags, terminal: Terminal, read: ReadHistory): Promise<number> {
+): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { metric, projects, last, timeoutMs } = flags;
   const progress = new ProgressLine("reading", terminal, systemClock);
