@@ -34,11 +34,17 @@ FROM program AS compiled
 USER root
 RUN install -d -o node -g node .compiled
 USER node
-# There is no database and no such address here: both commands load everything, and give up.
+# There is no database and no such address here: every command loads what it needs, and gives up. What the daemon loads
+# later is named.
 RUN export PGHOST=127.0.0.1 \
  && metrics config --check \
- && { snapshot; [ $? -eq 3 ]; } \
- && { METRICS_HTTP_HOST=240.0.0.1 metrics run >/dev/null; [ $? -eq 2 ]; }
+ && metrics schema \
+ && for verb in snapshot history explain verify "simulate --verdicts none"; do \
+      metrics $verb; [ $? -eq 3 ] || exit 1; \
+    done \
+ && { metrics health; [ $? -eq 1 ]; } \
+ && { METRICS_HTTP_HOST=240.0.0.1 metrics run >/dev/null; [ $? -eq 2 ]; } \
+ && node -e 'for (const late of ["page/document", "prometheus"]) import(`/app/src/http/${late}.ts`)'
 
 FROM program AS daemon
 COPY --from=compiled /app/.compiled .compiled

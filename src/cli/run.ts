@@ -9,7 +9,7 @@ import { UnfitLog } from "../core/journal-row.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { Daemon } from "../daemon.ts";
 import type { DaemonEvent, Report } from "../daemon-event.ts";
-import { Prometheus } from "../http/prometheus.ts";
+import { LatePrometheus } from "../http/late-prometheus.ts";
 import { type HttpPorts, startHttp } from "../http/server.ts";
 import { createLogger } from "../log.ts";
 import { UnfitDatabase } from "../outbox-log.ts";
@@ -33,7 +33,7 @@ export async function run(config: Config): Promise<number> {
   const instance = randomBytes(4).toString("hex");
   const log = createLogger({ level: config.logLevel, instance });
   const readiness = new Readiness(systemClock.now);
-  const prometheus = new Prometheus().observeProcess();
+  const prometheus = new LatePrometheus();
   const progress = progressOnScreen();
   const report: Report = (event) => {
     readiness.accept(event);
@@ -110,7 +110,7 @@ type Served = {
   readonly daemon: Daemon;
   readonly metrics: Config["metrics"];
   readonly readiness: Readiness;
-  readonly prometheus: Prometheus;
+  readonly prometheus: LatePrometheus;
   readonly isAlive: () => boolean;
 };
 
@@ -128,15 +128,18 @@ function httpPorts({ daemon, metrics, readiness, prometheus, isAlive }: Served):
     historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
     snapshot,
     history: () => daemon.recent?.history(metrics) ?? null,
-    prometheus: async () => ({
-      contentType: prometheus.contentType,
-      text: await prometheus.expose({
-        metrics,
-        readiness: readiness.current(),
-        lag: { merges: daemon.due, seconds: daemon.lagSeconds },
-        snapshot: snapshot(),
-      }),
-    }),
+    prometheus: async () => {
+      const counted = await prometheus.load();
+      return {
+        contentType: counted.contentType,
+        text: await counted.expose({
+          metrics,
+          readiness: readiness.current(),
+          lag: { merges: daemon.due, seconds: daemon.lagSeconds },
+          snapshot: snapshot(),
+        }),
+      };
+    },
   };
 }
 

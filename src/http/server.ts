@@ -10,7 +10,6 @@ import type { RecentHistory } from "../core/recent.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../daemon-event.ts";
 import type { ReadinessReport } from "../readiness.ts";
-import { PAGE_POLICY, page } from "./page/document.ts";
 
 export type HttpPorts = {
   /** Whether the loop still turns; no database is needed for that. */
@@ -65,6 +64,13 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
+/** No route has a schema, so what would compile one is not loaded: a hundred modules. */
+const NO_SCHEMAS = { compilersFactory: { buildValidator: never, buildSerializer: never } };
+
+function never(): never {
+  throw new Error("no route has a schema");
+}
+
 /**
  * Starts to listen and reports where.
  * @throws HttpUnavailable after reporting `http.failed`.
@@ -100,6 +106,7 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
     keepAliveTimeout: TIMEOUT_MS,
     forceCloseConnections: true,
     http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: TIMEOUT_MS },
+    schemaController: NO_SCHEMAS,
     frameworkErrors: (_error, _request, reply) => {
       send(reply, 400, { error: "bad_request" });
     },
@@ -127,7 +134,9 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
     const history = ports.history();
     return history === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, history);
   });
-  server.get("/", (_request, reply) => {
+  server.get("/", async (_request, reply) => {
+    // Loaded for the first visitor, if there is one: a start need not wait for what draws charts.
+    const { PAGE_POLICY, page } = await import("./page/document.ts");
     const shown = { readiness: ports.readiness(), snapshot: ports.snapshot(), history: ports.history() };
     return reply
       .code(shown.snapshot === null ? 503 : 200)
