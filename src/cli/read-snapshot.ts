@@ -3,11 +3,12 @@ import type { Config } from "../config.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import { PAGE_ROWS } from "../outbox-log.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
-import { PAGE_ROWS, restore } from "../restore.ts";
+import { restore } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 

@@ -1,6 +1,5 @@
 /** The reading half of the log, bound to a way of asking: the daemon's statements, or one transaction of a command. */
-import type { LongLog } from "../outbox-log.ts";
-import type { JournalReader } from "../restore.ts";
+import type { JournalReader, LongLog } from "../outbox-log.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
 import type { CopyOut, Query } from "./connection.ts";
 import { facts, setsOf } from "./facts.ts";
