@@ -98,7 +98,7 @@ export interface OutboxLog {
     row: (row: RawFactsRow) => void,
     other: (row: RawJournalRow) => void,
   ): Promise<boolean>;
-  /** The metric rows up to `upTo` of the work items that these rows belong to, in no order. */
+  /** The metric rows and crossings up to `upTo` of the work items that these rows belong to, in no order. */
   setsOf(rowIds: readonly number[], upTo: bigint): Promise<readonly RawJournalRow[]>;
 
   /** The newest checkpoints, newest first. */

@@ -99,7 +99,8 @@ async function readFacts(
     },
     (row) => facts.acceptOther(row),
   );
-  if (!read || facts.impassable) return false;
+  if (!read || facts.impassable || facts.firstRow === null) return false;
+  facts.checkFirst(await log.setsOf([facts.firstRow], upTo));
   const newest = facts.newestRows;
   for (let start = 0; start < newest.length; start += PROJECTS_AT_ONCE) {
     facts.settleProjects(await log.setsOf(newest.slice(start, start + PROJECTS_AT_ONCE), upTo));
