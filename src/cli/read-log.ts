@@ -13,7 +13,7 @@ import {
   type Query,
 } from "../postgres/connection.ts";
 import { type Names, namesIn } from "../postgres/names.ts";
-import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
+import { type OutboxColumns, readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
 import { advice } from "./advice.ts";
 

@@ -5,7 +5,7 @@ import { checkpoints } from "./checkpoints.ts";
 import type { Query } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 
 const EVERY_CHECKPOINT = 1_000_000;
 

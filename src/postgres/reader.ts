@@ -6,7 +6,7 @@ import { facts, setsOf } from "./facts.ts";
 import { journal, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { namesIn } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 import { newest } from "./settled.ts";
 
 /** Below, folding everything takes no longer than a few tenths of a second, and checks all of it. */

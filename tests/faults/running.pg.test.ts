@@ -339,7 +339,7 @@ describe("locks", () => {
     await merge(database.admin);
     expect(await daemon.event("db.unfit")).toMatchObject({
       reason: "unfit_schema",
-      problems: [expect.stringContaining("no INSERT on public.events_outbox.payload")],
+      problems: [expect.stringContaining("no INSERT on public.events_outbox (payload)")],
     });
     await database.admin.query(`GRANT INSERT (payload) ON events_outbox TO ${database.role}`);
     await expectRight(database, daemon);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UnfitDatabase } from "../../src/outbox-log.ts";
 import { connect, failureOf } from "../../src/postgres/connection.ts";
 import { literal, namesIn } from "../../src/postgres/names.ts";
-import { readableColumns } from "../../src/postgres/preflight.ts";
+import { readableColumns } from "../../src/postgres/outbox-columns.ts";
 
 describe("SQL text", () => {
   it.each(['a"; drop table x; --', "", "Größe", "A", "x".repeat(64)])("has no schema named %j", (name) => {
