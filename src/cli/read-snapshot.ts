@@ -22,7 +22,7 @@ export type SnapshotRequest = {
 
 /**
  * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
- * @throws Error with exit code 2 when there is no record of the event that was asked for.
+ * @throws Error with exit code 1 when there is no record of the event that was asked for.
  */
 export function readSnapshot(config: Config, request: SnapshotRequest): Promise<Snapshot> {
   return readLog(config, "snapshot", request.timeoutMs, (access) => read(access, config, request));

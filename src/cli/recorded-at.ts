@@ -4,9 +4,12 @@ import { readable } from "../core/timeline.ts";
 import { rowOf, rowsAbout } from "../postgres/reader-at.ts";
 import type { LogAccess } from "./read-log.ts";
 
-/** The event is not one whose record could be looked at: nothing is wrong with the log. */
+/**
+ * The event is not one whose record could be looked at. Nothing is wrong with the log or the way to it; and whether an
+ * id is right only the database could say, so it is no wrong usage either, for which nothing is contacted.
+ */
 class NotRecorded extends Error {
-  readonly exitCode = 2;
+  readonly exitCode = 1;
 }
 
 /**

@@ -38,6 +38,14 @@ describe("a failure", () => {
     expect(failureOf(new Error("ended"))).toStrictEqual({ code: "CONNECTION", message: "ended" });
     expect(failureOf(Object.assign(new Error("odd"), { code: 7 }))).toMatchObject({ code: "CONNECTION" });
   });
+
+  it.each([
+    ["timeout expired", "CONNECT_TIMEOUT"],
+    ["Query read timeout", "ANSWER_TIMEOUT"],
+    ["The server does not support SSL connections", "NO_TLS"],
+  ])("of which the driver says %j and no code is given one", (message, code) => {
+    expect(failureOf(new Error(message))).toStrictEqual({ code, message });
+  });
 });
 
 it("whoever is stopping opens no connection any more", async () => {
