@@ -20,7 +20,8 @@ import {
   type Since,
 } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
-import { isCheckpoint, isMerge, isRecord, payloadOf, type Row, type State } from "./server.ts";
+import { isCheckpoint, isMerge, isRecord, payloadOf, type Row } from "./rows.ts";
+import type { State } from "./server.ts";
 import { failure, SimulatedConnection, type Wire } from "./wire.ts";
 
 const RECORDING =
