@@ -56,6 +56,8 @@ const BY_CODE: readonly Advice[] = [
 
 /** One line: what is wrong, what to do, and in brackets the failure's own words. */
 export function advice({ code, message }: Failure): string {
-  const says = BY_CODE.find(({ codes }) => codes.test(code))?.says ?? "the database failed";
+  const says =
+    BY_CODE.find(({ codes }) => codes.test(code))?.says ??
+    "the database failed: try again, and if it stays, see the server's log";
   return `${says} (${code}: ${message})`;
 }

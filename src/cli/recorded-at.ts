@@ -51,7 +51,7 @@ export async function recordedAt(
   const recordedAs = merge.recordedAs ?? otherEvent;
   throw new NotRecorded(
     recordedAs === null
-      ? `event ${id} is a merge that is not recorded yet`
+      ? `event ${id} is a merge that is not recorded yet: a daemon that runs will, the lag of \`metrics snapshot\` says how many are due`
       : `event ${id} is a later arrival of work item ${merge.workItemId}, which is recorded as event ${recordedAs}: ask --at ${recordedAs}`,
   );
 }

@@ -158,7 +158,7 @@ function checkOtherWaysToTrust(parameters: URLSearchParams, problems: string[]):
   ] as const) {
     if (!parameters.getAll(name).includes(value)) continue;
     problems.push(
-      `${name} in DATABASE_URL is ${shown(value)}, which would accept any server's certificate: leave it out, and set sslmode`,
+      `${name} in DATABASE_URL is ${shown(value)}, which would accept any server's certificate: leave it out, and set sslmode=verify-full`,
     );
   }
 }

@@ -27,7 +27,7 @@ test.each([
   ["53300", "raise max_connections or the role's CONNECTION LIMIT"],
   ["53100", "make room there"],
   ["42501", "check METRICS_SCHEMA and the grants"],
-  ["XX000", "the database failed"],
+  ["XX000", "see the server's log"],
 ])("%s is told with what to do, and in its own words", (code, what) => {
   const told = advice({ code, message: "its own words" });
   expect(told).toContain(what);

@@ -62,6 +62,13 @@ export function tableProblems({ schema }: Names, rows: readonly TextRow[], role:
   return [...problems, ...joiningProblems(rows)];
 }
 
+/** `pg_class.relkind`. */
+const OTHER_KINDS: Readonly<Record<string, string>> = {
+  v: "view",
+  m: "materialized view",
+  f: "foreign table",
+};
+
 /** What keeps a table from being looked at any further. */
 function wholeTableProblem(
   schema: string,
@@ -75,7 +82,7 @@ function wholeTableProblem(
   if (column["schema_usage"] !== "true")
     return `no USAGE on schema ${schema}: GRANT USAGE ON SCHEMA ${schema} TO ${role}`;
   if (column["relkind"] !== "r" && column["relkind"] !== "p")
-    return `${name} is not a table (relkind ${column["relkind"]}): point METRICS_SCHEMA at the schema of the tables themselves`;
+    return `${name} is not a table but a ${OTHER_KINDS[column["relkind"] ?? ""] ?? "relation of another kind"}: point METRICS_SCHEMA at the schema of the tables themselves`;
   return null;
 }
 
