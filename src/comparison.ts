@@ -6,9 +6,8 @@
 import type { Clock } from "./clock.ts";
 import type { LowMark } from "./core/low-mark.ts";
 import type { Report } from "./daemon-event.ts";
-import type { OutboxLog } from "./outbox-log.ts";
+import { type OutboxLog, PAGE_ROWS } from "./outbox-log.ts";
 import type { Arrival } from "./plan.ts";
-import { PAGE_ROWS } from "./restore.ts";
 
 /** Records what is due in a range. @returns how many merges that were. */
 type RecordPage = (after: bigint, upTo: bigint, foundBy: Arrival["found_by"]) => Promise<number>;

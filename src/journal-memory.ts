@@ -4,18 +4,23 @@
  * Ids of journal rows ascend with `seq`, because they are drawn under the writers' lock; so "after the newest row folded"
  * is `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
  */
-import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
 import { mergeIdentity } from "./core/merge.ts";
-import type { MetricSettings } from "./core/metric.ts";
 import type { Recent } from "./core/recent.ts";
 import type { Replay } from "./core/replay.ts";
 import type { Report } from "./daemon-event.ts";
-import { type Appended, type Head, type OutboxLog, type Since, UnfitDatabase } from "./outbox-log.ts";
+import { acceptRows } from "./journal-head.ts";
+import {
+  type Appended,
+  type Head,
+  type OutboxLog,
+  PAGE_ROWS,
+  type Since,
+  UnfitDatabase,
+} from "./outbox-log.ts";
 import type { Plan } from "./plan.ts";
-import { Progress } from "./progress.ts";
-import { acceptRows, PAGE_ROWS, type Restored, restore } from "./restore.ts";
+import type { Restored } from "./restore/restored.ts";
 
 /** The newest row that memory stands on is gone or another one. */
 export class HistoryReset extends Error {
@@ -26,70 +31,6 @@ export class HistoryReset extends Error {
     this.name = "HistoryReset";
     this.rowId = rowId;
   }
-}
-
-/**
- * Reads the journal into memory.
- *
- * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
- * is has an id up to the newest visible one, and every later one will have a higher id.
- *
- * Pages are read one after another, so rows that retention deletes meanwhile leave what looks like a contradiction. A
- * real one stays where it is: it is one when it is found in the same row again.
- * @throws UnfitLog when the journal contradicts itself or is a newer version's.
- */
-export async function restoreMemory(
-  log: OutboxLog,
-  metrics: readonly MetricSettings[],
-  report: Report,
-  clock: Clock,
-): Promise<{ readonly memory: JournalMemory; readonly restored: Restored }> {
-  for (let found: UnfitLog | null = null; ; ) {
-    try {
-      return await readMemory(log, metrics, report, clock);
-    } catch (error) {
-      if (!(error instanceof UnfitLog) || error.rowId === found?.rowId) throw error;
-      found = error;
-    }
-  }
-}
-
-async function readMemory(
-  log: OutboxLog,
-  metrics: readonly MetricSettings[],
-  report: Report,
-  clock: Clock,
-): Promise<{ readonly memory: JournalMemory; readonly restored: Restored }> {
-  const startedAt = clock.monotonic();
-  report({ event: "restore.started" });
-  await log.beginLocked();
-  const newest = await log.newest();
-  await log.rollback();
-  const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
-    report({ event: "restore.progress", ...figures }),
-  );
-  const restored = await restore(log, metrics, newest, {
-    passed: (id) => progress.at(id),
-    passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
-  });
-  const { replay } = restored;
-  const { analyzer } = replay;
-  if (analyzer.truncated)
-    report({
-      event: "history.truncated",
-      first_seq: analyzer.global.seq - analyzer.global.ring.length + 1,
-    });
-  if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
-  report({
-    event: "restore.completed",
-    seq: analyzer.global.seq,
-    merges: replay.merges,
-    from_checkpoint: restored.fromCheckpoint?.seq ?? null,
-    projects: analyzer.projects.size,
-    skipped: analyzer.skipped,
-    took_ms: Math.round(clock.monotonic() - startedAt),
-  });
-  return { memory: new JournalMemory(log, report, restored, newest), restored };
 }
 
 export class JournalMemory {

@@ -10,6 +10,9 @@ import type { RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
 import type { Failure, Holder } from "./daemon-event.ts";
 
+/** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
+export const PAGE_ROWS = 20_000;
+
 /** The newest row of the journal that memory stands on: its id, and the SHA-256 of its payload's text in hex. */
 export type Head = { readonly id: string; readonly fingerprint: string };
 
@@ -95,7 +98,7 @@ export interface OutboxLog {
     row: (row: RawFactsRow) => void,
     other: (row: RawJournalRow) => void,
   ): Promise<boolean>;
-  /** The metric rows up to `upTo` of the work items that these rows belong to, in no order. */
+  /** The metric rows and crossings up to `upTo` of the work items that these rows belong to, in no order. */
   setsOf(rowIds: readonly number[], upTo: bigint): Promise<readonly RawJournalRow[]>;
 
   /** The newest checkpoints, newest first. */
@@ -124,6 +127,21 @@ export interface OutboxLog {
   /** Ends the connection at once. */
   destroy(): void;
 }
+
+/** The part of a log that reading needs: commands that only read supply no more. */
+export type JournalReader = Pick<
+  OutboxLog,
+  | "newest"
+  | "pageEnd"
+  | "merges"
+  | "journal"
+  | "newestJournal"
+  | "long"
+  | "facts"
+  | "setsOf"
+  | "checkpoints"
+  | "checkpoint"
+>;
 
 /** The database or the way to it failed: forget, reconnect, read again. */
 export class DatabaseFailure extends Error {

@@ -26,12 +26,13 @@ import type { MetricSettings } from "./core/metric.ts";
 import type { Recent } from "./core/recent.ts";
 import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
-import { HistoryReset, type JournalMemory, restoreMemory } from "./journal-memory.ts";
+import { HistoryReset, type JournalMemory } from "./journal-memory.ts";
 import { surveyJournal } from "./journal-survey.ts";
-import { CommitUnknown, type FoundMerge, type Head, type OutboxLog } from "./outbox-log.ts";
+import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, PAGE_ROWS } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { PAGE_ROWS, type Restored } from "./restore.ts";
+import type { Restored } from "./restore/restored.ts";
+import { restoreMemory } from "./restore-memory.ts";
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BARE_CHANNEL, BARE_TARGET, startBareLoop } from "../bare-loop.ts";
 import { interleave, percentile, sampleOf } from "../figures.ts";
+import type { Finding } from "../finding.ts";
 import { merge } from "../merges.ts";
 import { startDaemon } from "../product.ts";
 import { findGrowth, type SizedRun } from "../run.ts";
@@ -73,16 +74,7 @@ async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daem
       }
     });
   }
-  const what = "commit to recorded, p50";
-  const value = sampleOf(p50.daemon);
-  run.find({
-    id: "P3",
-    what,
-    unit: "ms",
-    value,
-    floor: { what: "bare loop", sample: sampleOf(p50.bare) },
-    goal: { of: "ratio", is: "at most", bound: 2 },
-  });
+  besideBareLoop(run, "p50", p50, { of: "ratio", is: "at most", bound: 2 });
   // In bare loops: the sizes are measured minutes apart, and meanwhile the machine may have got busier.
   const inBareLoops = sampleOf(p50.daemon.map((ms, round) => ms / (p50.bare[round] ?? Number.NaN)));
   findGrowth(run, "P3", IN_BARE_LOOPS, "bare loops", inBareLoops, 1.1);
@@ -95,13 +87,22 @@ async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daem
       floor: null,
       goal: null,
     });
-  run.find({
+  besideBareLoop(run, "p99", p99, null);
+}
+
+function besideBareLoop(
+  { find }: SizedRun,
+  percentileName: string,
+  ms: { readonly daemon: readonly number[]; readonly bare: readonly number[] },
+  goal: Finding["goal"],
+): void {
+  find({
     id: "P3",
-    what: "commit to recorded, p99",
+    what: `commit to recorded, ${percentileName}`,
     unit: "ms",
-    value: sampleOf(p99.daemon),
-    floor: { what: "bare loop", sample: sampleOf(p99.bare) },
-    goal: null,
+    value: sampleOf(ms.daemon),
+    floor: { what: "bare loop", sample: sampleOf(ms.bare) },
+    goal,
   });
 }
 
@@ -116,20 +117,17 @@ async function bursts(run: SizedRun, orchestrator: Orchestrator, daemon: Daemon)
     total.push(Math.max(...times) - committedAt);
     run.recorded += BURST;
   }
-  run.find({
-    id: "P5",
-    what: `burst of ${BURST} merges, all recorded`,
-    unit: "ms",
-    value: sampleOf(total),
-    floor: null,
-    goal: { of: "value", is: "at most", bound: 100 },
-  });
-  run.find({
-    id: "P5",
-    what: `burst of ${BURST} merges, first recorded`,
-    unit: "ms",
-    value: sampleOf(first),
-    floor: null,
-    goal: { of: "value", is: "at most", bound: 15 },
-  });
+  for (const [part, ms, bound] of [
+    ["all", total, 100],
+    ["first", first, 15],
+  ] as const) {
+    run.find({
+      id: "P5",
+      what: `burst of ${BURST} merges, ${part} recorded`,
+      unit: "ms",
+      value: sampleOf(ms),
+      floor: null,
+      goal: { of: "value", is: "at most", bound },
+    });
+  }
 }

@@ -57,7 +57,8 @@ function describe({ ready, degraded, checks }: z.output<typeof READINESS>): stri
     ok ? [] : [`${safe(name)} ${safe(reason ?? "not ok")} since ${safe(since)}`],
   );
   const state = ready ? (degraded ? "ready, degraded" : "ready") : "not ready";
-  return failing.length === 0 ? state : `${state}: ${failing.join(", ")}`;
+  const told = failing.length === 0 ? state : `${state}: ${failing.join(", ")}`;
+  return ready ? told : `${told}; its log says more`;
 }
 
 function whyNot(error: unknown, timeoutMs: number): string {

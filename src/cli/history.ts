@@ -19,7 +19,7 @@ class NotWritten extends Error {
   readonly exitCode = 1;
 
   constructor(file: string, why: unknown) {
-    super(`--svg is ${shown(file)}: the file cannot be written (${fileProblem(why)})`);
+    super(`--svg is ${shown(file)}: the file cannot be written (${fileProblem(why)}); - is standard output`);
     this.name = "NotWritten";
   }
 }

@@ -12,7 +12,7 @@ export type CommonFlags = {
 export const EXIT_CODES = `
 Exit codes:
   0  done, undefined values included
-  1  unexpected failure; health: not well; verify: a difference
+  1  unexpected failure; health: not well; verify: a difference; --at: no record of it
   2  usage or configuration error, nothing was contacted
   3  database unreachable, timed out, refused, or not fit
   4  --require-defined and something is undefined

@@ -12,8 +12,8 @@ import { parseObject } from "../core/json.ts";
 import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { readable, Timeline } from "../core/timeline.ts";
+import { PAGE_ROWS } from "../outbox-log.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
-import { PAGE_ROWS } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 
 export type HistoryOptions = {

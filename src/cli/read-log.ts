@@ -1,7 +1,7 @@
 /** One look at the log for a command that only reads: one connection, one repeatable-read snapshot, no writes. */
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
-import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
+import { DatabaseFailure, type JournalReader, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName } from "../postgres/application-name.ts";
 import {
   begin,
@@ -13,9 +13,8 @@ import {
   type Query,
 } from "../postgres/connection.ts";
 import { type Names, namesIn } from "../postgres/names.ts";
-import { type OutboxColumns, readableColumns } from "../postgres/preflight.ts";
+import { type OutboxColumns, readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
-import type { JournalReader } from "../restore.ts";
 import { advice } from "./advice.ts";
 
 export type LogAccess = {

@@ -5,7 +5,7 @@ import { gateFor, type MetricSettings } from "../core/metric.ts";
 import { Simulation, type SimulationDocument } from "../core/simulation.ts";
 import { simulationOf } from "../core/simulation-document.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
-import { PAGE_ROWS } from "../restore.ts";
+import { PAGE_ROWS } from "../outbox-log.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 
 export type SimulateOptions = {

@@ -3,11 +3,12 @@ import type { Config } from "../config.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import { PAGE_ROWS } from "../outbox-log.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
-import { PAGE_ROWS, restore } from "../restore.ts";
+import { restore } from "../restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 
@@ -21,7 +22,7 @@ export type SnapshotRequest = {
 
 /**
  * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
- * @throws Error with exit code 2 when there is no record of the event that was asked for.
+ * @throws Error with exit code 1 when there is no record of the event that was asked for.
  */
 export function readSnapshot(config: Config, request: SnapshotRequest): Promise<Snapshot> {
   return readLog(config, "snapshot", request.timeoutMs, (access) => read(access, config, request));

@@ -4,9 +4,12 @@ import { readable } from "../core/timeline.ts";
 import { rowOf, rowsAbout } from "../postgres/reader-at.ts";
 import type { LogAccess } from "./read-log.ts";
 
-/** The event is not one whose record could be looked at: nothing is wrong with the log. */
+/**
+ * The event is not one whose record could be looked at. Nothing is wrong with the log or the way to it; and whether an
+ * id is right only the database could say, so it is no wrong usage either, for which nothing is contacted.
+ */
 class NotRecorded extends Error {
-  readonly exitCode = 2;
+  readonly exitCode = 1;
 }
 
 /**
@@ -48,7 +51,7 @@ export async function recordedAt(
   const recordedAs = merge.recordedAs ?? otherEvent;
   throw new NotRecorded(
     recordedAs === null
-      ? `event ${id} is a merge that is not recorded yet`
+      ? `event ${id} is a merge that is not recorded yet: a daemon that runs will, the lag of \`metrics snapshot\` says how many are due`
       : `event ${id} is a later arrival of work item ${merge.workItemId}, which is recorded as event ${recordedAs}: ask --at ${recordedAs}`,
   );
 }

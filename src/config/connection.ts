@@ -17,8 +17,9 @@ export type ConnectionOptions = {
   readonly database?: string;
 };
 
-/** Those of libpq that node-postgres knows; it treats all but the first as verify-full. */
-const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+/** Those of libpq that node-postgres takes for verify-full, and will not do so for ever: it says so in ten lines. */
+const TAKEN_FOR_VERIFY_FULL = ["prefer", "require", "verify-ca"];
+const SSL_MODES = ["disable", ...TAKEN_FOR_VERIFY_FULL, "verify-full"];
 const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
 
 /** @param problems collects what is wrong, in the operator's language. */
@@ -67,9 +68,11 @@ function readUrl(text: string, fields: ConnectionOptions, problems: string[]): C
     return {};
   }
   const { parameters } = url;
-  checkSslMode("sslmode in DATABASE_URL", parameters.get("sslmode") ?? "", problems);
+  const sslMode = last(parameters, "sslmode") ?? "";
+  checkSslMode("sslmode in DATABASE_URL", sslMode, problems);
+  checkOtherWaysToTrust(parameters, problems);
   for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
-    const file = parameters.get(name);
+    const file = last(parameters, name);
     if (file) checkReadable(`${name} in DATABASE_URL`, file, problems);
   }
   const {
@@ -79,10 +82,13 @@ function readUrl(text: string, fields: ConnectionOptions, problems: string[]): C
     database = fields.database,
   } = url;
   const password = url.password ?? fields.password;
-  return {
+  const more = {
     // node-postgres lets the string win, its missing password too.
-    connectionString:
-      url.password === undefined && password !== undefined ? withPassword(text, password) : text,
+    ...(url.password === undefined && password !== undefined ? { password } : {}),
+    ...(TAKEN_FOR_VERIFY_FULL.includes(sslMode) ? { sslmode: "verify-full" } : {}),
+  };
+  return {
+    connectionString: withParameters(text, more),
     ...(host === undefined ? {} : { host }),
     ...(number === undefined ? {} : { port: number }),
     ...(user === undefined ? {} : { user }),
@@ -101,16 +107,17 @@ function parseUrl(text: string): UrlParts | null {
   if (url === null) return null;
   const hostless = URL.parse(text) === null;
   const parameters = url.searchParams;
-  const parsedPort = parameters.get("port") ?? url.port;
+  const parsedPort = last(parameters, "port") ?? url.port;
   try {
     return {
       ...part(
         "host",
-        parameters.get("host") ?? (hostless ? "" : decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "")),
+        last(parameters, "host") ??
+          (hostless ? "" : decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "")),
       ),
       ...(parsedPort === "" ? {} : { port: Number(parsedPort) }),
-      ...part("user", parameters.get("user") ?? decodeURIComponent(url.username)),
-      ...part("password", parameters.get("password") ?? decodeURIComponent(url.password)),
+      ...part("user", last(parameters, "user") ?? decodeURIComponent(url.username)),
+      ...part("password", last(parameters, "password") ?? decodeURIComponent(url.password)),
       ...part("database", decodeURIComponent(url.pathname.slice(1))),
       parameters,
     };
@@ -123,8 +130,14 @@ function part(name: "host" | "user" | "password" | "database", value: string): R
   return value === "" ? {} : { [name]: value };
 }
 
-function withPassword(url: string, password: string): string {
-  return `${url}${url.includes("?") ? "&" : "?"}password=${encodeURIComponent(password)}`;
+/** Of a parameter that is given twice, node-postgres takes the last one. */
+function last(parameters: URLSearchParams, name: string): string | null {
+  return parameters.getAll(name).at(-1) ?? null;
+}
+
+function withParameters(url: string, more: Readonly<Record<string, string>>): string {
+  const added = new URLSearchParams(more).toString().replaceAll("+", "%20");
+  return added === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${added}`;
 }
 
 function checkSslMode(where: string, mode: string, problems: string[]): void {
@@ -135,6 +148,19 @@ function checkSslMode(where: string, mode: string, problems: string[]): void {
     `${where} is ${value}: it must be verify-full, or disable within a network that you trust` +
       (mode === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
   );
+}
+
+/** Parameters of node-postgres that make a mode which verifies one that does not. */
+function checkOtherWaysToTrust(parameters: URLSearchParams, problems: string[]): void {
+  for (const [name, value] of [
+    ["ssl", "no-verify"],
+    ["uselibpqcompat", "true"],
+  ] as const) {
+    if (!parameters.getAll(name).includes(value)) continue;
+    problems.push(
+      `${name} in DATABASE_URL is ${shown(value)}, which would accept any server's certificate: leave it out, and set sslmode=verify-full`,
+    );
+  }
 }
 
 function checkReadable(where: string, file: string, problems: string[]): void {

@@ -37,6 +37,9 @@ export function fileProblem(error: unknown): string {
     ENOENT: "no such file or folder",
     EACCES: "permission denied",
     EISDIR: "it is a folder",
+    ENOTDIR: "a part of its path is no folder",
+    ENOSPC: "no space is left",
+    EROFS: "the file system is read-only",
   };
   return words[code] ?? code;
 }

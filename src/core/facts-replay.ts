@@ -68,6 +68,7 @@ export class FactsReplay {
   readonly #checkpointRow: number;
   #checkpointSeq = 0;
   #foreign = 0;
+  #firstRow: number | null = null;
   /** Of each project the row of its newest merge. */
   readonly #newestRows = new Map<string, number>();
 
@@ -105,6 +106,7 @@ export class FactsReplay {
     const entry = entryOf({ project, attempts, lastVerdict }, analyzer.verdictFlags);
     analyzer.global.push(entry);
     analyzer.project(project).push(entry);
+    this.#firstRow ??= id;
     this.#newestRows.set(project, id);
   }
 
@@ -125,6 +127,22 @@ export class FactsReplay {
     const scope = row.scope === "global" ? analyzer.global : analyzer.project(row.merge.project);
     const crossed = { eventId: row.merge.eventId, since: row.merge.mergedAt };
     scope.gates[index] = { ...scope.gate(index), crossed };
+  }
+
+  /** The row of the first merge, whose set must be looked at; null where no merge was told. */
+  get firstRow(): number | null {
+    return this.#firstRow;
+  }
+
+  /**
+   * Looks whether the first set is whole. The row that tells the order need not be the first one of its set: where the
+   * journal's old end went in the middle of it, the order is dense from 1 all the same.
+   */
+  checkFirst(raws: readonly RawJournalRow[]): void {
+    const rows = raws.map(parsed).filter((row) => row?.type === "metric");
+    const first = rows.find(({ id }) => Number(id) === this.#firstRow);
+    const set = rows.filter(({ merge }) => merge.eventId === first?.merge.eventId);
+    if (first === undefined || set.length !== first.setSize) this.impassable = true;
   }
 
   /** Rows of sets that must be looked at, one of the newest set of each project; none where projects have no rows. */

@@ -7,15 +7,17 @@
  *
  * Rows may have gone from the old end. Then the first set that survives may be cut and is passed over, windows count
  * up from what is left, and a value is checked as soon as the facts that it stands for have been seen.
+ *
+ * Here are sets, and their order. What a row's numbers must be stands in `replayed-numbers.ts`, and how a gate may move
+ * in `replayed-gate.ts`.
  */
 import { type Analyzer, type JournalNeeds, slide } from "./analyzer.ts";
-import { CATALOGUE, createFigure } from "./catalogue.ts";
 import { contradiction, type JournalRow, type MetricRow } from "./journal-row.ts";
-import { MAX_WINDOW, type MetricSettings } from "./metric.ts";
+import { MAX_WINDOW } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
-import { valueOf } from "./reading.ts";
+import { sameReading, settleGate } from "./replayed-gate.ts";
+import { checkNumbers } from "./replayed-numbers.ts";
 import { NO_MEMORY, type ScopeState } from "./scope-state.ts";
-import { NO_ENTRY } from "./window.ts";
 
 export class Replay {
   readonly analyzer: Analyzer;
@@ -112,7 +114,7 @@ export class Replay {
       if (row.seq !== scope.seq) {
         throw contradiction(row.id, `seq ${row.seq} of its ${row.scope} scope, ${scope.seq} was expected`);
       }
-      this.#checkNumbers(row, scope);
+      checkNumbers(row, scope, analyzer);
       if (row.crossing !== null) {
         const crosses = set[index - 1];
         if (crosses === undefined || crosses.crossing !== null || !sameReading(crosses, row)) {
@@ -120,7 +122,7 @@ export class Replay {
         }
       } else {
         const next = set[index + 1];
-        this.#settle(row, scope, next?.crossing != null && sameReading(next, row) ? next : null);
+        settleGate(row, next?.crossing != null && sameReading(next, row) ? next : null, scope, analyzer);
       }
     }
   }
@@ -130,89 +132,6 @@ export class Replay {
     if (!this.analyzer.truncated || project.gates.some((gate) => gate !== NO_MEMORY)) return;
     const row = set.find((candidate) => candidate.scope === "project");
     if (row !== undefined) project.seq = row.seq;
-  }
-
-  #checkNumbers(row: MetricRow, scope: ScopeState): void {
-    const { n, window, value, numerator } = row;
-    const ratio = CATALOGUE[row.metric].measures === "ratio";
-    // In a truncated log the writer may have known more merges than survive, never fewer.
-    const surviving = Math.min(scope.ring.length, window);
-    const due = this.analyzer.truncated ? Math.max(n, surviving) : Math.min(scope.seq, window);
-    if (n !== due || n > window)
-      throw contradiction(row.id, `n is ${n}, its merges give ${due} of ${window}`);
-    if ((value !== null) !== (n === window)) {
-      throw contradiction(
-        row.id,
-        `value is ${value === null ? "undefined" : "defined"} with ${n} of ${window} merges`,
-      );
-    }
-    if (ratio ? numerator === null || (value !== null && value !== numerator / n) : numerator !== null) {
-      throw contradiction(row.id, `value ${value} is not numerator ${numerator} of ${n}`);
-    }
-    const facts = this.#recount(row, scope);
-    if (facts !== null && (facts.value !== value || facts.numerator !== numerator)) {
-      throw contradiction(
-        row.id,
-        `value ${value} (numerator ${numerator}) differs from what its facts give: ${facts.value} (${facts.numerator})`,
-      );
-    }
-  }
-
-  /** What the recorded facts give for a row; null where too few of them survive to tell. */
-  #recount(row: MetricRow, scope: ScopeState): { value: number | null; numerator: number | null } | null {
-    if (row.n > scope.ring.length || row.window > scope.ring.capacity) return null;
-    const { verdictSets, metrics } = this.analyzer;
-    const set = CATALOGUE[row.metric].looksAtVerdicts
-      ? verdictSets.findIndex((verdicts) => sameVerdicts(verdicts, row.verdicts))
-      : 0;
-    if (set === -1) return null;
-    const index = metrics.findIndex((metric) => metric.name === row.metric);
-    const settings: MetricSettings | undefined = metrics[index];
-    if (settings?.window === row.window && set === 0 && row.n === Math.min(scope.ring.length, row.window)) {
-      const reading = scope.reading(index);
-      return { value: valueOf(reading), numerator: reading.numerator };
-    }
-    const figure = createFigure(row.metric, row.window, set);
-    for (let age = row.n - 1; age >= 0; age -= 1) figure.slide(scope.ring.at(age), NO_ENTRY);
-    const reading = figure.reading(row.n);
-    return { value: valueOf(reading), numerator: reading.numerator };
-  }
-
-  /** Puts the gate where the row says it stands, if it could have come there. */
-  #settle(row: MetricRow, scope: ScopeState, crossed: MetricRow | null): void {
-    const index = this.analyzer.metrics.findIndex((metric) => metric.name === row.metric);
-    if (index === -1) return;
-    const before = scope.gate(index);
-    const state = row.state ?? "unknown";
-    const crossing = crossed?.crossing ?? null;
-    // The first surviving row of a scope whose older rows are gone stands for itself.
-    const inherited = this.analyzer.truncated && before === NO_MEMORY && row.seq > 1;
-    if (crossing !== null) {
-      const justified =
-        crossing.to === "high" ? Number(row.value) >= crossing.upper : Number(row.value) < crossing.lower;
-      const follows = inherited || crossing.from === before.state;
-      const changes = crossing.from !== crossing.to && crossing.to === state && crossing.to !== "unknown";
-      if (!justified || !follows || !changes || row.value === null) {
-        throw contradiction(
-          crossed?.id ?? row.id,
-          `it crosses from ${crossing.from} to ${crossing.to} at ${row.value}`,
-        );
-      }
-    } else if (row.state !== null && state !== before.state && !inherited) {
-      const taken =
-        row.scope === "project" &&
-        before.state === "unknown" &&
-        !before.defined &&
-        row.value !== null &&
-        state === this.analyzer.global.gate(index).state;
-      if (!taken)
-        throw contradiction(row.id, `state goes from ${before.state} to ${state} without a crossing`);
-    }
-    scope.gates[index] = {
-      state,
-      defined: row.value !== null,
-      crossed: crossing === null ? before.crossed : { eventId: row.merge.eventId, since: row.merge.mergedAt },
-    };
   }
 
   #survives(eventId: string): void {
@@ -237,18 +156,6 @@ function sameFacts(a: MetricRow, b: MetricRow): boolean {
     a.merge.attempts === b.merge.attempts &&
     a.merge.lastVerdict === b.merge.lastVerdict &&
     a.merge.mergedAt === b.merge.mergedAt
-  );
-}
-
-export function sameReading(a: MetricRow, b: MetricRow): boolean {
-  return (
-    a.metric === b.metric &&
-    a.scope === b.scope &&
-    a.state === b.state &&
-    a.value === b.value &&
-    a.numerator === b.numerator &&
-    a.n === b.n &&
-    a.window === b.window
   );
 }
 

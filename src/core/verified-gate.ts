@@ -2,7 +2,7 @@
 import { direction, nextState } from "./gate.ts";
 import type { MetricRow } from "./journal-row.ts";
 import type { MetricSettings } from "./metric.ts";
-import { sameReading } from "./replay.ts";
+import { sameReading } from "./replayed-gate.ts";
 import { NO_MEMORY } from "./scope-state.ts";
 import {
   type Findings,

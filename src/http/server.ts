@@ -37,17 +37,19 @@ export class HttpUnavailable extends Error {
 
   constructor(host: string, port: number, code: string) {
     super(
-      `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${REASONS[code] ?? `cannot listen there (${code})`}`,
+      `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${REASONS[code] ?? `cannot listen there (${code}). ${ELSEWHERE}`}`,
     );
     this.name = "HttpUnavailable";
   }
 }
 
+const ELSEWHERE = "Use 127.0.0.1, or 0.0.0.0 for all of them";
+
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use. Stop who uses it, or choose another port (0 for any free one)",
-  EADDRNOTAVAIL: "no network interface has this address. Use 127.0.0.1, or 0.0.0.0 for all of them",
+  EADDRNOTAVAIL: `no network interface has this address. ${ELSEWHERE}`,
   EACCES: "not permitted to listen on this port. Choose one above 1023",
-  ENOTFOUND: "there is no host of this name",
+  ENOTFOUND: `there is no host of this name. ${ELSEWHERE}`,
 };
 
 const TIMEOUT_MS = 5_000;

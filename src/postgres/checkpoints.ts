@@ -6,7 +6,7 @@ import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
 import { isBadData, type Query } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 
 /** More than lies between two checkpoints in a lively log. */
 const NEWEST_ROWS = 100_000;

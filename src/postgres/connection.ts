@@ -246,6 +246,17 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof DatabaseFailure) return error.failure;
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
-  const code = "code" in error && typeof error.code === "string" ? error.code : "CONNECTION";
+  const code = "code" in error && typeof error.code === "string" ? error.code : codeFor(error.message);
   return { code, message: error.message };
+}
+
+/** What `pg` says without a code, and is not simply that the connection is gone: what to do about it is something else. */
+const WITHOUT_CODE: Readonly<Record<string, string>> = {
+  "timeout expired": "CONNECT_TIMEOUT",
+  "Query read timeout": "ANSWER_TIMEOUT",
+  "The server does not support SSL connections": "NO_TLS",
+};
+
+function codeFor(message: string): string {
+  return WITHOUT_CODE[message] ?? "CONNECTION";
 }

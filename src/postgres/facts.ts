@@ -137,7 +137,7 @@ export class Lines {
   }
 }
 
-/** The metric rows of the work items that these rows belong to, each found by the index, in no order. */
+/** The metric rows and crossings of the work items that these rows belong to, each found by the index, in no order. */
 export async function setsOf(
   query: Query,
   { outbox }: Names,
@@ -149,7 +149,7 @@ export async function setsOf(
     `SELECT ${JOURNAL_COLUMNS} FROM unnest(ARRAY[${ids}]::bigint[]) AS place (id)
        CROSS JOIN LATERAL (SELECT r.id, r.kind, r.payload FROM ${outbox} r
          WHERE r.work_item_id = (SELECT o.work_item_id FROM ${outbox} o WHERE o.id = place.id)
-           AND r.kind IN (${literals(METRIC_NAMES.map(metricKind))}) AND r.id <= ${literal(upTo)} OFFSET 0) e`,
+           AND r.kind IN (${literals([...METRIC_NAMES.map(metricKind), CROSSING_KIND])}) AND r.id <= ${literal(upTo)} OFFSET 0) e`,
   );
   return rows.map(rawRow);
 }

@@ -11,7 +11,7 @@ import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 import { isBadData, type Query, type TextRow } from "./connection.ts";
 import { literal, literals, type Names } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
 
 /** Which rows of the outbox are merges: kind, and the payload's target. */

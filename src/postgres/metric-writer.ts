@@ -5,7 +5,8 @@ import { type Appended, type AppendedRow, CommitUnknown, DatabaseFailure } from 
 import { begin, type Connection, type ConnectionSettings } from "./connection.ts";
 import { PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
-import type { Fitness, OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
+import type { Fitness } from "./preflight.ts";
 
 /** The advisory lock of the writers of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
 export function lockKey({ schema }: Names): bigint {

@@ -1,11 +1,11 @@
 /** The log as it was just after a merge was recorded: rows up to the last one of its set, and nothing later. */
 import type { RawJournalRow } from "../core/journal-row.ts";
-import type { JournalReader } from "../restore.ts";
+import type { JournalReader } from "../outbox-log.ts";
 import { checkpoints } from "./checkpoints.ts";
 import type { Query } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 
 const EVERY_CHECKPOINT = 1_000_000;
 

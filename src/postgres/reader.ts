@@ -1,13 +1,12 @@
 /** The reading half of the log, bound to a way of asking: the daemon's statements, or one transaction of a command. */
-import type { LongLog } from "../outbox-log.ts";
-import type { JournalReader } from "../restore.ts";
+import type { JournalReader, LongLog } from "../outbox-log.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
 import type { CopyOut, Query } from "./connection.ts";
 import { facts, setsOf } from "./facts.ts";
 import { journal, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { namesIn } from "./names.ts";
-import type { OutboxColumns } from "./preflight.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 import { newest } from "./settled.ts";
 
 /** Below, folding everything takes no longer than a few tenths of a second, and checks all of it. */

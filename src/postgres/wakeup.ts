@@ -110,7 +110,9 @@ async function listenOnce(
       await notify();
       setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
       if (!(await hearing.promise))
-        throw new Deaf("notifications do not arrive: polling only (a pooler in transaction mode?)");
+        throw new Deaf(
+          "our own notification was not heard: if DATABASE_URL leads to a pooler in transaction mode, point it at the server itself",
+        );
       hears();
       await pause(settings.selfCheck.everyMs, stop);
     }

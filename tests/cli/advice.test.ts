@@ -6,6 +6,13 @@ test.each([
   ["ECONNREFUSED", "check that it is running and that DATABASE_URL is right"],
   ["ENOTFOUND", "check that it is running and that DATABASE_URL is right"],
   ["CONNECTION", "check that it is running and that DATABASE_URL is right"],
+  [
+    "CONNECT_TIMEOUT",
+    "check host and port in DATABASE_URL, a firewall on the way, or try a longer --timeout",
+  ],
+  ["ETIMEDOUT", "check host and port in DATABASE_URL, a firewall on the way, or try a longer --timeout"],
+  ["ANSWER_TIMEOUT", "check that its host and the network to it are well"],
+  ["NO_TLS", "sslmode=disable within a network that you trust"],
   ["08006", "check that it is running and that DATABASE_URL is right"],
   ["57P01", "try again in a moment"],
   ["57P03", "try again in a moment"],
@@ -20,14 +27,9 @@ test.each([
   ["53300", "raise max_connections or the role's CONNECTION LIMIT"],
   ["53100", "make room there"],
   ["42501", "check METRICS_SCHEMA and the grants"],
-  ["XX000", "the database failed"],
+  ["XX000", "see the server's log"],
 ])("%s is told with what to do, and in its own words", (code, what) => {
   const told = advice({ code, message: "its own words" });
   expect(told).toContain(what);
   expect(told).toMatch(new RegExp(` \\(${code}: its own words\\)$`));
-});
-
-test("a server without TLS is told from one that is away", () => {
-  const failure = { code: "CONNECTION", message: "The server does not support SSL connections" };
-  expect(advice(failure)).toContain("sslmode=disable within a network that you trust");
 });

@@ -150,7 +150,7 @@ describe("metrics history", () => {
     const { code, err: refused } = await type("history first --svg /nonexistent/chart.svg");
     expect([code, refused]).toStrictEqual([
       1,
-      'metrics: --svg is "/nonexistent/chart.svg": the file cannot be written (no such file or folder)\n',
+      'metrics: --svg is "/nonexistent/chart.svg": the file cannot be written (no such file or folder); - is standard output\n',
     ]);
   });
 

@@ -82,10 +82,10 @@ describe("the values at an event", () => {
   });
 });
 
-describe("an event that is not recorded exits with 2 and says what it is", () => {
+describe("an event that is not recorded exits with 1 and says what it is", () => {
   it("nothing", async () => {
     expect(await refusal("99999999")).toMatchObject({
-      exitCode: 2,
+      exitCode: 1,
       message: expect.stringContaining("there is no event 99999999"),
     });
   });
@@ -110,7 +110,7 @@ describe("an event that is not recorded exits with 2 and says what it is", () =>
     expect(await refusal(other)).toMatchObject({ message: expect.stringContaining("is no merge") });
     const due = await merge(database.admin);
     expect(await refusal(due.eventId)).toMatchObject({
-      exitCode: 2,
+      exitCode: 1,
       message: expect.stringContaining("not recorded yet"),
     });
   });

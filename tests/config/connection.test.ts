@@ -1,5 +1,5 @@
 import pg from "pg";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config.ts";
 import { problemsOf, temporaryFile } from "./support.ts";
 
@@ -7,6 +7,11 @@ import { problemsOf, temporaryFile } from "./support.ts";
 function asNodePostgresReadsIt(env: NodeJS.ProcessEnv) {
   const { host, port, user, database, password } = new pg.Client(loadConfig(env).database);
   return { host, port, user, database, password };
+}
+
+/** Options of Node's TLS; none: the certificate must be trusted and name the host. */
+function tlsOf(database: pg.ClientConfig): unknown {
+  return new pg.Client(database).ssl;
 }
 
 const CANARY = "c4nary/p@ss";
@@ -55,6 +60,23 @@ describe("DATABASE_URL", () => {
     expect(loadConfig({ DATABASE_URL_FILE }).database).toMatchObject({ host: "db", password: CANARY });
   });
 
+  test("a mode that means verify-full is told to node-postgres as verify-full, and nothing is warned of", () => {
+    const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
+    try {
+      for (const mode of ["prefer", "require", "verify-ca", "verify-full"]) {
+        const DATABASE_URL = `postgres://metrics:${ENCODED}@db/damascus?sslmode=${mode}`;
+        expect(tlsOf(loadConfig({ DATABASE_URL }).database)).toStrictEqual({});
+        expect(asNodePostgresReadsIt({ DATABASE_URL })).toMatchObject({ host: "db", password: CANARY });
+      }
+      expect(warn).not.toHaveBeenCalled();
+      // What it would say, and that it means the same today: else there would be nothing to put in its place.
+      expect(tlsOf({ connectionString: "postgres://db/damascus?sslmode=require" })).toStrictEqual({});
+      expect(warn).toHaveBeenCalledWith(expect.stringContaining("treated as aliases for 'verify-full'"));
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
   test.each([
     ["", "is not a URL"],
     [`metrics:${CANARY}@db/damascus`, "is not a URL"],
@@ -63,6 +85,15 @@ describe("DATABASE_URL", () => {
     [`postgres://metrics:%zz${ENCODED}@db/damascus`, "is not a URL"],
     [`postgres://metrics:${ENCODED}@db:99999/damascus`, "is not a URL"],
     [`postgres://metrics:${ENCODED}@db/damascus?sslmode=no-verify`, "accept any server's certificate"],
+    [
+      `postgres://metrics:${ENCODED}@db/damascus?sslmode=verify-full&sslmode=no-verify`,
+      "accept any server's certificate",
+    ],
+    [`postgres://metrics:${ENCODED}@db/damascus?ssl=no-verify`, "accept any server's certificate"],
+    [
+      `postgres://metrics:${ENCODED}@db/damascus?uselibpqcompat=true&sslmode=require`,
+      "accept any server's certificate",
+    ],
     [
       `postgres://metrics:${ENCODED}@db/damascus?sslrootcert=/nonexistent`,
       "the file cannot be read (no such file or folder)",

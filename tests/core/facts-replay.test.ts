@@ -52,23 +52,21 @@ function short(
     (row) => facts.acceptOther(row),
   );
   if (facts.analyzer.global.seq !== cut) return null;
-  const events = new Set(
-    facts.newestRows.map((id) => {
-      const row = rows.find((one) => one.id === String(id));
-      return row?.type === "metric" ? row.merge.eventId : "";
-    }),
-  );
-  facts.settleProjects(
-    known.filter((raw) => {
-      const row = parseJournalRow(raw);
-      return row.type === "metric" && events.has(row.merge.eventId);
-    }),
-  );
+  facts.checkFirst(setsOf(known, facts.firstRow === null ? [] : [facts.firstRow]));
+  facts.settleProjects(setsOf(known, facts.newestRows));
   const going = facts.handOver(set);
   if (going === null) return null;
   for (const row of rows.slice(rows.findIndex(({ id }) => id === last.id) + 1)) going.accept(row);
   going.end();
   return going;
+}
+
+/** The rows of the sets that these rows belong to. */
+function setsOf(raws: readonly RawJournalRow[], rowIds: readonly number[]): RawJournalRow[] {
+  const rows = raws.map((raw) => ({ raw, row: readable(raw) }));
+  const eventOf = ({ row }: (typeof rows)[number]) => (row.type === "metric" ? row.merge.eventId : null);
+  const events = new Set(rows.filter(({ raw }) => rowIds.includes(Number(raw.id))).map(eventOf));
+  return rows.filter((one) => one.row.type === "metric" && events.has(eventOf(one))).map(({ raw }) => raw);
 }
 
 /** As whoever looks for the newest rows finds an older one that is unfit. */
@@ -186,6 +184,14 @@ describe("the facts of a journal", () => {
     ["attempts that are none", edited(FIFTH, (text) => text.replace(/"attempts":\d+/, '"attempts":0'))],
   ])("do not serve with %s", (_, raws) => {
     expect(short(raws, SMALL, 16)).toBeNull();
+  });
+
+  it("do not serve with an old end that went within the first set, before the row that tells the order", () => {
+    const [first, second, third] = SMALL as [MetricSettings, MetricSettings, MetricSettings];
+    const reordered = [second, first, third];
+    const raws = journal(record(history(times(9, CLEAN)), reordered).rows);
+    expect(short(raws, reordered, 7)).not.toBeNull();
+    expect(short(raws.slice(1), reordered, 7)).toBeNull();
   });
 
   it("pass over a row of such a kind without our marker", () => {

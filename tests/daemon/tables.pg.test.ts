@@ -1,15 +1,10 @@
 /** Outboxes that are made otherwise: partitioned, with triggers, with columns of their own, emptied of our rows. */
 import { expect, it } from "vitest";
-import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, REWORKED, times, transitions } from "../support/orchestrator.ts";
-
-async function expectRight(database: TestDatabase, daemon: TestDaemon): Promise<void> {
-  await daemon.converged();
-  expect(await violations(database.admin)).toEqual([]);
-  expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
-}
+import { expectRight } from "../support/right.ts";
 
 async function partition(database: TestDatabase): Promise<void> {
   await database.admin.query(

@@ -1,18 +1,12 @@
 /** Networks that are slow, silent or full of junk: latency and nothing else. */
 import { describe, expect, it } from "vitest";
-import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { createDatabase } from "../support/database.ts";
 import { startNetwork, type Weather } from "../support/network.ts";
-import { violations } from "../support/oracle.ts";
 import { merge, merges, notify, REWORKED, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
+import { expectRight } from "../support/right.ts";
 import { until } from "../support/until.ts";
-
-async function expectRight(database: TestDatabase, daemon: TestDaemon): Promise<void> {
-  await daemon.converged();
-  expect(await violations(database.admin)).toEqual([]);
-  expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
-}
 
 describe("slow:", () => {
   it.each<[string, Weather]>([

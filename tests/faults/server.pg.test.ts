@@ -4,20 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
-import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { findProgram, runProgram } from "../support/programs.ts";
+import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-
-async function expectRight(database: TestDatabase, daemon: TestDaemon): Promise<void> {
-  await daemon.converged();
-  expect(await violations(database.admin)).toEqual([]);
-  expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
-}
 
 async function sendAway(database: TestDatabase): Promise<void> {
   await database.admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [

@@ -51,17 +51,24 @@ describe("refuses", () => {
     [
       "no SELECT on the items",
       `REVOKE SELECT ON work_items FROM ${ROLE}`,
-      Array.from({ length: 4 }, () => /^no SELECT on public\.work_items\./),
+      [/^no SELECT on public\.work_items \(id, project, attempts, last_verdict\): GRANT SELECT ON/],
     ],
     [
       "no SELECT on a column",
       `REVOKE SELECT ON work_items FROM ${ROLE}; GRANT SELECT (id, project, attempts) ON work_items TO ${ROLE}`,
-      [/^no SELECT on public\.work_items\.last_verdict/],
+      [/^no SELECT on public\.work_items \(last_verdict\): GRANT/],
+    ],
+    [
+      "no INSERT",
+      `REVOKE INSERT (kind, work_item_id, payload) ON events_outbox FROM ${ROLE}`,
+      [
+        /^no INSERT on public\.events_outbox \(kind, work_item_id, payload\): GRANT INSERT \(kind, work_item_id, payload\) ON/,
+      ],
     ],
     [
       "no INSERT on a column",
       `REVOKE INSERT (work_item_id) ON events_outbox FROM ${ROLE}`,
-      [/^no INSERT on public\.events_outbox\.work_item_id: GRANT INSERT/],
+      [/^no INSERT on public\.events_outbox \(work_item_id\): GRANT INSERT/],
     ],
     [
       "no USAGE on the sequence",
@@ -76,7 +83,7 @@ describe("refuses", () => {
     [
       "a view in the table's place",
       `ALTER TABLE work_items RENAME TO items; CREATE VIEW work_items AS SELECT * FROM items; GRANT SELECT ON work_items TO ${ROLE}`,
-      [/^public\.work_items is not a table/],
+      [/^public\.work_items is not a table but a view: point METRICS_SCHEMA/],
     ],
     [
       "row security in force",
@@ -96,7 +103,12 @@ describe("refuses", () => {
     [
       "ids from no sequence",
       "ALTER TABLE events_outbox ALTER id SET DEFAULT 7; ALTER SEQUENCE events_outbox_id_seq OWNED BY NONE",
-      [/^public\.events_outbox\.id draws from 0 sequences/],
+      [/^public\.events_outbox\.id draws from no sequence/],
+    ],
+    [
+      "ids from two sequences",
+      `CREATE SEQUENCE second OWNED BY events_outbox.id; GRANT USAGE ON SEQUENCE second TO ${ROLE}`,
+      [/^public\.events_outbox\.id draws from 2 sequences, .* all but one of public\.\w+, public\.\w+$/],
     ],
     [
       "a sequence that goes round",
@@ -111,7 +123,7 @@ describe("refuses", () => {
     [
       "several things, all at once",
       `ALTER TABLE work_items DROP project; REVOKE INSERT (kind) ON events_outbox FROM ${ROLE}`,
-      [/no INSERT on public\.events_outbox\.kind/, /work_items\.project does not exist/],
+      [/no INSERT on public\.events_outbox \(kind\)/, /work_items\.project does not exist/],
     ],
   ] as const)("%s", async (_, change, lines) => {
     await using database = await createDatabase();
@@ -119,6 +131,23 @@ describe("refuses", () => {
     const problems = await problemsOf(database);
     expect(problems).toEqual(lines.map((line) => expect.stringMatching(line)));
     expect(problems.join("")).not.toContain("\n");
+  });
+
+  it("a role whose name must be quoted, and says so in what is to be granted", async () => {
+    await using database = await createDatabase();
+    const role = `${database.role}-Read`;
+    await database.admin.query(`CREATE ROLE "${role}" LOGIN PASSWORD 'secret'`);
+    const url = new URL(database.daemonUrl);
+    url.username = role;
+    url.password = "secret";
+    try {
+      await using daemon = startDaemon(database, { url: url.href });
+      await expect(daemon.running).rejects.toMatchObject({
+        problems: expect.arrayContaining([expect.stringContaining(`ON public.work_items TO "${role}"`)]),
+      });
+    } finally {
+      await database.admin.query(`DROP ROLE "${role}"`);
+    }
   });
 
   it("a database of another encoding", async () => {

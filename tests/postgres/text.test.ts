@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UnfitDatabase } from "../../src/outbox-log.ts";
 import { connect, failureOf } from "../../src/postgres/connection.ts";
 import { literal, namesIn } from "../../src/postgres/names.ts";
-import { readableColumns } from "../../src/postgres/preflight.ts";
+import { readableColumns } from "../../src/postgres/outbox-columns.ts";
 
 describe("SQL text", () => {
   it.each(['a"; drop table x; --', "", "Größe", "A", "x".repeat(64)])("has no schema named %j", (name) => {
@@ -37,6 +37,14 @@ describe("a failure", () => {
     expect(failureOf("gone")).toStrictEqual({ code: "UNKNOWN", message: "gone" });
     expect(failureOf(new Error("ended"))).toStrictEqual({ code: "CONNECTION", message: "ended" });
     expect(failureOf(Object.assign(new Error("odd"), { code: 7 }))).toMatchObject({ code: "CONNECTION" });
+  });
+
+  it.each([
+    ["timeout expired", "CONNECT_TIMEOUT"],
+    ["Query read timeout", "ANSWER_TIMEOUT"],
+    ["The server does not support SSL connections", "NO_TLS"],
+  ])("of which the driver says %j and no code is given one", (message, code) => {
+    expect(failureOf(new Error(message))).toStrictEqual({ code, message });
   });
 });
 

@@ -20,11 +20,15 @@ import {
   type Since,
 } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
-import { isCheckpoint, isMerge, isRecord, payloadOf, type Row, type State } from "./server.ts";
+import { isCheckpoint, isMerge, isRecord, payloadOf, type Row } from "./rows.ts";
+import type { State } from "./server.ts";
 import { failure, SimulatedConnection, type Wire } from "./wire.ts";
 
 const RECORDING =
   /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|merge_skipped)$/;
+/** Of the rows of a set, as against a skip. */
+const IN_SET =
+  /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|threshold_crossed)$/;
 
 export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
 
@@ -142,7 +146,7 @@ export class SimulatedLog extends SimulatedConnection implements OutboxLog {
     return this.statement(`sets of ${rowIds.length} rows`, () => {
       const rows = between(this.snapshot(), 0n, upTo).filter(isRecord);
       const items = new Set(rows.filter(({ id }) => rowIds.includes(id)).map(({ item }) => item));
-      return rows.filter(({ item, kind }) => items.has(item) && RECORDING.test(kind)).map(raw);
+      return rows.filter(({ item, kind }) => items.has(item) && IN_SET.test(kind)).map(raw);
     });
   }
 

@@ -1,6 +1,8 @@
 /** An orchestrator: a client that runs its transactions one after another, statement by statement. */
+
+import { mergeRow } from "./rows.ts";
 import type { Work, Write } from "./scenario.ts";
-import { mergeRow, type Server, type Session, type Transaction } from "./server.ts";
+import type { Server, Session, Transaction } from "./server.ts";
 
 export class Orchestrator {
   readonly #name: string;

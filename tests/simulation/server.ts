@@ -8,32 +8,7 @@
  * - a failover goes back to an earlier state: every session dies, the newest commits are lost, their ids come again.
  */
 import type { RawFacts } from "../../src/core/merge.ts";
-
-export type Row = {
-  readonly id: number;
-  readonly kind: string;
-  readonly item: string | null;
-  readonly payload: string;
-};
-
-const MERGED = '{"target": "merged"}';
-
-export function mergeRow(id: number, item: string | null): Row {
-  return { id, kind: "phase.transition", item, payload: MERGED };
-}
-
-export function isMerge(row: Row): boolean {
-  return row.kind === "phase.transition" && row.payload === MERGED;
-}
-
-export function isCheckpoint(row: Row): boolean {
-  return row.kind === "metric.checkpoint";
-}
-
-/** A row of a merge's record. */
-export function isRecord(row: Row): boolean {
-  return row.kind.startsWith("metric.") && !isCheckpoint(row);
-}
+import { isRecord, payloadOf, type Row } from "./rows.ts";
 
 /** All versions that a work item has had, the newest last; null where it does not exist. */
 export type Versions = readonly (RawFacts | null)[];
@@ -302,22 +277,4 @@ export class Server {
     session.waiter.reject(new SessionEnded());
     session.waiter = null;
   }
-}
-
-export type JournalPayload = Readonly<Record<string, unknown>> & {
-  readonly key: string;
-  readonly state?: string | null;
-  readonly merge: { readonly event_id: string; readonly work_item_id: string | null };
-};
-
-const parsed = new WeakMap<Row, JournalPayload>();
-
-/** A journal row's payload. */
-export function payloadOf(row: Row): JournalPayload {
-  let payload = parsed.get(row);
-  if (payload === undefined) {
-    payload = JSON.parse(row.payload) as JournalPayload;
-    parsed.set(row, payload);
-  }
-  return payload;
 }

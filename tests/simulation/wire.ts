@@ -3,7 +3,8 @@
  * everybody else may go on.
  */
 import { DatabaseFailure } from "../../src/outbox-log.ts";
-import type { Row, Server, Session } from "./server.ts";
+import type { Row } from "./rows.ts";
+import type { Server, Session } from "./server.ts";
 
 export const FAULTS = [
   /** The connection is lost before the server has read the statement. */

@@ -1,0 +1,44 @@
+/** The server and the database, before any table is looked at: whether it takes writes, and any name of a project. */
+import { UnfitDatabase } from "../../outbox-log.ts";
+import type { Query } from "../connection.ts";
+import type { Findings } from "./findings.ts";
+
+export type Server = {
+  readonly version: string;
+  readonly role: string;
+  /** The role as it is written in a statement. */
+  readonly quotedRole: string;
+};
+
+const OLDEST_SERVER = 15;
+
+/** @throws UnfitDatabase for a standby: it becomes fit by itself, and what else it lacks is another server's to have. */
+export async function inspectServer(query: Query): Promise<Findings & { readonly server: Server }> {
+  const { rows } = await query(
+    `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
+            current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,
+            current_setting('server_encoding') AS encoding`,
+  );
+  const row = rows[0] ?? {};
+  const server = {
+    version: row["version"] ?? "",
+    role: row["role"] ?? "",
+    quotedRole: row["quoted_role"] ?? "",
+  };
+  if (row["standby"] === "true") {
+    throw new UnfitDatabase("read_only_server", [
+      "this server is a standby and takes no writes: waiting for its promotion (or point DATABASE_URL at the primary)",
+    ]);
+  }
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  if (row["encoding"] !== "UTF8")
+    problems.push(
+      `the database's encoding is ${row["encoding"]}, UTF8 is needed for project names: recreate the database with ENCODING 'UTF8'`,
+    );
+  if (Number(row["version_num"]) < OLDEST_SERVER * 10_000)
+    warnings.push(
+      `PostgreSQL ${server.version} is older than ${OLDEST_SERVER}, the oldest version that is tested: upgrade the server`,
+    );
+  return { server, problems, warnings };
+}

@@ -1,0 +1,130 @@
+/** Somebody changes the log under a daemon that runs: it counts anew what is left, passes it by, or stays silent and says why. */
+import { describe, expect, it } from "vitest";
+import { countRecorded, startDaemon } from "../support/daemon.ts";
+import { createDatabase } from "../support/database.ts";
+import { event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { expectRight } from "../support/right.ts";
+
+describe("the log", () => {
+  it("truncated with its identity restarted: told, and counted anew", async () => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merges(database.admin, times(60));
+    await daemon.converged();
+    await database.admin.query("TRUNCATE events_outbox, work_items RESTART IDENTITY");
+    await merges(database.admin, times(55, REWORKED));
+    await daemon.event("history.reset");
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 55 } });
+  });
+
+  it("that loses its newest rows is read again, and the merges are recorded once more", async () => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merges(database.admin, times(10));
+    await daemon.converged();
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND (payload->'merge'->>'event_id')::int > 7",
+    );
+    await daemon.event("history.reset");
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 10 } });
+  });
+
+  it.each([
+    ["edited", `UPDATE events_outbox SET payload = jsonb_set(payload, '{numerator}', '3')`, "contradiction"],
+    [
+      "a newer version's",
+      `UPDATE events_outbox SET payload = jsonb_set(payload, '{schema_version}', '99')`,
+      "newer_schema",
+    ],
+  ])("whose newest row is %s: nothing more is written until it is mended", async (_, change, reason) => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merges(database.admin, times(10));
+    await daemon.converged();
+    await database.admin.query("CREATE TABLE kept AS SELECT id, payload FROM events_outbox");
+    await database.admin.query(
+      `${change} WHERE id = (SELECT max(id) FROM events_outbox WHERE kind LIKE 'metric.%')`,
+    );
+    expect(await daemon.event("db.unfit")).toMatchObject({ reason });
+    await merge(database.admin);
+    const mark = daemon.mark();
+    await daemon.event("db.unfit", undefined, mark);
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    expect((await countRecorded(database)).due).toBe(1);
+    expect(daemon.memory()).toBeNull();
+    await database.admin.query(
+      "UPDATE events_outbox e SET payload = kept.payload FROM kept WHERE kept.id = e.id",
+    );
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 11 } });
+  });
+
+  it("with a newer version's row written beside it, while merges come: silent from then on", async () => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merge(database.admin);
+    await daemon.converged();
+    await event(database.admin, {
+      kind: "metric.new_idea",
+      payload: '{"schema_version": 99, "key": "new|1"}',
+    });
+    await merge(database.admin);
+    expect(await daemon.event("db.unfit")).toMatchObject({ reason: "newer_schema" });
+    expect((await countRecorded(database)).due).toBe(1);
+  });
+
+  it("holds rows of kind metric.* that are not ours: ignored, told, and in nobody's way", async () => {
+    await using database = await createDatabase();
+    const { itemId } = await merge(database.admin);
+    for (const [kind, payload] of [
+      ["metric.first_pass_merge_rate", '{"value": 0.99}'],
+      ["metric.first_pass_merge_rate", '"text"'],
+      ["metric.merge_skipped", '{"reason": "because"}'],
+      ["metric.threshold_crossed", "[]"],
+      ["metric.checkpoint", '{"schema_version": 1, "key": "checkpoint|1", "seq": "many", "low_mark": 7}'],
+      ["metric.checkpoint", "null"],
+      ["metric.something", "{}"],
+    ] as const) {
+      await event(database.admin, { kind, itemId, payload });
+      await event(database.admin, { kind, payload });
+    }
+    await using daemon = startDaemon(database);
+    await daemon.event("journal.unmarked_rows_ignored");
+    await merges(database.admin, times(2));
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 3 }, skipped: { total: 0 } });
+  });
+
+  it("holds json that its own operators refuse: the merges beside it are recorded, and the odd ones too", async () => {
+    await using database = await createDatabase({ payloadType: "json" });
+    const items = await merges(database.admin, times(5));
+    const odd = async (payload: string, itemId: string | null = null): Promise<string> =>
+      event(database.admin, { kind: "phase.transition", itemId, payload });
+    await odd('{"target": "merged\\u0000"}');
+    await odd('{"target": "\\ud800"}');
+    await odd('{"note": "\\u0000", "target": "review"}');
+    const made = await database.admin.query<{ id: string }>(
+      "INSERT INTO work_items (project, attempts) VALUES ('odd', 2) RETURNING id::text",
+    );
+    await odd('{"note": "\\u0000", "target": "merged"}', made.rows[0]?.id ?? "");
+    await event(database.admin, {
+      kind: "metric.first_pass_merge_rate",
+      itemId: items[2]?.itemId ?? "",
+      payload: '{"note": "\\u0000"}',
+    });
+    await event(database.admin, { kind: "metric.checkpoint", payload: '{"seq": "\\u0000"}' });
+    await using daemon = startDaemon(database);
+    await merges(database.admin, times(3));
+    await expectRight(database, daemon);
+    expect(daemon.all("merge.recorded").map((one) => one.project)).toEqual([
+      ...times(5).map(() => "atlas"),
+      "odd",
+      ...times(3).map(() => "atlas"),
+    ]);
+    await daemon.stop();
+    await using next = startDaemon(database);
+    await expectRight(database, next);
+  });
+});
