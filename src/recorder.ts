@@ -16,6 +16,7 @@
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
+import { BatchSize } from "./batch-size.ts";
 import type { Clock } from "./clock.ts";
 import { Comparison } from "./comparison.ts";
 import type { Analyzer } from "./core/analyzer.ts";
@@ -46,13 +47,6 @@ const CHECKPOINT_EVERY = 100;
 const MOST_UNCOVERED = 1000;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
-/** Merges in one transaction: few at first, so that the first of many are recorded soon. */
-const FIRST_BATCH = 25;
-const LARGEST_BATCH = 1000;
-const VERY_FAST_MS = 25;
-const FAST_MS = 100;
-const SLOW_MS = 250;
-
 export class Recorder {
   readonly analyzer: Analyzer;
   /** The last row of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
@@ -70,7 +64,7 @@ export class Recorder {
   /** The journal's row up to which memory was taken from a checkpoint; 0 where every row was folded. */
   readonly #checkpointRow: bigint;
   readonly #comparison: Comparison;
-  #batch = FIRST_BATCH;
+  readonly #batch = new BatchSize();
   #checkpointEvery = CHECKPOINT_EVERY;
   readonly #repeats = new Set<string>();
   readonly #holderWatch: HolderWatch;
@@ -118,8 +112,7 @@ export class Recorder {
    * @returns how many merges this recorder recorded or skipped.
    */
   async scan(shouldStop: () => boolean): Promise<number> {
-    // What is new is recorded at once; only a backlog earns larger transactions.
-    this.#batch = Math.min(this.#batch, FIRST_BATCH);
+    this.#batch.beginAnew();
     const { top } = this.#lowMark;
     this.#memory.forgetNews();
     const look = await this.#log.look(this.#memory.head, top, this.#memory.folded);
@@ -188,7 +181,7 @@ export class Recorder {
   }
 
   async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
-    const startedAt = this.#clock.monotonic();
+    const elapsed = this.#stopwatch();
     let recorded = 0;
     let backlog = false;
     const progress = new Progress(this.#clock.monotonic, after, upTo, (figures) =>
@@ -208,7 +201,7 @@ export class Recorder {
       this.#report({
         event: "backlog.completed",
         recorded,
-        took_ms: Math.round(this.#clock.monotonic() - startedAt),
+        took_ms: Math.round(elapsed()),
       });
     }
     return recorded;
@@ -234,7 +227,7 @@ export class Recorder {
     let recorded = 0;
     this.due = due.length;
     for (let start = 0; start < due.length && !shouldStop(); ) {
-      const batch = due.slice(start, start + this.#batch);
+      const batch = due.slice(start, start + this.#batch.merges);
       start += batch.length;
       recorded += await this.#record(batch, foundBy);
       this.due = due.length - start;
@@ -276,9 +269,10 @@ export class Recorder {
 
   /** Records one batch in one transaction, without what others have recorded since it was found. */
   async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
-    const startedAt = this.#clock.monotonic();
+    const elapsed = this.#stopwatch();
     const standsOnNothing = this.#memory.head === null;
     await this.#memory.beginFenced();
+    const fencedMs = elapsed();
     const there = standsOnNothing ? await this.#stillThere(batch) : batch;
     const due = there.filter((merge) => !this.#memory.isNews(mergeIdentity(merge)));
     if (due.length === 0) {
@@ -287,8 +281,11 @@ export class Recorder {
       return 0;
     }
     const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
+    const appending = this.#stopwatch();
     const appended = await this.#log.append(plan.fold(due), this.#memory.folded);
+    const appendedMs = appending();
     const head = { id: String(this.#memory.ascending(appended)), fingerprint: appended.fingerprint };
+    const committing = this.#stopwatch();
     try {
       await this.#log.commit();
     } catch (error) {
@@ -298,9 +295,9 @@ export class Recorder {
       }
       throw error;
     }
+    this.#batch.took(batch.length, { fenced: fencedMs, appended: appendedMs, committed: committing() });
     this.#memory.adopt(plan, head);
-    const tookMs = this.#clock.monotonic() - startedAt;
-    this.#adaptBatch(batch.length, tookMs);
+    const tookMs = elapsed();
     plan.tell(this.#report, (merge) => this.#arrival(merge, foundBy, tookMs));
     return due.length;
   }
@@ -322,10 +319,9 @@ export class Recorder {
     return batch.filter((merge) => items.get(merge.eventId) === merge.workItemId);
   }
 
-  /** Keeps a backlog's transactions short: nobody should wait long for the lock. */
-  #adaptBatch(size: number, tookMs: number): void {
-    if (tookMs > SLOW_MS) this.#batch = Math.max(1, Math.floor(this.#batch / 2));
-    else if (tookMs < FAST_MS && size === this.#batch)
-      this.#batch = Math.min(LARGEST_BATCH, this.#batch * (tookMs < VERY_FAST_MS ? 4 : 2));
+  /** @returns how many milliseconds have passed since now. */
+  #stopwatch(): () => number {
+    const startedAt = this.#clock.monotonic();
+    return () => this.#clock.monotonic() - startedAt;
   }
 }

@@ -27,6 +27,14 @@ export async function restart(run: SizedRun): Promise<void> {
   findGrowth(run, "P1", "restart, restore and first scan", "ms", value, 1.2);
   find({
     id: "P1",
+    what: "the same again, in a process that has done it before",
+    unit: "ms",
+    value: sampleOf(figures.map(({ againMs }) => againMs)),
+    floor: { what: "connect", sample: connect },
+    goal: null,
+  });
+  find({
+    id: "P1",
     what: "restart, connect and preflight",
     unit: "ms",
     value: sampleOf(figures.map(({ openMs }) => openMs)),
