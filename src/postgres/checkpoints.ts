@@ -22,11 +22,14 @@ export async function checkpoints(
   const where = columns.workItemNullable
     ? "e.work_item_id IS NULL"
     : `e.id > (SELECT max(id) FROM ${outbox}) - ${literal(NEWEST_ROWS)}`;
-  const order = columns.workItemNullable ? "e.created_at" : "e.id";
+  // All of the index's columns: to the planner IS NULL is no constant, and by `created_at` alone it would sort them all.
+  const order = columns.workItemNullable
+    ? "e.work_item_id DESC, e.kind DESC, e.created_at DESC"
+    : "e.id DESC";
   try {
     const { rows } = await query(
       `SELECT e.id::text AS row_id, e.payload->>'seq' AS seq, e.payload->>'low_mark' AS low_mark FROM ${outbox} e
-        WHERE ${where} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY ${order} DESC LIMIT ${literal(limit)}`,
+        WHERE ${where} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY ${order} LIMIT ${literal(limit)}`,
     );
     return rows
       .filter((row) => isNumber(row["seq"]) && isNumber(row["low_mark"]))

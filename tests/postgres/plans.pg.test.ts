@@ -1,5 +1,6 @@
-/** What is prepared once for a session, and how it is planned. */
+/** How the server plans what is said often, and what a restart asks: by indexes, whatever the size of the log. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { checkpoints } from "../../src/postgres/checkpoints.ts";
 import { type Connection, connect } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
@@ -76,4 +77,28 @@ it("what was planned on an empty table and without values goes by the table's in
   const aware = await planned();
   expect(aware).not.toBe("");
   expect(aware).not.toMatch(/Seq Scan on (events_outbox|work_items)/);
+});
+
+it("the newest checkpoints are found without a look at the older ones, however many there are", async () => {
+  await database.admin.query(
+    `INSERT INTO events_outbox (kind, payload) SELECT 'metric.checkpoint', jsonb_build_object('seq', i, 'low_mark', i)
+       FROM generate_series(1, 2000) i`,
+  );
+  await database.admin.query("ANALYZE events_outbox");
+  const { columns } = await preflight(connection.read, NAMES);
+  let statement = "";
+  const found = await checkpoints(
+    (text) => {
+      statement = text;
+      return connection.read(text);
+    },
+    NAMES,
+    columns,
+    4,
+  );
+  expect(found).toHaveLength(4);
+  const { rows } = await connection.read(`EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`);
+  const plan = rows[0]?.["QUERY PLAN"] ?? "";
+  expect(plan).toContain('"Index Scan"');
+  expect(plan).not.toContain('"Sort"');
 });
