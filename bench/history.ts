@@ -9,8 +9,8 @@ import type pg from "pg";
 import { type Recording, record } from "./product.ts";
 import type { Database } from "./server.ts";
 
-/** Merges that the orchestrator makes before the recorder looks again; 1000, after which it leaves a checkpoint, is a multiple. */
-const STRIDE = 250;
+/** Merges that the orchestrator makes before the recorder looks again: it leaves a checkpoint as often, as one that follows does. */
+const STRIDE = 100;
 /** Merges beyond the last checkpoint: as many as a restart can find, as it wants 100 after the one that it takes. */
 export const TAIL = 99;
 const LARGE_GAP = 1_000_000;
