@@ -40,7 +40,7 @@ export class BatchSize {
     const roundTrip = Math.min(fenced, committed);
     const rows = appended - ROUND_TRIPS * roundTrip;
     if (rows > SLOW_MS) this.#merges = Math.max(1, Math.floor(this.#merges / 2));
-    else if (rows < FAST_MS && merges === this.#merges)
-      this.#merges = Math.min(LARGEST, this.#merges * (rows < VERY_FAST_MS ? 4 : 2));
+    else if (rows < FAST_MS)
+      this.#merges = Math.max(this.#merges, Math.min(LARGEST, merges * (rows < VERY_FAST_MS ? 4 : 2)));
   }
 }

@@ -44,9 +44,12 @@ describe("the size of a batch", () => {
     expect(size.merges).toBe(12);
   });
 
-  it("does not grow by batches that were not full", () => {
+  it("grows by what a batch has shown, however large it was allowed to be", () => {
     const size = new BatchSize();
-    size.took(24, { fenced: 1, appended: 5, committed: 1 });
-    expect(size.merges).toBe(25);
+    size.took(25, { fenced: 1, appended: 5, committed: 1 });
+    size.took(1, { fenced: 1, appended: 5, committed: 1 });
+    expect(size.merges).toBe(100);
+    size.took(75, { fenced: 1, appended: 5, committed: 1 });
+    expect(size.merges).toBe(300);
   });
 });
