@@ -9,7 +9,7 @@ import type { OutboxLog } from "../src/outbox-log.ts";
 import { daemonName } from "../src/postgres/application-name.ts";
 import { openLog } from "../src/postgres/open-log.ts";
 import { listen } from "../src/postgres/wakeup.ts";
-import { Recorder } from "../src/recorder.ts";
+import { Recorder } from "../src/recorder/recorder.ts";
 import { PRODUCER } from "../src/version.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };

@@ -7,10 +7,12 @@ import type { Patch } from "../tests/support/mutant.ts";
 export type Mutant = { readonly mistake: string; readonly patches: readonly Patch[] };
 
 /** What holds a connection can be given another one. */
-export const MOVABLE: readonly Patch[] = ["journal-memory.ts", "comparison.ts"].flatMap((file) => [
-  { file, replace: "  readonly #log: OutboxLog;", by: "  log: OutboxLog;" },
-  { file, replace: /this\.#log/g, by: "this.log" },
-]);
+export const MOVABLE: readonly Patch[] = ["recorder/journal-memory.ts", "recorder/comparison.ts"].flatMap(
+  (file) => [
+    { file, replace: "  readonly #log: OutboxLog;", by: "  log: OutboxLog;" },
+    { file, replace: /this\.#log/g, by: "this.log" },
+  ],
+);
 
 const LOCK = "; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})";
 
@@ -33,7 +35,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "what others recorded meanwhile is not looked at under the lock",
     patches: [
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "await this.#memory.beginFenced();\n    const there",
         by: "await this.#log.beginLocked();\n    const there",
       },
@@ -77,7 +79,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "a COMMIT without an answer is taken for done",
     patches: [
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "      throw error;\n    }\n    this.#memory.adopt(",
         by: "    }\n    this.#memory.adopt(",
       },
@@ -102,10 +104,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }
     recorder ??= await this.#open();`,
       },
-      { file: "recorder.ts", replace: "  readonly #log: OutboxLog;", by: "  #log: OutboxLog;" },
+      { file: "recorder/recorder.ts", replace: "  readonly #log: OutboxLog;", by: "  #log: OutboxLog;" },
       ...MOVABLE,
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "  /** What became of a transaction",
         by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n    this.#memory.log = log;\n    this.#comparison.log = log;\n  }\n\n  /** What became of a transaction",
       },

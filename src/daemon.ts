@@ -12,9 +12,9 @@ import type { Analyzer } from "./core/analyzer.ts";
 import { UnfitLog } from "./core/journal-row.ts";
 import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
-import { HistoryReset } from "./journal-memory.ts";
 import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
-import { Recorder, type RecorderSettings } from "./recorder.ts";
+import { HistoryReset } from "./recorder/journal-memory.ts";
+import { Recorder, type RecorderSettings } from "./recorder/recorder.ts";
 
 export type DaemonSettings = RecorderSettings & {
   /** Without any wake-up, look again after this long. */

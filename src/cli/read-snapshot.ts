@@ -8,7 +8,7 @@ import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
-import { restore } from "../restore.ts";
+import { restore } from "../restore/restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 

@@ -1,4 +1,4 @@
-/** The writers' transaction, statement by statement. Why it is built like this stands in `recorder.ts`. */
+/** The writers' transaction, statement by statement. Why it is built like this stands in `recorder/recorder.ts`. */
 import { createHash } from "node:crypto";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type Appended, type AppendedRow, CommitUnknown, DatabaseFailure } from "../outbox-log.ts";

@@ -17,8 +17,8 @@ import {
 } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
 import { journalNeeds, type Replay } from "../core/replay.ts";
-import { acceptRows } from "../journal-head.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
+import { acceptRows } from "./journal-head.ts";
 import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
 
 /** Rows of the largest sets of 100 merges, and some beside them. */

@@ -11,8 +11,8 @@ import { Analyzer, type JournalNeeds } from "../core/analyzer.ts";
 import { type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
 import { journalNeeds, Replay } from "../core/replay.ts";
-import { acceptRows, headOf } from "../journal-head.ts";
 import { type Head, PAGE_ROWS } from "../outbox-log.ts";
+import { acceptRows, headOf } from "./journal-head.ts";
 import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
 
 /** The rows of one statement, and up to which id of the outbox there are no others. */

@@ -64,7 +64,7 @@ const MUTANTS: readonly (readonly [
     /recorded again/,
     [
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "const standsOnNothing = this.#memory.head === null;\n    await this.#memory.beginFenced();",
         by: "const standsOnNothing = false;\n    await this.#log.beginLocked();",
       },
@@ -93,7 +93,7 @@ const MUTANTS: readonly (readonly [
     /recorded again/,
     [
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "const standsOnNothing =",
         by: "this.#memory.forgetNews();\n    const standsOnNothing =",
       },
@@ -136,7 +136,7 @@ const MUTANTS: readonly (readonly [
     [
       ...MOVABLE,
       {
-        file: "recorder.ts",
+        file: "recorder/recorder.ts",
         replace: "readonly #log: OutboxLog;",
         by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = this.#memory.log = this.#comparison.log = log; return this; }",
       },
@@ -153,7 +153,7 @@ const MUTANTS: readonly (readonly [
     /not recorded/,
     [
       {
-        file: "journal-memory.ts",
+        file: "recorder/journal-memory.ts",
         replace: "if (this.#head !== null && fingerprint !== this.#head.fingerprint)",
         by: "if (false)",
       },

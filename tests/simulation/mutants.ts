@@ -1,6 +1,5 @@
 /** Daemons and connections with one mistake each: what the simulation is there to catch. */
 import type { Daemon, DaemonSettings } from "../../src/daemon.ts";
-import { HistoryReset } from "../../src/journal-memory.ts";
 import {
   CommitUnknown,
   DatabaseFailure,
@@ -8,7 +7,8 @@ import {
   type OutboxLog,
   type Since,
 } from "../../src/outbox-log.ts";
-import { Recorder } from "../../src/recorder.ts";
+import { HistoryReset } from "../../src/recorder/journal-memory.ts";
+import { Recorder } from "../../src/recorder/recorder.ts";
 import { type LogClass, SimulatedLog } from "./connection.ts";
 import { EXACT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
 import type { State } from "./server.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BatchSize } from "../src/batch-size.ts";
+import { BatchSize } from "../../src/recorder/batch-size.ts";
 
 /** Sizes of the batches of a backlog whose transactions take this long for so many merges. */
 function sizes(count: number, took: (merges: number) => Parameters<BatchSize["took"]>[1]): number[] {

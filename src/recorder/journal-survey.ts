@@ -1,6 +1,6 @@
 /** A walk along the journal's order, which a restore from a checkpoint does not make: where it begins, and that it is dense. */
-import { contradiction, type MetricRow, parseJournalRow } from "./core/journal-row.ts";
-import { type JournalReader, PAGE_ROWS } from "./outbox-log.ts";
+import { contradiction, type MetricRow, parseJournalRow } from "../core/journal-row.ts";
+import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
 
 /**
  * Walks the journal's order from its old end.

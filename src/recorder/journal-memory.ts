@@ -4,13 +4,12 @@
  * Ids of journal rows ascend with `seq`, because they are drawn under the writers' lock; so "after the newest row folded"
  * is `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
  */
-import type { Analyzer } from "./core/analyzer.ts";
-import { parseJournalRow, type RawJournalRow, UnfitLog } from "./core/journal-row.ts";
-import { mergeIdentity } from "./core/merge.ts";
-import type { Recent } from "./core/recent.ts";
-import type { Replay } from "./core/replay.ts";
-import type { Report } from "./daemon-event.ts";
-import { acceptRows } from "./journal-head.ts";
+import type { Analyzer } from "../core/analyzer.ts";
+import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
+import { mergeIdentity } from "../core/merge.ts";
+import type { Recent } from "../core/recent.ts";
+import type { Replay } from "../core/replay.ts";
+import type { Report } from "../daemon-event.ts";
 import {
   type Appended,
   type Head,
@@ -18,9 +17,10 @@ import {
   PAGE_ROWS,
   type Since,
   UnfitDatabase,
-} from "./outbox-log.ts";
+} from "../outbox-log.ts";
+import { acceptRows } from "../restore/journal-head.ts";
+import type { Restored } from "../restore/restored.ts";
 import type { Plan } from "./plan.ts";
-import type { Restored } from "./restore/restored.ts";
 
 /** The newest row that memory stands on is gone or another one. */
 export class HistoryReset extends Error {

@@ -3,10 +3,10 @@
  * a holder that was passed over). All of it, as a transaction that keeps the low mark where it is must not keep others'
  * rows from being found. It goes page by page, and begins anew after the last one.
  */
-import type { Clock } from "./clock.ts";
-import type { LowMark } from "./core/low-mark.ts";
-import type { Report } from "./daemon-event.ts";
-import { type OutboxLog, PAGE_ROWS } from "./outbox-log.ts";
+import type { Clock } from "../clock.ts";
+import type { LowMark } from "../core/low-mark.ts";
+import type { Report } from "../daemon-event.ts";
+import { type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
 import type { Arrival } from "./plan.ts";
 
 /** Records what is due in a range. @returns how many merges that were. */

@@ -1,11 +1,11 @@
 /** What one transaction is to record: the rows, the memory to adopt, and what there will be to tell, once it is committed. */
-import { type Draft, fold } from "./core/analyzer.ts";
-import { CATALOGUE } from "./core/catalogue.ts";
-import { type Merge, readFacts, type SkippedMerge } from "./core/merge.ts";
-import type { MetricName } from "./core/metric.ts";
-import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "./core/metric-event.ts";
-import type { DaemonEvent, Report } from "./daemon-event.ts";
-import type { FoundMerge } from "./outbox-log.ts";
+import { type Draft, fold } from "../core/analyzer.ts";
+import { CATALOGUE } from "../core/catalogue.ts";
+import { type Merge, readFacts, type SkippedMerge } from "../core/merge.ts";
+import type { MetricName } from "../core/metric.ts";
+import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "../core/metric-event.ts";
+import type { DaemonEvent, Report } from "../daemon-event.ts";
+import type { FoundMerge } from "../outbox-log.ts";
 
 /** What a `merge.recorded` tells of the way that a merge came. */
 export type Arrival = Pick<

@@ -1,8 +1,8 @@
 /** Watches who holds the low mark back: names them after a while, and after an hour stops waiting for them. */
-import type { Clock } from "./clock.ts";
-import type { LowMark } from "./core/low-mark.ts";
-import type { Report } from "./daemon-event.ts";
-import type { OutboxLog } from "./outbox-log.ts";
+import type { Clock } from "../clock.ts";
+import type { LowMark } from "../core/low-mark.ts";
+import type { Report } from "../daemon-event.ts";
+import type { OutboxLog } from "../outbox-log.ts";
 
 const REPORTED_AFTER_MS = 60_000;
 const PASSED_OVER_AFTER_MS = 3_600_000;

@@ -13,13 +13,13 @@
  * When rows have gone from the journal's old end, or a checkpoint knows of merges that no row tells of, any checkpoint
  * that is left knows more than the rows do.
  */
-import { parseJournalRow } from "./core/journal-row.ts";
-import type { MetricSettings } from "./core/metric.ts";
-import type { CheckpointInLog, JournalReader } from "./outbox-log.ts";
-import { fromCheckpoint } from "./restore/from-checkpoint.ts";
-import { fromFacts } from "./restore/from-facts.ts";
-import { fromRows } from "./restore/from-rows.ts";
-import { type Journal, type Restored, TAIL_ROWS } from "./restore/restored.ts";
+import { parseJournalRow } from "../core/journal-row.ts";
+import type { MetricSettings } from "../core/metric.ts";
+import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
+import { fromCheckpoint } from "./from-checkpoint.ts";
+import { fromFacts } from "./from-facts.ts";
+import { fromRows } from "./from-rows.ts";
+import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
 
 export type RestoreEvents = Pick<Journal, "passed"> & {
   /** A checkpoint does not serve. */

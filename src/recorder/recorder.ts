@@ -16,23 +16,24 @@
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
+
+import type { Clock } from "../clock.ts";
+import type { Analyzer } from "../core/analyzer.ts";
+import { checkpointRow } from "../core/checkpoint.ts";
+import { LowMark } from "../core/low-mark.ts";
+import { mergeIdentity } from "../core/merge.ts";
+import type { MetricSettings } from "../core/metric.ts";
+import type { Recent } from "../core/recent.ts";
+import type { Report } from "../daemon-event.ts";
+import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
+import { Progress } from "../progress.ts";
+import type { Restored } from "../restore/restored.ts";
 import { BatchSize } from "./batch-size.ts";
-import type { Clock } from "./clock.ts";
 import { Comparison } from "./comparison.ts";
-import type { Analyzer } from "./core/analyzer.ts";
-import { checkpointRow } from "./core/checkpoint.ts";
-import { LowMark } from "./core/low-mark.ts";
-import { mergeIdentity } from "./core/merge.ts";
-import type { MetricSettings } from "./core/metric.ts";
-import type { Recent } from "./core/recent.ts";
-import type { Report } from "./daemon-event.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import { HistoryReset, type JournalMemory } from "./journal-memory.ts";
 import { surveyJournal } from "./journal-survey.ts";
-import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, PAGE_ROWS } from "./outbox-log.ts";
 import { type Arrival, Plan } from "./plan.ts";
-import { Progress } from "./progress.ts";
-import type { Restored } from "./restore/restored.ts";
 import { restoreMemory } from "./restore-memory.ts";
 
 export type RecorderSettings = {

@@ -8,16 +8,16 @@
  * Pages are read one after another, so rows that retention deletes meanwhile leave what looks like a contradiction. A
  * real one stays where it is: it is one when it is found in the same row again.
  */
-import type { Clock } from "./clock.ts";
-import type { Analyzer } from "./core/analyzer.ts";
-import { UnfitLog } from "./core/journal-row.ts";
-import type { MetricSettings } from "./core/metric.ts";
-import type { Report } from "./daemon-event.ts";
+import type { Clock } from "../clock.ts";
+import type { Analyzer } from "../core/analyzer.ts";
+import { UnfitLog } from "../core/journal-row.ts";
+import type { MetricSettings } from "../core/metric.ts";
+import type { Report } from "../daemon-event.ts";
+import type { OutboxLog } from "../outbox-log.ts";
+import { Progress } from "../progress.ts";
+import { restore } from "../restore/restore.ts";
+import type { Restored } from "../restore/restored.ts";
 import { JournalMemory } from "./journal-memory.ts";
-import type { OutboxLog } from "./outbox-log.ts";
-import { Progress } from "./progress.ts";
-import type { Restored } from "./restore/restored.ts";
-import { restore } from "./restore.ts";
 
 type RestoredMemory = { readonly memory: JournalMemory; readonly restored: Restored };
 

@@ -3,9 +3,9 @@
  * that it is there, unchanged, proves that memory stands on this very log. So whoever folds rows remembers it.
  */
 import { createHash } from "node:crypto";
-import type { JournalRow, RawJournalRow } from "./core/journal-row.ts";
-import type { Replay } from "./core/replay.ts";
-import type { Head } from "./outbox-log.ts";
+import type { JournalRow, RawJournalRow } from "../core/journal-row.ts";
+import type { Replay } from "../core/replay.ts";
+import type { Head } from "../outbox-log.ts";
 
 /** Replays rows, given as they were read and parsed. @returns the newest one of ours, to stand on; null where none is. */
 export function acceptRows(
