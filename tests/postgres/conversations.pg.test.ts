@@ -1,7 +1,7 @@
 /** Conversations with the database that only special logs bring about. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { recordedMerge } from "../../src/postgres/audit.ts";
-import { type Connection, connect } from "../../src/postgres/connection.ts";
+import type { Connection } from "../../src/postgres/connection.ts";
 import { describeTransactions } from "../../src/postgres/holders.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
@@ -9,7 +9,8 @@ import { newestRows } from "../../src/postgres/newest-rows.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { IN_FULL } from "../../src/postgres/prepared.ts";
 import { look, lookStatements, newest } from "../../src/postgres/settled.ts";
-import { configOf, startDaemon } from "../support/daemon.ts";
+import { connectTo } from "../support/connection.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { event, hold, merge, transitions } from "../support/orchestrator.ts";
@@ -20,13 +21,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   database = await createDatabase();
-  connection = await connect({
-    database: configOf(database.daemonUrl).database,
-    applicationName: "test",
-    connectTimeoutMs: 30_000,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 30_000,
-  });
+  connection = await connectTo(database);
 });
 
 afterAll(async () => {

@@ -1,14 +1,14 @@
 /** How the server plans what is said often, and what a restart asks: by indexes, whatever the size of the log. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { checkpoints } from "../../src/postgres/checkpoints.ts";
-import { type Connection, connect } from "../../src/postgres/connection.ts";
+import type { Connection } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
 import { lookStatements } from "../../src/postgres/settled.ts";
-import { configOf } from "../support/daemon.ts";
+import { connectTo } from "../support/connection.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 const NAMES = namesIn("public");
@@ -17,13 +17,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   database = await createDatabase();
-  connection = await connect({
-    database: configOf(database.daemonUrl).database,
-    applicationName: "test",
-    connectTimeoutMs: 30_000,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 30_000,
-  });
+  connection = await connectTo(database);
 });
 
 afterAll(async () => {
