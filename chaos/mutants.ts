@@ -36,8 +36,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder/recorder.ts",
-        replace: "await this.#memory.beginFenced();\n    const there",
-        by: "await this.#log.beginLocked();\n    const there",
+        replace: "await this.#memory.beginFenced();\n    const fencedMs",
+        by: "await this.#log.beginLocked();\n    const fencedMs",
       },
     ],
   },
@@ -80,8 +80,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder/recorder.ts",
-        replace: "      throw error;\n    }\n    this.#memory.adopt(",
-        by: "    }\n    this.#memory.adopt(",
+        replace: "      throw error;\n    }\n    this.#batch.took(",
+        by: "    }\n    this.#batch.took(",
       },
     ],
   },
