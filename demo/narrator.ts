@@ -3,7 +3,7 @@
  * crossings and warnings always.
  */
 import { styleText } from "node:util";
-import { safe } from "../src/cli/safe.ts";
+import { safe } from "../src/text/safe.ts";
 
 /** A line of the daemon's log, as far as it is looked at here. */
 type LogLine = Readonly<Record<string, unknown>>;

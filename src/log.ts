@@ -6,11 +6,11 @@ import { createRequire } from "node:module";
 import { isatty } from "node:tty";
 import { pino, stdTimeFunctions } from "pino";
 import type PinoPretty from "pino-pretty";
-import { safe, safeJson } from "./cli/safe.ts";
 import type { LogLevel } from "./config/variables.ts";
 import type { DaemonEvent, Failure, Holder, Report } from "./daemon-event.ts";
 import { LogOutput } from "./log-output.ts";
 import { entryOf } from "./log-vocabulary.ts";
+import { safe, safeJson } from "./text/safe.ts";
 import { SERVICE, VERSION } from "./version.ts";
 
 export type LoggerOptions = {

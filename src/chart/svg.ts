@@ -5,9 +5,9 @@
  */
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
-import { safe } from "../cli/safe.ts";
 import type { GateState } from "../core/gate.ts";
 import { columnOf, type HistoryPoint } from "../core/history.ts";
+import { safe } from "../text/safe.ts";
 import { HISTORY_CSS } from "./svg-style.ts";
 
 export type HistorySvgOptions = {

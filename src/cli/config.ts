@@ -2,8 +2,8 @@
 
 import { effectiveSettings } from "../config/effective.ts";
 import { loadConfig } from "../config.ts";
+import { safe, safeJson } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { safe, safeJson } from "./safe.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type ConfigOptions = {

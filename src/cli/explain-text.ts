@@ -3,10 +3,10 @@ import { styleText } from "node:util";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { ExplainedMerge, Explanation, Move } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
+import { boundText, count, moment, percent } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { boundText, count, moment, percent } from "./figures.ts";
 import { titleOf } from "./history-text.ts";
-import { safe } from "./safe.ts";
 
 export type ExplainView = {
   readonly columns: number;

@@ -2,9 +2,9 @@
 import { type Config, loadConfig } from "../config.ts";
 import type { Explanations } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
+import { safe, safeJson } from "../text/safe.ts";
 import { renderExplanations } from "./explain-text.ts";
 import type { ExplainOptions } from "./read-explanation.ts";
-import { safe, safeJson } from "./safe.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 
 export type ReadExplanations = (config: Config, options: ExplainOptions) => Promise<Explanations>;

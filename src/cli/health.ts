@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { type Config, ConfigError } from "../config.ts";
-import { safe } from "./safe.ts";
+import { safe } from "../text/safe.ts";
 
 type Health = {
   readonly well: boolean;

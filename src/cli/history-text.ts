@@ -5,8 +5,8 @@ import { domainOf } from "../chart/svg.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
-import { boundText, count, moment, percent } from "./figures.ts";
-import { safe } from "./safe.ts";
+import { boundText, count, moment, percent } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 
 export type HistoryView = {
   /** Columns of a whole line. */

@@ -8,10 +8,10 @@ import { type Config, loadConfig } from "../config.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
+import { safe, safeJson } from "../text/safe.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
-import { safe, safeJson } from "./safe.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 
 /** The chart cannot be put where it was asked for. */

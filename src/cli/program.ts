@@ -1,9 +1,9 @@
 /** The two executables: parse the command line, do what it says, and turn any outcome into an exit code. */
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config.ts";
+import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
 import { defineMetrics, defineSnapshot, type Verbs } from "./commands.ts";
-import { safe } from "./safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
 /** `snapshot` is `metrics snapshot`. */

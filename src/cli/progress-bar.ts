@@ -1,5 +1,5 @@
 /** A bar on the last line of a terminal: how much is done, and how long the rest will take. */
-import { span } from "./figures.ts";
+import { span } from "../text/figures.ts";
 import type { Terminal } from "./terminal.ts";
 
 const BAR_COLUMNS = 24;

@@ -1,8 +1,8 @@
 /** `metrics schema`: what there is a contract of, or one contract. */
 import { nearest } from "../config/nearest.ts";
 import { PUBLISHED, readPublished } from "../contracts/published.ts";
+import { safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { safe } from "./safe.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** There is no contract of this name. */

@@ -6,11 +6,11 @@ import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
+import { boundText, percent, span } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
-import { boundText, percent, span } from "./figures.ts";
 import { type HistoryView, plotLines } from "./history-text.ts";
 import type { Simulated } from "./read-simulation.ts";
-import { safe } from "./safe.ts";
 
 /** Two plots stand beside each other from here on, else below each other. */
 const BESIDE_FROM = 140;

@@ -2,10 +2,10 @@
 import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { MetricSettings } from "../core/metric.ts";
+import { safe, safeJson } from "../text/safe.ts";
 import { type Changes, otherSettings } from "./other-settings.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { Simulated, SimulateOptions } from "./read-simulation.ts";
-import { safe, safeJson } from "./safe.ts";
 import { renderSimulation } from "./simulate-text.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 

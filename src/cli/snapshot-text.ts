@@ -7,10 +7,10 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { MetricName } from "../core/metric.ts";
 import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
+import { boundText, count, moment, percent, span } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 import { align, type Cell, type Line, widthOf } from "./columns.ts";
-import { boundText, count, moment, percent, span } from "./figures.ts";
 import { busiest, projectsOf } from "./projects.ts";
-import { safe } from "./safe.ts";
 
 export type SnapshotView = {
   /** These projects only; empty for the busiest ones. */

@@ -1,8 +1,8 @@
 /** `metrics snapshot`: the current values, read from the log alone. */
 import { type Config, loadConfig } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
+import { safe, safeJson } from "../text/safe.ts";
 import { narrow } from "./projects.ts";
-import { safe, safeJson } from "./safe.ts";
 import { renderSnapshot } from "./snapshot-text.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 import { type Rendered, watch } from "./watch.ts";

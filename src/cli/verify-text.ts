@@ -1,8 +1,8 @@
 /** The verification for people: the differences, each with what is recorded and what it should be, then what was counted. */
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind } from "../core/difference.ts";
 import type { Drift, DriftFacts, Verification } from "../core/verification.ts";
-import { count, moment } from "./figures.ts";
-import { safe } from "./safe.ts";
+import { count, moment } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 
 const WIDTH = 160;
 

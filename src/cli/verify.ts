@@ -2,9 +2,9 @@
 import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { Verification } from "../core/verification.ts";
+import { safeJson } from "../text/safe.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { VerifyOptions } from "./read-verification.ts";
-import { safeJson } from "./safe.ts";
 import type { Terminal } from "./terminal.ts";
 import { renderVerification } from "./verify-text.ts";
 

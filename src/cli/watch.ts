@@ -6,8 +6,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import type { Snapshot } from "../core/snapshot.ts";
-import { moment } from "./figures.ts";
-import { safe } from "./safe.ts";
+import { moment } from "../text/figures.ts";
+import { safe } from "../text/safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
 export type Rendered = { readonly out: string; readonly err: string };

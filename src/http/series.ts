@@ -6,12 +6,12 @@
  * that dashboards and rules hold no constants.
  */
 import { Gauge, Registry } from "@prometheus-io/client";
-import { safe } from "../cli/safe.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { byCodePoint, type Snapshot, type SnapshotMetric } from "../core/snapshot.ts";
 import type { ReadinessReport } from "../readiness.ts";
+import { safe } from "../text/safe.ts";
 import { SERVICE, VERSION } from "../version.ts";
 
 export const PREFIX = "damascus_metrics_";

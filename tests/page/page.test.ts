@@ -1,10 +1,10 @@
 import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { percent } from "../../src/cli/figures.ts";
-import { safe } from "../../src/cli/safe.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { startHttp } from "../../src/http/server.ts";
+import { percent } from "../../src/text/figures.ts";
+import { safe } from "../../src/text/safe.ts";
 import { findProgram } from "../support/programs.ts";
 import { example, names } from "./example.ts";
 

@@ -1,6 +1,7 @@
 /** What the gates did within the last merges, newest first. */
-import { count } from "../../cli/figures.ts";
+
 import type { RecentCrossing, RecentHistory } from "../../core/recent.ts";
+import { count } from "../../text/figures.ts";
 import { stateHtml, timeHtml, valueHtml } from "./figures.ts";
 import { type Html, html, name } from "./html.ts";
 

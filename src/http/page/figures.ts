@@ -1,9 +1,10 @@
 /** Values, gates and moments as the page writes them, each with what a machine reads beside it. */
-import { boundText, moment, percent } from "../../cli/figures.ts";
+
 import { CATALOGUE } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
 import type { SnapshotGate } from "../../core/snapshot.ts";
+import { boundText, moment, percent } from "../../text/figures.ts";
 import { type Html, html } from "./html.ts";
 
 export const TITLES: Readonly<Record<MetricName, string>> = {

@@ -1,5 +1,5 @@
 /** HTML from templates: whatever is put in is text, unless it is HTML that was made here. */
-import { safe } from "../../cli/safe.ts";
+import { safe } from "../../text/safe.ts";
 
 /** Text that is HTML already. */
 export class Html {

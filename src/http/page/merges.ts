@@ -1,6 +1,7 @@
 /** The last merges as cells: a colour, and always a character that says the same. */
-import { count, moment } from "../../cli/figures.ts";
+
 import type { RecentHistory, RecentMerge } from "../../core/recent.ts";
+import { count, moment } from "../../text/figures.ts";
 import { type Html, html, name } from "./html.ts";
 
 const SHOWN = 100;

@@ -2,9 +2,10 @@
  * The gated metrics of the projects that matter most, behind a fold: a drawing for each that has a rate of its own, the
  * others in one sentence, as they follow the global rate.
  */
-import { count } from "../../cli/figures.ts";
+
 import type { GateState } from "../../core/gate.ts";
 import type { HistorySeries } from "../../core/history.ts";
+import { count } from "../../text/figures.ts";
 import { drawing, isDrawn } from "./drawing.ts";
 import { stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html, name } from "./html.ts";

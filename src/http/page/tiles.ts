@@ -1,6 +1,7 @@
 /** The global readings, large: value, how full the window is, where the gate stands and since when. */
-import { count } from "../../cli/figures.ts";
+
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { count } from "../../text/figures.ts";
 import { boundsText, stateHtml, TITLES, timeHtml, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 

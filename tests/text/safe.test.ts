@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { safe, safeJson } from "../../src/cli/safe.ts";
+import { safe, safeJson } from "../../src/text/safe.ts";
 
 const HOSTILE = "x\x1b]0;pwned\x07\x1b[2J\r\nfirst_pass_merge_rate = 1.00\u202e";
 
