@@ -9,7 +9,7 @@ import { environment } from "../demo/command.ts";
 const MAIN = fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 /** As the image sets it: what grows in memory is measured under what it runs under. */
-const IMAGE_FLAGS = ["--max-semi-space-size=4"];
+export const IMAGE_FLAGS = ["--max-semi-space-size=4"];
 const TIMEOUT_MS = 300_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 

@@ -9,7 +9,7 @@ import pg from "pg";
 import { mulberry32, type Random } from "../demo/random.ts";
 import { violations } from "../tests/support/oracle.ts";
 import type { ProbeMessage } from "./probe.ts";
-import { type DaemonProcess, type DaemonProcessOptions, daemonProcess } from "./processes.ts";
+import { type DaemonProcess, type DaemonProcessOptions, daemonProcess, IMAGE_FLAGS } from "./processes.ts";
 import { type Database, startServer } from "./server.ts";
 import { type SoakOrchestrator, soakOrchestrator } from "./soak-orchestrator.ts";
 import { SoakWatch } from "./soak-watch.ts";
@@ -81,7 +81,7 @@ async function soak(options: Options): Promise<number> {
 function startDaemon(database: Database, options: DaemonProcessOptions): Promise<DaemonProcess> {
   return daemonProcess(database.daemonUrl, {
     ...options,
-    flags: options.onMessage === undefined ? [] : ["--import", PROBE],
+    flags: [...IMAGE_FLAGS, ...(options.onMessage === undefined ? [] : ["--import", PROBE])],
     // Merges of which nobody was told are found within a second; the whole log is compared several times.
     environment: { METRICS_POLL_INTERVAL: "1s", METRICS_AUDIT_INTERVAL: "20s" },
   });
