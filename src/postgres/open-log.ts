@@ -48,7 +48,7 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   const source = mergeSource(read, names, settings.merge, fitness.columns);
   const looking = lookStatements(names, fitness.watched, source);
   const since = sinceStatement(names);
-  const { say, name } = await prepare(connection, [...Object.values(looking), since]);
+  const { say, name } = await prepare(connection, fitness.backend, [...Object.values(looking), since]);
   const begin = lockingStatements(settings, names);
   /** @param more statements behind the lock's. */
   const runLocked = async (more: string): Promise<Answer> => {

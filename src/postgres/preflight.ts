@@ -20,6 +20,8 @@ export type Fitness = {
   readonly sequenceCache: number;
   readonly serverVersion: string;
   readonly role: string;
+  /** The process id of the backend that answered. */
+  readonly backend: string;
   readonly warnings: readonly string[];
 };
 
@@ -39,6 +41,7 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
     sequenceCache: sequence.cache,
     serverVersion: server.version,
     role: server.role,
+    backend: server.backend,
     warnings: [...found.warnings, ...sequence.warnings, ...(await inspectSurroundings(query, names))],
   };
 }

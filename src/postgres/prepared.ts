@@ -38,13 +38,16 @@ const KEPT: Prepared = {
  */
 export const PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan";
 
-/** Prepares statements where a session keeps them. A pooler gives its clients other process ids than its backends have. */
+/**
+ * Prepares statements where a session keeps them. A pooler gives its clients other process ids than its backends have.
+ * @param backend the process id of the backend that answered this connection.
+ */
 export async function prepare(
   { read, processId }: Pick<Connection, "read" | "processId">,
+  backend: string,
   statements: readonly Statement[],
 ): Promise<Prepared> {
-  const { rows } = await read("SELECT pg_backend_pid()::text AS backend");
-  if (rows[0]?.["backend"] !== String(processId)) return IN_FULL;
+  if (backend !== String(processId)) return IN_FULL;
   const prepared = statements.map((statement) => {
     const parameters = statement.types.map((_, index) => `$${index + 1}`);
     return `PREPARE ${KEPT.name(statement.name)} (${statement.types.join(", ")}) AS ${statement.text(...parameters)}`;

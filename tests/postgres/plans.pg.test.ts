@@ -31,21 +31,22 @@ it("a session that a pooler may exchange keeps no statements: they are said in f
     types: ["bigint"],
     text: (value: string) => `SELECT 2 * ${value} AS two`,
   };
-  const pooled = await prepare({ ...connection, processId: 4711 }, [statement]);
+  const { backend } = await preflight(connection.read, NAMES);
+  const pooled = await prepare({ ...connection, processId: 4711 }, backend, [statement]);
   expect(pooled.say(statement, 21n)).toBe("SELECT 2 * 21 AS two");
   expect(pooled.name("insert")).toBeUndefined();
 
-  const kept = await prepare(connection, [statement]);
+  const kept = await prepare(connection, backend, [statement]);
   expect((await connection.read(kept.say(statement, 21n))).rows[0]?.["two"]).toBe("42");
   expect(kept.name("insert")).toBe("metrics_insert");
 });
 
 it("what was planned on an empty table and without values goes by the table's indexes when it has grown, and when its statistics are known", async () => {
-  const { watched, columns } = await preflight(connection.read, NAMES);
+  const { watched, columns, backend } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
   const statements = lookStatements(NAMES, watched, source);
   const since = sinceStatement(NAMES);
-  const { say } = await prepare(connection, [...Object.values(statements), since]);
+  const { say } = await prepare(connection, backend, [...Object.values(statements), since]);
   const texts = [
     say(statements.merges, 0n, 20_000n),
     say(statements.news, 0n),

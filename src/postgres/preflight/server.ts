@@ -8,6 +8,8 @@ export type Server = {
   readonly role: string;
   /** The role as it is written in a statement. */
   readonly quotedRole: string;
+  /** The process id of the backend that answered. */
+  readonly backend: string;
 };
 
 const OLDEST_SERVER = 15;
@@ -17,13 +19,14 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
   const { rows } = await query(
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
             current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,
-            current_setting('server_encoding') AS encoding`,
+            current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend`,
   );
   const row = rows[0] ?? {};
   const server = {
     version: row["version"] ?? "",
     role: row["role"] ?? "",
     quotedRole: row["quoted_role"] ?? "",
+    backend: row["backend"] ?? "",
   };
   if (row["standby"] === "true") {
     throw new UnfitDatabase("read_only_server", [
