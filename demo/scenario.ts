@@ -5,7 +5,6 @@
  * Time is counted in merges: the k-th countable merge happens at k. Each item is planned backwards from its merge, so
  * that the order of merges is the order of the plan, however long an item's way was.
  */
-
 import { deck, mulberry32, pick, type Random } from "./random.ts";
 
 export type Phase = "spec" | "build" | "review" | "merged";

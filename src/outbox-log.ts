@@ -2,7 +2,6 @@
  * The outbox as the recorder needs it: one connection, one statement at a time. `postgres/` supplies it; tests supply a
  * simulated one. Any failure ends a connection's life: whoever holds it forgets what it knows and opens another.
  */
-
 import type { CheckpointRow } from "./core/checkpoint.ts";
 import type { FactsSource, RawFactsRow } from "./core/facts-replay.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";

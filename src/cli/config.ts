@@ -1,5 +1,4 @@
 /** `metrics config`: the settings in force and where each comes from, or whether they are valid at all. */
-
 import { effectiveSettings } from "../config/effective.ts";
 import { loadConfig } from "../config.ts";
 import { safe, safeJson } from "../text/safe.ts";

@@ -1,5 +1,4 @@
 /** A metric of a scope for which it is not recorded, computed from the recorded merges. */
-
 import { entryOf, type VerdictFlags, verdictFlags } from "./catalogue.ts";
 import type { HistoryPoint } from "./history.ts";
 import type { Merge } from "./merge.ts";

@@ -2,7 +2,6 @@
  * The window of one scope: the facts of its last merges in one ring, and for each metric a running figure over the
  * newest `size` of them. A merge costs the same whatever the history: one fact enters, at most one leaves.
  */
-
 import { type Reading, ratioReading, undefinedReading } from "./reading.ts";
 
 /**

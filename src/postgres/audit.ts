@@ -1,5 +1,4 @@
 /** Reading for verification: our own rows with the column beside the payload, and what a work item was recorded with. */
-
 import { parseJournalRow } from "../core/journal-row.ts";
 import { isId } from "../core/json.ts";
 import type { Merge } from "../core/merge.ts";

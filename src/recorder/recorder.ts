@@ -16,7 +16,6 @@
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
-
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { checkpointRow } from "../core/checkpoint.ts";

@@ -1,5 +1,4 @@
 /** An orchestrator: a client that runs its transactions one after another, statement by statement. */
-
 import { mergeRow } from "./rows.ts";
 import type { Work, Write } from "./scenario.ts";
 import type { Server, Session, Transaction } from "./server.ts";

@@ -3,7 +3,6 @@
  * wants it: before or behind any message of the client, or with the answer lost. Or it swallows everything, as a
  * half-open network does.
  */
-
 import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
 import { listenAnywhere, through } from "./way-through.ts";

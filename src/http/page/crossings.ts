@@ -1,5 +1,4 @@
 /** What the gates did within the last merges, newest first. */
-
 import type { RecentCrossing, RecentHistory } from "../../core/recent.ts";
 import { count } from "../../text/figures.ts";
 import { stateHtml, timeHtml, valueHtml } from "./figures.ts";

@@ -1,5 +1,4 @@
 /** Values, gates and moments as the page writes them, each with what a machine reads beside it. */
-
 import { CATALOGUE } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";

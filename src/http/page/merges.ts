@@ -1,5 +1,4 @@
 /** The last merges as cells: a colour, and always a character that says the same. */
-
 import type { RecentHistory, RecentMerge } from "../../core/recent.ts";
 import { count, moment } from "../../text/figures.ts";
 import { type Html, html, name } from "./html.ts";

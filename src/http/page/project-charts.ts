@@ -2,7 +2,6 @@
  * The gated metrics of the projects that matter most, behind a fold: a drawing for each that has a rate of its own, the
  * others in one sentence, as they follow the global rate.
  */
-
 import type { GateState } from "../../core/gate.ts";
 import type { HistorySeries } from "../../core/history.ts";
 import { count } from "../../text/figures.ts";

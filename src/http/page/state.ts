@@ -1,5 +1,4 @@
 /** The line on top: whether the daemon does its job, and of when the numbers are. */
-
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { ReadinessReport } from "../../readiness.ts";
 import { count, span } from "../../text/figures.ts";
