@@ -17,7 +17,7 @@ import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
 import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
-import { look, lookStatements } from "./settled.ts";
+import { looker, lookStatements } from "./settled.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -46,9 +46,9 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   const join = fitness.columns.payload === "json" ? inSavepoint(run) : run;
   const query = (text: string) => (locked ? join(text) : read(text));
   const source = mergeSource(read, names, settings.merge, fitness.columns);
-  const looking = lookStatements(names, fitness.watched, source);
+  const looks = lookStatements(names, fitness.watched, source);
   const since = sinceStatement(names);
-  const { say, name } = await prepare(connection, fitness.backend, [...Object.values(looking), since]);
+  const { say, name } = await prepare(connection, fitness.backend, [...Object.values(looks), since]);
   const begin = lockingStatements(settings, names);
   /** @param more statements behind the lock's. */
   const runLocked = async (more: string): Promise<Answer> => {
@@ -66,8 +66,7 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   };
   return {
     ...journalReader(query, connection.readOut, settings, fitness.columns),
-    look: (head, after, folded) =>
-      look(connection, say, looking, fitness.watched, source, head, after, folded),
+    look: looker(connection, say, looks, fitness.watched, source),
     journalSince: async (head, after) => sinceIn((await query(say(since, head?.id ?? null, after))).rows),
     beginLocked: async () => {
       await runLocked("");

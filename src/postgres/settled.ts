@@ -1,5 +1,5 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
-import { DatabaseFailure, type Head, type Look } from "../outbox-log.ts";
+import { DatabaseFailure, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
@@ -63,45 +63,40 @@ export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
   return BigInt(rows[0]?.["newest"] ?? 0);
 }
 
-export type LookStatements = {
-  readonly seen: Statement;
-  readonly merges: Statement;
-  readonly news: Statement;
-};
+type LookStatements = { readonly seen: Statement; readonly merges: Statement; readonly news: Statement };
 
 export function lookStatements(names: Names, watched: Watched, source: MergeSource): LookStatements {
   return { seen: seenStatement(names, watched), merges: source.first, news: newsStatement(names) };
 }
 
-/** @throws DatabaseFailure when the table is another one than was watched: who looks has to connect anew. */
-export async function look(
+/** @returns a look, which throws DatabaseFailure when the table is another one than was watched: who looks has to connect anew. */
+export function looker(
   { read, readEach }: Pick<Connection, "read" | "readEach">,
   say: Prepared["say"],
   statements: LookStatements,
   watched: Watched,
   source: MergeSource,
-  head: Head | null,
-  after: bigint,
-  folded: bigint,
-): Promise<Look> {
-  const upTo = after + READ_IDS;
-  const seenText = say(statements.seen, head?.id ?? null);
-  const newsText = say(statements.news, folded);
-  try {
-    const mergesText = say(statements.merges, after, upTo);
-    const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
-    const found = await source.complete(merged?.rows ?? []);
-    const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
-    const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
-    return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
-  } catch (error) {
-    // A row that the second statement cannot take in: it is looked for with care.
-    if (!isBadData(error)) throw error;
-    const seen = seenIn((await read(seenText)).rows[0], watched);
-    const readUpTo = upTo < seen.newest ? upTo : seen.newest;
-    const found = await source.merges(after, readUpTo);
-    return { ...seen, found, readUpTo, news: newsIn(await read(newsText)) };
-  }
+): OutboxLog["look"] {
+  return async (head, after, folded) => {
+    const upTo = after + READ_IDS;
+    const seenText = say(statements.seen, head?.id ?? null);
+    const newsText = say(statements.news, folded);
+    try {
+      const mergesText = say(statements.merges, after, upTo);
+      const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
+      const found = await source.complete(merged?.rows ?? []);
+      const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
+      const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
+      return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
+    } catch (error) {
+      // A row that the second statement cannot take in: it is looked for with care.
+      if (!isBadData(error)) throw error;
+      const seen = seenIn((await read(seenText)).rows[0], watched);
+      const readUpTo = upTo < seen.newest ? upTo : seen.newest;
+      const found = await source.merges(after, readUpTo);
+      return { ...seen, found, readUpTo, news: newsIn(await read(newsText)) };
+    }
+  };
 }
 
 function newsIn(answer: Answer | undefined): boolean {

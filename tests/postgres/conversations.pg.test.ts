@@ -8,7 +8,7 @@ import { namesIn } from "../../src/postgres/names.ts";
 import { newestRows } from "../../src/postgres/newest-rows.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { IN_FULL } from "../../src/postgres/prepared.ts";
-import { look, lookStatements, newest } from "../../src/postgres/settled.ts";
+import { looker, lookStatements, newest } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -47,16 +47,8 @@ it("a prepared transaction is described as nobody's: it has no session, no appli
       { kind: "phase.transition", target: "merged" },
       columns,
     );
-    const { holders } = await look(
-      connection,
-      IN_FULL.say,
-      lookStatements(NAMES, watched, source),
-      watched,
-      source,
-      null,
-      0n,
-      0n,
-    );
+    const look = looker(connection, IN_FULL.say, lookStatements(NAMES, watched, source), watched, source);
+    const { holders } = await look(null, 0n, 0n);
     expect(holders.size).toBe(1);
     expect(await describeTransactions(connection.read, holders)).toStrictEqual([
       { pid: null, application: null, role: null, seconds: null },
