@@ -47,6 +47,7 @@ const CHECKPOINT_EVERY = 100;
 const MOST_UNCOVERED = 1000;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
+
 export class Recorder {
   readonly analyzer: Analyzer;
   /** The last row of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
@@ -166,6 +167,8 @@ export class Recorder {
   async checkpoint(): Promise<void> {
     if (this.#memory.head === null || this.#memory.uncovered === 0) return;
     await this.#memory.beginFenced();
+    // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
+    if (this.#memory.uncovered === 0) return this.#log.rollback();
     const place = {
       row_id: this.#memory.head.id,
       low_mark: String(this.#lowMark.low),

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { barrier } from "../support/barrier.ts";
 import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { waitsForLock } from "../support/lock-waiter.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
@@ -90,6 +91,35 @@ it("goes on with the others when one of them crashes in the middle of a write", 
   await other.converged();
   expect(other.all("merge.recorded")).toHaveLength(1);
   expect(await violations(database.admin)).toEqual([]);
+});
+
+it("that are stopped together leave one checkpoint, as there is one place to leave it at", async () => {
+  await using database = await createDatabase();
+  const gate = barrier();
+  await using first = startDaemon(database, {
+    wrap: (log) => ({
+      ...log,
+      append: async (rows, after) => {
+        const all = [...rows];
+        if (all[0]?.kind === "metric.checkpoint") await gate.wait();
+        return log.append(all, after);
+      },
+    }),
+  });
+  await using second = startDaemon(database);
+  await merges(database.admin, times(3));
+  await first.converged();
+  await second.converged();
+  const stopped = [first.stop()];
+  await gate.reached;
+  stopped.push(second.stop());
+  await until("the second one waits for the lock", () => waitsForLock(database));
+  gate.open();
+  await Promise.all(stopped);
+  const left = await database.admin.query(
+    "SELECT payload->>'seq' AS seq FROM events_outbox WHERE kind = 'metric.checkpoint'",
+  );
+  expect(left.rows).toStrictEqual([{ seq: "3" }]);
 });
 
 function together(

@@ -4,7 +4,15 @@
  */
 import type { Analyzer } from "../../src/core/analyzer.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
-import { judgeFacts, judgeLowMark, judgePruned, judgeWhole, records, Violation } from "./judged-log.ts";
+import {
+  judgeFacts,
+  judgeKeys,
+  judgeLowMark,
+  judgePruned,
+  judgeWhole,
+  records,
+  Violation,
+} from "./judged-log.ts";
 import { differences, staleness } from "./judged-memory.ts";
 import { isCheckpoint, isMerge, isRecord, payloadOf, type Row } from "./rows.ts";
 import type { Kind } from "./scenario.ts";
@@ -61,12 +69,10 @@ export class Judge {
     if (state === this.#judged) return;
     this.#judged = state;
     const journal = state.rows.filter(isRecord);
-    const keys = new Set<string>();
+    judgeKeys(state);
     const recorded = new Map<string, string>();
     for (const row of journal) {
-      const { key, merge } = payloadOf(row);
-      if (keys.has(key)) throw new Violation(`key ${key} twice, again in row ${row.id}`);
-      keys.add(key);
+      const { merge } = payloadOf(row);
       judgeFacts(state, row, payloadOf(row));
       // Of a set cut at the old end, a crossing alone says nothing of its merge any more.
       if (row.kind === "metric.threshold_crossed") continue;

@@ -36,6 +36,17 @@ export class Violation extends Error {}
 /** The rows of one merge, in the order of their ids. */
 type RecordedSet = { readonly rows: Row[]; readonly merge: Merge };
 
+/** A relay drops repeats by the key: a row whose key another one has would never arrive. */
+export function judgeKeys(state: State): void {
+  const keys = new Set<string>();
+  for (const row of state.rows) {
+    if (!row.kind.startsWith("metric.")) continue;
+    const { key } = payloadOf(row);
+    if (keys.has(key)) throw new Violation(`key ${key} twice, again in row ${row.id}`);
+    keys.add(key);
+  }
+}
+
 /** A checkpoint says that no merge up to its low mark is left to record. */
 export function judgeLowMark(state: State, checkpoint: Row): void {
   const low = Number(payloadOf(checkpoint)["low_mark"]);
