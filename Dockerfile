@@ -20,22 +20,24 @@ COPY src src
 # `docker compose exec metrics snapshot` finds its command on PATH, not through ENTRYPOINT.
 RUN ln -s /app/bin/metrics.js /usr/local/bin/metrics && ln -s /app/bin/snapshot.js /usr/local/bin/snapshot
 
-# No __proto__, no writing, no child processes, no workers, no native code. Compiled code is looked for only where writing
-# is permitted; there, it is the file system that forbids it. --disallow-code-generation-from-strings cannot be used: the
-# HTTP router compiles its routes. A small young generation costs the daemon nothing and saves a third of its memory.
+# No __proto__, no writing, no child processes, no workers, no native code. Node looks for compiled code only in a folder
+# that it may write to, so that one is permitted; it belongs to root, so nothing is written there either.
+# --disallow-code-generation-from-strings cannot be used: the HTTP router compiles its routes. A small young generation
+# costs the daemon nothing and saves a third of its memory.
 ENV NODE_ENV=production \
     NODE_OPTIONS="--disable-proto=delete --max-semi-space-size=4 --permission --allow-fs-read=* --allow-fs-write=/app/.compiled" \
     NODE_COMPILE_CACHE=/app/.compiled \
     METRICS_HTTP_HOST=0.0.0.0
 USER node
 
-# What a start compiles, done once, by the user and with the options of every start: what they do not share is not found.
+# What a start compiles, compiled once. By the same user and with the same options as every start: what others compiled
+# is not found.
 FROM program AS compiled
 USER root
 RUN install -d -o node -g node .compiled
 USER node
 # There is no database and no such address here: every command loads what it needs, and gives up. What the daemon loads
-# later is named.
+# only later is imported by name.
 RUN export PGHOST=127.0.0.1 \
  && metrics config --check \
  && metrics schema \
@@ -49,7 +51,7 @@ RUN export PGHOST=127.0.0.1 \
 FROM program AS daemon
 COPY --from=compiled /app/.compiled .compiled
 EXPOSE 9464
-# Not well: /readyz is 503, for a minute or longer. The first start may have years of merges to record.
+# Unhealthy: /readyz says 503 for some 45 seconds. The first start may have years of merges to record.
 HEALTHCHECK --start-period=2m --start-interval=1s --interval=15s --timeout=5s --retries=3 CMD ["metrics", "health"]
 ENTRYPOINT ["metrics"]
 CMD ["run"]

@@ -1,6 +1,6 @@
 /**
- * The least that anything can do which reacts to a merge: hear, fetch, insert. No fence, no fold, no settling, nothing
- * checked; two of them would write everything twice. It looks for transitions to a target of its own, so that the
+ * The least that a reaction to a merge can be: hear, fetch, insert. No fence, no fold, no settling, nothing checked; two
+ * of them would write everything twice. It looks for transitions to a target of its own, so that the
  * daemon, which runs at the same time, does not find them, and its rows are as many and as long as the daemon's.
  */
 import { connected, type Database } from "./server.ts";

@@ -21,7 +21,7 @@ export type RestartFigures = {
   readonly folded: number;
 };
 
-/** Until what runs has been compiled. */
+/** Enough for what runs to have been compiled. */
 const RESTARTS_AGAIN = 10;
 
 export type ReplayFigures = { readonly ms: number; readonly rssMb: number; readonly seq: number };

@@ -9,9 +9,9 @@ import type pg from "pg";
 import { type Recording, record } from "./product.ts";
 import type { Database } from "./server.ts";
 
-/** Merges that the orchestrator makes before the recorder looks again: it leaves a checkpoint as often, as one that follows does. */
+/** Merges between two looks of the recorder: it then leaves a checkpoint as often as one that follows live. */
 const STRIDE = 100;
-/** Merges beyond the last checkpoint: as many as a restart can find, as it wants 100 after the one that it takes. */
+/** Merges beyond the last checkpoint: a restart, which wants 100 after the one that it takes, then folds the most that it may have to. */
 export const TAIL = 99;
 const LARGE_GAP = 1_000_000;
 

@@ -48,15 +48,16 @@ async function bench(options: Options): Promise<number> {
     if (wanted("P6")) await foldCost(run);
     const atSmallest = new Map<string, Sample>();
     for (const merges of options.merges) {
+      const smallest = merges === options.merges[0];
       const here: Finding[] = [];
       const sized = { ...run, find: (finding: Finding) => here.push(finding) };
-      if (wanted("P1", "P2", "P3", "P5", "P7", "P8", "P9"))
-        await atSize(sized, merges, atSmallest, merges === options.merges[0], wanted);
+      if (wanted("P1", "P2", "P3", "P5", "P7", "P9") || (smallest && wanted("P8")))
+        await atSize(sized, merges, atSmallest, smallest, wanted);
       if (wanted("P4") && merges <= LARGEST_CATCH_UP) {
         say(`${merges} merges: catch-up`);
         await catchUp(sized, merges);
       }
-      if (merges === options.merges[0]) for (const { what, value } of here) atSmallest.set(what, value);
+      if (smallest) for (const { what, value } of here) atSmallest.set(what, value);
       findings.push(...here.map((finding) => ({ ...finding, what: `${finding.what} [${merges}]` })));
     }
   }

@@ -7,7 +7,7 @@ export type Measure = (typeof MEASURES)[number];
 /** What says something within seconds on a machine that does other things as well. */
 const IN_CI: ReadonlySet<Measure> = new Set(["P1", "P2", "P3", "P4", "P5", "P6", "P9"]);
 const CI_REPEAT = 3;
-/** With fewer the daemon sees no backlog that it would tell of. */
+/** Fewer are read in one page: the daemon would tell of no backlog, and so not how long it took. */
 const SMALLEST = 2_000;
 
 export type Options = {
@@ -47,7 +47,7 @@ export function parseOptions(args: readonly string[]): Options {
 function sizes(text: string): number[] {
   const numbers = text.split(",").map((word) => (/^[0-9]{3,8}$/.test(word) ? Number(word) : Number.NaN));
   if (numbers.some((number) => !(number >= SMALLEST)))
-    throw new InvalidArgumentError("Numbers from 2000, such as 10000,100000, are expected.");
+    throw new InvalidArgumentError(`Numbers from ${SMALLEST}, such as 10000,100000, are expected.`);
   return numbers.toSorted((a, b) => a - b);
 }
 

@@ -25,6 +25,7 @@ let count = 0;
 const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delays.enable();
 setInterval(() => {
+  // The timer that measures is itself late by its resolution.
   const delayP99 = delays.percentile(99) / NS_PER_MS - RESOLUTION_MS;
   const delayMax = delays.max / NS_PER_MS - RESOLUTION_MS;
   count += 1;
@@ -34,7 +35,6 @@ setInterval(() => {
   const message: ProbeMessage = {
     rssMb: rss / MB,
     liveMb: collects ? (heapUsed + external) / MB : null,
-    // The timer that measures is itself late by its resolution.
     delayP99: Math.max(0, delayP99),
     delayMax: Math.max(0, delayMax),
   };

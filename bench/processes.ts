@@ -4,18 +4,17 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { environment } from "../demo/command.ts";
+import { ENTRY, environment } from "../demo/command.ts";
 
-const MAIN = fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
-/** As the image sets it: what grows in memory is measured under what it runs under. */
+/** As the image sets them: memory is measured under the flags that the daemon runs with. */
 export const IMAGE_FLAGS = ["--max-semi-space-size=4"];
 const TIMEOUT_MS = 300_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
 const run = promisify(execFile);
 
-/** As the executables keep what they compile, so that a start loads no compiler: without it, that is what is measured. */
+/** The executables keep what they compile; parts that did not would measure the compiler. */
 const COMPILED = fileURLToPath(new URL("../node_modules/.cache/damascus-metrics-bench", import.meta.url));
 
 /** What a part of `child.ts` prints, measured in a process of its own: nothing has run yet, and its memory is its own. */
@@ -42,7 +41,7 @@ export async function nodeStart(): Promise<number> {
 /** `metrics snapshot --json`, from the start of the process to its end. */
 export async function snapshotProcess(databaseUrl: string): Promise<{ ms: number; seq: number }> {
   const startedAt = performance.now();
-  const { stdout } = await run(process.execPath, [MAIN, "snapshot", "--json", "--timeout", "60s"], {
+  const { stdout } = await run(process.execPath, [ENTRY, "snapshot", "--json", "--timeout", "60s"], {
     env: environment(databaseUrl),
     timeout: TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT,
@@ -75,7 +74,7 @@ export async function daemonProcess(
   options: DaemonProcessOptions = {},
 ): Promise<DaemonProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...(options.flags ?? []), MAIN, "run"], {
+  const child = spawn(process.execPath, [...(options.flags ?? []), ENTRY, "run"], {
     env: { ...environment(databaseUrl), METRICS_HTTP_PORT: "0", ...options.environment },
     stdio: ["ignore", "pipe", "pipe", ...(options.onMessage === undefined ? [] : (["ipc"] as const))],
   });

@@ -15,7 +15,7 @@ import { PRODUCER } from "../src/version.ts";
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
 const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
 const NEVER_MS = 86_400_000;
-/** A page of a large replay on a busy machine must not end a measurement. */
+/** A slow page of a large replay must not end a measurement. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 export function configOf(databaseUrl: string): Config {

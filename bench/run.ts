@@ -24,21 +24,12 @@ export type SizedRun = Run & {
 };
 
 /** The same finding at this size over that at the smallest one: does it grow with the history? */
-export function findGrowth(
-  run: SizedRun,
-  id: string,
-  what: string,
-  unit: string,
-  value: Sample,
-  bound: number,
-): void {
-  const smallest = run.atSmallest.get(what);
+export function findGrowth(run: SizedRun, finding: Finding, bound: number): void {
+  const smallest = run.atSmallest.get(finding.what);
   if (smallest === undefined) return;
   run.find({
-    id,
-    what: `${what}: growth with the history`,
-    unit,
-    value,
+    ...finding,
+    what: `${finding.what}: growth with the history`,
     floor: { what: "at the smallest size", sample: smallest },
     goal: { of: "ratio", is: "at most", bound },
   });

@@ -1,12 +1,12 @@
 /** A PostgreSQL server of the benchmark's own, with its default settings, and databases on it. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { makeTables, ROLE } from "../demo/database.ts";
 import { createServer } from "../demo/postgres-server.ts";
 
 const FOLDER = fileURLToPath(new URL("../.data/bench", import.meta.url));
-const ROLE = "damascus_metrics";
 
 export interface Database extends AsyncDisposable {
   readonly name: string;
@@ -48,10 +48,7 @@ export async function startServer(): Promise<Server> {
       );
       const ownerUrl = server.url(name);
       const owner = await connected(ownerUrl);
-      if (copyOf === undefined) {
-        await owner.query(shipped("orchestrator-schema.sql"));
-        await owner.query(shipped("grants.sql"));
-      }
+      if (copyOf === undefined) await makeTables(owner);
       return {
         name,
         owner,
@@ -98,8 +95,4 @@ export async function connected(url: string): Promise<pg.Client> {
   client.on("error", () => undefined);
   await client.connect();
   return client;
-}
-
-function shipped(file: string): string {
-  return readFileSync(new URL(`../config/${file}`, import.meta.url), "utf8");
 }

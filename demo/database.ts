@@ -1,10 +1,12 @@
 /** The orchestrator's database: its tables, and in it our role with the rights of config/grants.sql and no others. */
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
+import type pg from "pg";
 import { createServer, type PostgresServer, type ServerOptions } from "./postgres-server.ts";
 import { withClient } from "./with-client.ts";
 
-const ROLE = "damascus_metrics";
+/** That of config/grants.sql. */
+export const ROLE = "damascus_metrics";
 const DATABASE = "damascus";
 
 export interface Database extends AsyncDisposable {
@@ -35,8 +37,7 @@ export async function startDatabase(
     const daemonUrl = new URL(server.url(DATABASE, ROLE));
     daemonUrl.password = secret();
     const version = await withClient(ownerUrl, async (owner) => {
-      await owner.query(shipped("orchestrator-schema.sql"));
-      await owner.query(shipped("grants.sql"));
+      await makeTables(owner);
       await owner.query(`ALTER ROLE ${ROLE} PASSWORD '${daemonUrl.password}'`);
       return (
         (await owner.query<{ server_version: string }>("SHOW server_version")).rows[0]?.server_version ?? ""
@@ -50,11 +51,13 @@ export async function startDatabase(
   }
 }
 
+/** The orchestrator's tables, and our role without a password. */
+export async function makeTables(owner: pg.Client): Promise<void> {
+  for (const file of ["orchestrator-schema.sql", "grants.sql"])
+    await owner.query(readFileSync(new URL(`../config/${file}`, import.meta.url), "utf8"));
+}
+
 /** Letters and digits only, so that it needs no quoting anywhere. */
 function secret(): string {
   return randomBytes(16).toString("hex");
-}
-
-function shipped(file: string): string {
-  return readFileSync(new URL(`../config/${file}`, import.meta.url), "utf8");
 }

@@ -16,17 +16,7 @@ const SILENT = new Set([
   "backlog.started",
   "shutdown.started",
 ]);
-const ALWAYS_THERE = new Set([
-  "level",
-  "time",
-  "service",
-  "version",
-  "instance",
-  "event",
-  "msg",
-  "pid",
-  "hostname",
-]);
+const ALWAYS_THERE = new Set(["level", "time", "service", "version", "instance", "event", "msg"]);
 
 export type Narrator = {
   /** The lines to print for one line of the log; mostly none or one. */

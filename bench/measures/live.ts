@@ -12,7 +12,6 @@ import { connected } from "../server.ts";
 const PAUSE_MS = 3;
 const BURST = 1_000;
 const WARM_UP = 20;
-const IN_BARE_LOOPS = "commit to recorded, p50, round by round";
 
 export async function live(
   run: SizedRun,
@@ -77,16 +76,16 @@ async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daem
   besideBareLoop(run, "p50", p50, { of: "ratio", is: "at most", bound: 2 });
   // In bare loops: the sizes are measured minutes apart, and meanwhile the machine may have got busier.
   const inBareLoops = sampleOf(p50.daemon.map((ms, round) => ms / (p50.bare[round] ?? Number.NaN)));
-  findGrowth(run, "P3", IN_BARE_LOOPS, "bare loops", inBareLoops, 1.1);
-  if (run.atSmallest.size === 0)
-    run.find({
-      id: "P3",
-      what: IN_BARE_LOOPS,
-      unit: "bare loops",
-      value: inBareLoops,
-      floor: null,
-      goal: null,
-    });
+  const finding = {
+    id: "P3",
+    what: "commit to recorded, p50, round by round",
+    unit: "bare loops",
+    value: inBareLoops,
+    floor: null,
+    goal: null,
+  };
+  findGrowth(run, finding, 1.1);
+  if (run.atSmallest.size === 0) run.find(finding);
   besideBareLoop(run, "p99", p99, null);
 }
 

@@ -1,6 +1,7 @@
 /** P1, P2, P9: what a process has to read before it knows where things stand. */
 import type { ReplayFigures, RestartFigures } from "../child.ts";
 import { interleave, sampleOf, timed } from "../figures.ts";
+import type { Finding } from "../finding.ts";
 import { daemonProcess, inChild, nodeStart, snapshotProcess } from "../processes.ts";
 import { findGrowth, type SizedRun } from "../run.ts";
 
@@ -15,16 +16,16 @@ export async function restart(run: SizedRun): Promise<void> {
     figures.push(one);
   }
   const connect = sampleOf(figures.map(({ connectMs }) => connectMs));
-  const value = sampleOf(figures.map(({ restoreMs, scanMs }) => restoreMs + scanMs));
-  find({
+  const restarted: Finding = {
     id: "P1",
     what: "restart, restore and first scan",
     unit: "ms",
-    value,
+    value: sampleOf(figures.map(({ restoreMs, scanMs }) => restoreMs + scanMs)),
     floor: { what: "connect", sample: connect },
     goal: { of: "value", is: "at most", bound: 25 },
-  });
-  findGrowth(run, "P1", "restart, restore and first scan", "ms", value, 1.2);
+  };
+  find(restarted);
+  findGrowth(run, restarted, 1.2);
   find({
     id: "P1",
     what: "the same again, in a process that has done it before",
@@ -41,15 +42,15 @@ export async function restart(run: SizedRun): Promise<void> {
     floor: { what: "connect", sample: connect },
     goal: null,
   });
-  const { process: started, node } = await interleave(repeat, {
-    process: async () => {
+  const ms = await interleave(repeat, {
+    started: async () => {
       await using daemon = await daemonProcess(database.daemonUrl);
       expectSeq(daemon.ready.seq, recorded);
       return daemon.ready.ms;
     },
     node: nodeStart,
   });
-  besideNode(find, "P1", "process start to ready", started, node, 400);
+  find(besideNode("P1", "process start to ready", ms, 400));
 }
 
 /** P2. */
@@ -94,34 +95,32 @@ export async function replay({ database, repeat, find, recorded }: SizedRun): Pr
 
 /** P9. */
 export async function snapshot({ database, repeat, find, recorded }: SizedRun): Promise<void> {
-  const { shown, node } = await interleave(repeat, {
-    shown: async () => {
-      const { ms, seq } = await snapshotProcess(database.daemonUrl);
-      expectSeq(seq, recorded);
-      return ms;
+  const ms = await interleave(repeat, {
+    started: async () => {
+      const shown = await snapshotProcess(database.daemonUrl);
+      expectSeq(shown.seq, recorded);
+      return shown.ms;
     },
     node: nodeStart,
   });
-  besideNode(find, "P9", "`metrics snapshot` from the shell", shown, node, 300);
+  find(besideNode("P9", "`metrics snapshot` from the shell", ms, 300));
 }
 
 /** What a process takes, of which starting Node is the least. */
 function besideNode(
-  find: SizedRun["find"],
   id: string,
   what: string,
-  ms: readonly number[],
-  node: readonly number[],
+  ms: { readonly started: readonly number[]; readonly node: readonly number[] },
   bound: number,
-): void {
-  find({
+): Finding {
+  return {
     id,
     what,
     unit: "ms",
-    value: sampleOf(ms),
-    floor: { what: "node -e 0", sample: sampleOf(node) },
+    value: sampleOf(ms.started),
+    floor: { what: "node -e 0", sample: sampleOf(ms.node) },
     goal: { of: "value", is: "at most", bound },
-  });
+  };
 }
 
 function expectSeq(seq: number, recorded: number): void {
