@@ -12,11 +12,19 @@ type Setting = {
   /** Where standard output goes instead of to us: a file descriptor, or a pipe whose reader is gone. */
   readonly stdout?: number | "reader gone";
   readonly stderr?: "reader gone";
+  /** Runs before the executable. */
+  readonly preload?: string;
 };
 
 /** Runs an executable as its own process, to its end. */
-function execute(file: string, args: readonly string[], { env = DATABASE, stdout, stderr }: Setting = {}) {
-  const child = spawn(process.execPath, [file, ...args], {
+function execute(
+  file: string,
+  args: readonly string[],
+  { env = DATABASE, stdout, stderr, preload }: Setting = {},
+) {
+  const first =
+    preload === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(preload)}`];
+  const child = spawn(process.execPath, [...first, file, ...args], {
     env,
     stdio: ["ignore", typeof stdout === "number" ? stdout : "pipe", "pipe"],
   });
@@ -52,6 +60,19 @@ describe("the executables", () => {
     expect([code, err]).toStrictEqual([0, ""]);
     expect(() => JSON.parse(out)).not.toThrow();
     expect((await execute(SNAPSHOT, ["--help"])).out).toMatch(/^Examples:\n {2}snapshot\n/);
+  });
+
+  test("name the Node.js that they need where it is older", async () => {
+    const preload =
+      'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })';
+    for (const file of [METRICS, SNAPSHOT])
+      expect(await execute(file, ["--version"], { preload })).toStrictEqual({
+        code: 2,
+        out: "",
+        err: expect.stringMatching(
+          /^damascus-metrics needs Node\.js 24 or newer, and this is 20\.20\.2;.*\n$/,
+        ),
+      });
   });
 
   test("end quietly with 0 when nobody reads any more", async () => {
