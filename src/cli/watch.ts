@@ -34,7 +34,7 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   let away: string | null = null;
   try {
     while (!interruption.aborted) {
-      const seen = await Promise.race([attempt(watched), interrupted(interruption)]);
+      const seen = await unlessAborted(attempt(watched), interruption);
       if (seen === null) break;
       if ("out" in seen) last = seen;
       away = "out" in seen ? null : (away ?? awayText(seen.message));
@@ -101,9 +101,12 @@ function awayText(message: string): string {
   return `since ${since}: ${safe(message.replaceAll("\n", "; "), MESSAGE_WIDTH)}`;
 }
 
-function interrupted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
+/** What `work` gives, or null once the signal is aborted. Leaves no listener behind: there may be a look each 100 ms. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const ended = new AbortController();
+  const aborted = new Promise<null>((resolve) => {
     if (signal.aborted) resolve(null);
-    signal.addEventListener("abort", () => resolve(null), { once: true });
+    signal.addEventListener("abort", () => resolve(null), { signal: ended.signal });
   });
+  return Promise.race([work, aborted]).finally(() => ended.abort());
 }
