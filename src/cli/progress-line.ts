@@ -6,6 +6,8 @@ import type { Terminal } from "./terminal.ts";
 const FIRST_MS = 500;
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 3_000;
+/** Below this share most of the time went into connecting, and an estimate from it is minutes off. */
+const TOLD_FROM = 0.01;
 
 export class ProgressLine {
   readonly #terminal: Terminal;
@@ -29,7 +31,8 @@ export class ProgressLine {
     const now = this.#clock.monotonic();
     const onScreen = hasCursor(this.#terminal);
     const every = onScreen ? BAR_EVERY_MS : LINE_EVERY_MS;
-    if (now - this.#startedAt < FIRST_MS || now - this.#toldAt < every || share <= 0 || share >= 1) return;
+    if (now - this.#startedAt < FIRST_MS || now - this.#toldAt < every || share < TOLD_FROM || share >= 1)
+      return;
     this.#toldAt = now;
     const seconds = (((now - this.#startedAt) / 1000) * (1 - share)) / share;
     void this.#terminal.err(

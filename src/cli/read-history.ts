@@ -24,6 +24,7 @@ export type HistoryOptions = {
   readonly projects: readonly string[];
   /** How many of the newest merges. */
   readonly last: number;
+  /** How far it has come, 0–1. */
   readonly progress: (share: number) => void;
 };
 
@@ -39,7 +40,9 @@ async function read(access: LogAccess, config: Config, options: HistoryOptions):
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
   for (const project of scopes) {
     for (const metric of metrics) {
-      series.push(await oneSeries(access, metric, project, newest, options));
+      const progress = (share: number) =>
+        options.progress((series.length + share) / (scopes.length * metrics.length));
+      series.push(await oneSeries(access, metric, project, newest, { ...options, progress }));
     }
   }
   return {
