@@ -2,6 +2,7 @@
 import { type Config, loadConfig } from "../config.ts";
 import type { Explanations } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
+import { count } from "../text/figures.ts";
 import { safe, safeJson } from "../text/safe.ts";
 import { renderExplanations } from "./explain-text.ts";
 import type { ExplainOptions } from "./read-explanation.ts";
@@ -54,5 +55,5 @@ async function tellMissing(
     if (!explanations.some((one) => one.project === project))
       await terminal.err(`project ${safe(project)}: no merges recorded\n`);
   }
-  if (lag.merges > 0) await terminal.err(`${lag.merges} merges are due and not in these numbers yet\n`);
+  if (lag.merges > 0) await terminal.err(`not in these numbers yet: ${count(lag.merges, "merge")} due\n`);
 }

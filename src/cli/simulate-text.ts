@@ -6,7 +6,7 @@ import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
-import { boundText, percent, span } from "../text/figures.ts";
+import { boundText, count, percent, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-text.ts";
@@ -106,7 +106,7 @@ function nowText(metric: SimulatedLine["metric"], { value, state, gate }: Outcom
 function stateText({ merges, seconds }: Outcome, state: GateState): string {
   const all = merges.high + merges.low + merges.unknown;
   if (all === 0) return "-";
-  return `${merges[state]} merges (${((100 * merges[state]) / all).toFixed(1)}%), ${span(seconds[state])}`;
+  return `${count(merges[state], "merge")} (${((100 * merges[state]) / all).toFixed(1)}%), ${span(seconds[state])}`;
 }
 
 function agreementText({ compared, equal }: Outcome["agreement"]): string {
@@ -159,5 +159,5 @@ function footer({
   history_truncated: truncated,
 }: SimulationDocument): string[] {
   const begins = truncated ? "; it begins in the middle, as older rows are gone" : "";
-  return [`history of ${seq} merges, up to event ${safe(event ?? "unknown")}${begins}`];
+  return [`history of ${count(seq, "merge")}, up to event ${safe(event ?? "unknown")}${begins}`];
 }
