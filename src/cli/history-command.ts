@@ -51,7 +51,12 @@ export function defineHistory(
         .default(500),
     )
     .option("--ascii", "nothing but ASCII in the plot")
-    .option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
+    .addOption(
+      new Option(
+        "--svg <file>",
+        "write the chart of one metric as an SVG document; - for standard output",
+      ).conflicts(["json", "output"]),
+    )
     .addOption(jsonOption())
     .addOption(outputOption("jsonl"))
     .option("--no-color", "no colours, even on a terminal")
