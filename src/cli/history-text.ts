@@ -7,14 +7,11 @@ import type { GateState } from "../core/gate.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, count, moment, percent } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
+import type { Means } from "./terminal.ts";
 
-export type HistoryView = {
-  /** Columns of a whole line. */
-  readonly columns: number;
+export type HistoryView = Means & {
   /** Rows of each plot. */
   readonly height: number;
-  readonly ascii: boolean;
-  readonly colour: boolean;
   /** Lowest and highest value that there is room for; left out: as the values and bounds are. */
   readonly domain?: readonly [number, number];
 };

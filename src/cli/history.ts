@@ -8,11 +8,11 @@ import { type Config, loadConfig } from "../config.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
-import { type Terminal, wantsColour } from "./terminal.ts";
+import { meansOf, type Terminal } from "./terminal.ts";
 
 /** The chart cannot be put where it was asked for. */
 class NotWritten extends Error {
@@ -39,7 +39,7 @@ export type HistoryFlags = {
 
 export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<History>;
 
-const USUAL_COLUMNS = 80;
+/** Rows of a plot. */
 const HEIGHT = { one: 12, several: 7 };
 
 /** @throws ConfigError, Unreadable */
@@ -64,26 +64,24 @@ export async function showHistory(
     await progress.end();
   }
   if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
-  else if (flags.format === "json") await terminal.out(`${safeJson(JSON.stringify(history, null, 2))}\n`);
+  else if (flags.format === "json") await terminal.out(jsonText(history, 2));
   else if (flags.format === "jsonl") await printLines(history, terminal);
-  else await terminal.out(renderHistory(history.series, viewOf(flags, terminal, history.series.length)));
+  else
+    await terminal.out(
+      renderHistory(history.series, { ...meansOf(terminal, flags), height: heightOf(history) }),
+    );
   return 0;
 }
 
-function viewOf({ ascii, colour }: HistoryFlags, terminal: Terminal, series: number) {
-  return {
-    columns: terminal.columns() ?? USUAL_COLUMNS,
-    height: series === 1 ? HEIGHT.one : HEIGHT.several,
-    ascii: ascii || terminal.env["TERM"] === "dumb",
-    colour: wantsColour(terminal, colour),
-  };
+function heightOf({ series }: History): number {
+  return series.length === 1 ? HEIGHT.one : HEIGHT.several;
 }
 
 /** A point in each line, with what it belongs to. */
 async function printLines({ series }: History, terminal: Terminal): Promise<void> {
   for (const { metric, scope, project, source, points } of series) {
-    const lines = points.map((point) => JSON.stringify({ metric, scope, project, source, ...point }));
-    if (lines.length > 0) await terminal.out(lines.map((line) => `${safeJson(line)}\n`).join(""));
+    const lines = points.map((point) => jsonText({ metric, scope, project, source, ...point }));
+    if (lines.length > 0) await terminal.out(lines.join(""));
   }
 }
 

@@ -2,7 +2,7 @@
 import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { Verification } from "../core/verification.ts";
-import { safeJson } from "../text/safe.ts";
+import { jsonText } from "../text/safe.ts";
 import { ProgressLine } from "./progress-line.ts";
 import type { VerifyOptions } from "./read-verification.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,8 +34,6 @@ export async function showVerification(
   } finally {
     await progress.end();
   }
-  await terminal.out(
-    flags.json ? `${safeJson(JSON.stringify(verification, null, 2))}\n` : renderVerification(verification),
-  );
+  await terminal.out(flags.json ? jsonText(verification, 2) : renderVerification(verification));
   return verification.verified ? 0 : DIFFERS;
 }
