@@ -4,8 +4,8 @@ import type { MetricName } from "../core/metric.ts";
 import type { HistoryFlags, ReadHistory } from "./history.ts";
 import {
   type CommonFlags,
+  colourOption,
   configOption,
-  EXIT_CODES,
   examples,
   formatOf,
   jsonOption,
@@ -59,10 +59,9 @@ export function defineHistory(
     )
     .addOption(jsonOption())
     .addOption(outputOption("jsonl"))
-    .option("--no-color", "no colours, even on a terminal")
+    .addOption(colourOption())
     .addOption(configOption())
     .addOption(timeoutOption("30s"))
-    .addHelpText("after", EXIT_CODES)
     .action(async (metric: MetricName | undefined, flags: Flags) => {
       if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
         command.error("error: --svg draws one chart: name a metric, and at most one project");
