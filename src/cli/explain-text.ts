@@ -2,11 +2,12 @@
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { ExplainedMerge, Explanation, Move } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
-import { boundText, count, moment, percent } from "../text/figures.ts";
+import { boundText, count, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { listLines, NAME_WIDTH } from "./explain-list.ts";
 import { titleOf } from "./history-text.ts";
 import type { Means } from "./terminal.ts";
+import { isRatio, valueText } from "./value-text.ts";
 
 export type ExplainView = Means & {
   /** Columns that the list of the merges may take; null for no list. */
@@ -34,12 +35,11 @@ export function renderExplanations(explanations: readonly Explanation[], view: E
 }
 
 function linesOf(explanation: Explanation, view: ExplainView): string[] {
-  const { metric, merges, value, n, window } = explanation;
-  const ratio = CATALOGUE[metric].measures === "ratio";
+  const { metric, merges, value, n, window, gate } = explanation;
   return [
-    `${titleOf(explanation)} = ${valueText(explanation, value)} (n=${n}/${window})`,
+    `${titleOf(explanation)} = ${valueText(metric, value, gate)} (n=${n}/${window})`,
     ...(merges.length === 0 ? ["  no merges recorded yet"] : []),
-    ...(ratio ? ratioLines(explanation) : percentileLines(explanation)),
+    ...(isRatio(metric) ? ratioLines(explanation) : percentileLines(explanation)),
     ...gateLines(explanation),
     ...windowLines(explanation, view),
     ...nextLines(explanation),
@@ -48,13 +48,6 @@ function linesOf(explanation: Explanation, view: ExplainView): string[] {
       ? ["", ...listLines(merges, view.listColumns, view.colour)]
       : []),
   ];
-}
-
-function valueText({ metric, gate }: Explanation, value: number | null): string {
-  if (value === null) return "undefined";
-  return CATALOGUE[metric].measures === "ratio"
-    ? percent(value, gate === null ? [] : [gate.upper, gate.lower])
-    : String(value);
 }
 
 function ratioLines({ metric, numerator, n, window }: Explanation): string[] {
@@ -89,7 +82,7 @@ function gateLines({ metric, gate, effective }: Explanation): string[] {
       : [
           effective.value === null
             ? "  policy: undefined, as the global reading is"
-            : `  policy uses the global reading: ${percent(effective.value, [gate.upper, gate.lower])} ${effective.state.toUpperCase()}`,
+            : `  policy uses the global reading: ${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`,
         ];
   const permissive = gate.state === CATALOGUE[metric].permissive ? ", permissive" : "";
   return [
@@ -120,12 +113,12 @@ function windowLines({ merges }: Explanation, view: ExplainView): string[] {
 }
 
 function nextLines(explanation: Explanation): string[] {
-  const { leaves_next: leaving, next, gate } = explanation;
+  const { metric, leaves_next: leaving, next, gate } = explanation;
   const lines: string[] = [];
   if (leaving !== null) lines.push(`  leaves next: ${mergeText(leaving)}`);
   if (next.if_counted !== null && next.if_not !== null) {
-    const text = (value: number) => percent(value, gate === null ? [] : [gate.upper, gate.lower]);
-    lines.push(`  after the next merge: ${text(next.if_counted)} if it counts, ${text(next.if_not)} if not`);
+    const [counted, not] = [next.if_counted, next.if_not].map((value) => valueText(metric, value, gate));
+    lines.push(`  after the next merge: ${counted} if it counts, ${not} if not`);
   }
   return lines;
 }

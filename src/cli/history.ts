@@ -1,7 +1,6 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
 import { historySvg } from "../chart/svg.ts";
-import { systemClock } from "../clock.ts";
 import { fileProblem } from "../config/secret.ts";
 import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
@@ -10,9 +9,10 @@ import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { withProgress } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { isRatio } from "./value-text.ts";
 
 /** The chart cannot be put where it was asked for. */
 class NotWritten extends Error {
@@ -50,19 +50,9 @@ export async function showHistory(
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { metric, projects, last, timeoutMs } = flags;
-  const progress = new ProgressLine("reading", terminal, systemClock);
-  let history: History;
-  try {
-    history = await read(config, {
-      metric,
-      projects,
-      last,
-      timeoutMs,
-      progress: (share) => progress.at(share),
-    });
-  } finally {
-    await progress.end();
-  }
+  const history = await withProgress("reading", terminal, (progress) =>
+    read(config, { metric, projects, last, timeoutMs, progress }),
+  );
   if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
   else if (flags.format === "json") await terminal.out(jsonText(history, 2));
   else if (flags.format === "jsonl") await printLines(history, terminal);
@@ -90,7 +80,7 @@ async function writeSvg(series: readonly HistorySeries[], file: string, terminal
   if (one === undefined) return;
   const svg = historySvg(one.points, {
     title: titleOf(one),
-    ratio: CATALOGUE[one.metric].measures === "ratio",
+    ratio: isRatio(one.metric),
     bounds: one.gate,
     permissive: CATALOGUE[one.metric].permissive,
     id: one.metric.replaceAll("_", "-"),

@@ -1,5 +1,5 @@
 /** Progress of a command on standard error: a bar on a terminal, otherwise a line every few seconds, nothing if it is quick. */
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { barLine, ERASE, figuresOf, hasCursor } from "./progress-bar.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -47,5 +47,19 @@ export class ProgressLine {
   async end(): Promise<void> {
     if (this.#drawn) await this.#terminal.err(ERASE);
     this.#drawn = false;
+  }
+}
+
+/** Does the work, which tells how far it has come (0–1); afterwards no bar is left on the screen. */
+export async function withProgress<T>(
+  what: string,
+  terminal: Terminal,
+  work: (progress: (share: number) => void) => Promise<T>,
+): Promise<T> {
+  const line = new ProgressLine(what, terminal, systemClock);
+  try {
+    return await work((share) => line.at(share));
+  } finally {
+    await line.end();
   }
 }

@@ -1,16 +1,16 @@
 /** A simulation for people: for each gate what it did today and would have done otherwise, and both plots. */
 import { stripVTControlCharacters } from "node:util";
 import { domainOf } from "../chart/svg.ts";
-import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
-import { boundText, count, percent, span } from "../text/figures.ts";
+import { boundText, count, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
-import { type HistoryView, plotLines } from "./history-text.ts";
+import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
+import { isRatio, valueText } from "./value-text.ts";
 
 /** Two plots stand beside each other from here on, else below each other. */
 const BESIDE_FROM = 140;
@@ -98,9 +98,7 @@ function comparison(
 }
 
 function nowText(metric: SimulatedLine["metric"], { value, state, gate }: Outcome): string {
-  if (value === null) return `undefined ${state.toUpperCase()}`;
-  const bounds = gate === null ? [] : [gate.upper, gate.lower];
-  return `${CATALOGUE[metric].measures === "ratio" ? percent(value, bounds) : value} ${state.toUpperCase()}`;
+  return `${valueText(metric, value, gate)} ${state.toUpperCase()}`;
 }
 
 function stateText({ merges, seconds }: Outcome, state: GateState): string {
@@ -136,7 +134,7 @@ function plotsOf(
 /** Both are drawn to one scale. */
 function commonDomain(both: readonly HistorySeries[]): [number, number] {
   const domains = both.map(({ metric, points, gate }) =>
-    domainOf(points, { ratio: CATALOGUE[metric].measures === "ratio", bounds: gate }),
+    domainOf(points, { ratio: isRatio(metric), bounds: gate }),
   );
   return [Math.min(...domains.map(([low]) => low)), Math.max(...domains.map(([, high]) => high))];
 }

@@ -1,10 +1,9 @@
 /** `metrics simulate`: what other windows, bounds or verdicts would have made of the recorded history. */
-import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { type Changes, otherSettings } from "./other-settings.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { withProgress } from "./progress-line.ts";
 import type { Simulated, SimulateOptions } from "./read-simulation.ts";
 import { renderSimulation } from "./simulate-text.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
@@ -41,19 +40,9 @@ export async function showSimulation(
   const config = loadConfig(terminal.env);
   const metrics = changed(flags, terminal, config, refuse);
   const { timeoutMs, projects, last } = flags;
-  const progress = new ProgressLine("simulating", terminal, systemClock);
-  let simulated: Simulated;
-  try {
-    simulated = await read(config, {
-      timeoutMs,
-      metrics,
-      projects,
-      last,
-      progress: (share) => progress.at(share),
-    });
-  } finally {
-    await progress.end();
-  }
+  const simulated = await withProgress("simulating", terminal, (progress) =>
+    read(config, { timeoutMs, metrics, projects, last, progress }),
+  );
   await terminal.out(
     flags.json
       ? jsonText(simulated.document, 2)

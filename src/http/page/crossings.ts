@@ -31,5 +31,5 @@ function crossing({
 }: RecentCrossing): Html {
   const where = scope === "global" ? null : html` of project <b class="name">${name(project ?? "")}</b>`;
   return html`<li>${timeHtml(merged_at)} <b>${gate}</b>${where}: ${from} → ${stateHtml(metric, to)}
-<span class="aside">at ${valueHtml(metric, value, [upper, lower])}, event ${event_id}</span></li>`;
+<span class="aside">at ${valueHtml(metric, value, { upper, lower })}, event ${event_id}</span></li>`;
 }

@@ -42,7 +42,7 @@ function chart(series: HistorySeries, index: number): Html {
   const project = name(series.project ?? "");
   const last = points.at(-1);
   return html`<article class="card chart" data-project="${project}"><h3 class="name">${project}</h3>
-<p class="detail">${valueHtml(metric, last?.value ?? null, gate === null ? [] : [gate.upper, gate.lower])}
+<p class="detail">${valueHtml(metric, last?.value ?? null, gate)}
 <span class="aside">n=${last?.n ?? 0}/${last?.window ?? 0}</span> ${stateHtml(metric, last?.state ?? "unknown")}</p>
 ${drawing(series, {
   size: "narrow",

@@ -48,11 +48,11 @@ function row(project: string, readings: readonly SnapshotMetric[]): Html {
 }
 
 function reading({ metric, value, n, window, gate }: SnapshotMetric): Html {
-  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate === null ? [] : [gate.upper, gate.lower])} <span class="aside">n=${n}/${window}</span></td>`;
+  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate)} <span class="aside">n=${n}/${window}</span></td>`;
 }
 
 function follows({ metric, effective, gate }: SnapshotMetric): Html | null {
   if (effective === null) return null;
   const whose = effective.scope === "global" ? "global " : effective.scope === "project" ? "own " : "";
-  return html`<td>${whose}${valueHtml(metric, effective.value, gate === null ? [] : [gate.upper, gate.lower])} ${stateHtml(metric, effective.state)}</td>`;
+  return html`<td>${whose}${valueHtml(metric, effective.value, gate)} ${stateHtml(metric, effective.state)}</td>`;
 }
