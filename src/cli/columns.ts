@@ -1,5 +1,5 @@
 /** Lines whose parts stand under each other. */
-import { columnsOf } from "../text/safe.ts";
+import { textWidth } from "../text/safe.ts";
 
 export type Cell = { readonly text: string; readonly paint?: (text: string) => string };
 export type Line = readonly Cell[];
@@ -9,7 +9,7 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
   const widths: number[] = [];
   for (const line of lines) {
     line.forEach(({ text }, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, columnsOf(text));
+      widths[column] = Math.max(widths[column] ?? 0, textWidth(text));
     });
   }
   return lines.map((line) => {
@@ -17,7 +17,7 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
     return line
       .slice(0, last + 1)
       .map(({ text, paint = (plain) => plain }, column) => {
-        const blanks = column === last ? 0 : (widths[column] ?? 0) - columnsOf(text) + (gaps[column] ?? 2);
+        const blanks = column === last ? 0 : (widths[column] ?? 0) - textWidth(text) + (gaps[column] ?? 2);
         return paint(text) + " ".repeat(blanks);
       })
       .join("");
@@ -27,5 +27,5 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
 /** How many columns these lines take. */
 export function widthOf(lines: readonly Line[], gaps: readonly number[] = []): number {
   const plain = lines.map((line) => line.map(({ text }) => ({ text })));
-  return Math.max(0, ...align(plain, gaps).map(columnsOf));
+  return Math.max(0, ...align(plain, gaps).map(textWidth));
 }

@@ -1,7 +1,7 @@
 /** A series as a plot: values against the axis with bounds and labels, and below it the gate's state and its crossings. */
 import { styleText } from "node:util";
+import { domainOf } from "../chart/domain.ts";
 import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf } from "../chart/plot.ts";
-import { domainOf } from "../chart/svg.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment, percent } from "../text/figures.ts";

@@ -1,6 +1,5 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
-import { historySvg } from "../chart/svg.ts";
 import { fileProblem } from "../config/secret.ts";
 import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
@@ -78,6 +77,8 @@ async function printLines({ series }: History, terminal: Terminal): Promise<void
 async function writeSvg(series: readonly HistorySeries[], file: string, terminal: Terminal): Promise<void> {
   const [one] = series;
   if (one === undefined) return;
+  // Draws with a library that nothing else here needs.
+  const { historySvg } = await import("../chart/svg.ts");
   const svg = historySvg(one.points, {
     title: titleOf(one),
     ratio: isRatio(one.metric),

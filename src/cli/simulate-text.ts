@@ -1,6 +1,6 @@
 /** A simulation for people: for each gate what it did today and would have done otherwise, and both plots. */
 import { stripVTControlCharacters } from "node:util";
-import { domainOf } from "../chart/svg.ts";
+import { domainOf } from "../chart/domain.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import type { Snapshot } from "../core/snapshot.ts";
 import { moment } from "../text/figures.ts";
-import { columnsOf, safe } from "../text/safe.ts";
+import { safe, textWidth } from "../text/safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
 export type Rendered = { readonly out: string; readonly err: string };
@@ -66,7 +66,7 @@ function screen(terminal: Terminal): Show {
 /** As many lines as there is room for; the last one, which says as of when, is always among them. */
 function fitting(lines: readonly string[], columns: number, room: number): readonly string[] {
   const height = (line: string) =>
-    Math.max(1, Math.ceil(columnsOf(stripVTControlCharacters(line)) / columns));
+    Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns));
   const heightOf = (some: readonly string[]) => some.reduce((sum, line) => sum + height(line), 0);
   if (heightOf(lines) <= room) return lines;
   const ending = ["… (the screen is too low for the rest)", lines.at(-1) ?? ""];

@@ -28,7 +28,7 @@ export function safe(text: string, width = WIDTH): string {
   let cut = "";
   for (const character of text) {
     const piece = UNSAFE.test(character) ? visible(character) : character;
-    columns += columnsOf(piece);
+    columns += textWidth(piece);
     if (columns > width) return `${cut}…`;
     shown += piece;
     if (columns < width) cut = shown;
@@ -37,7 +37,7 @@ export function safe(text: string, width = WIDTH): string {
 }
 
 /** How many columns of a terminal a harmless text takes. */
-export function columnsOf(text: string): number {
+export function textWidth(text: string): number {
   let columns = 0;
   for (const character of text) columns += WIDE.test(character) ? 2 : 1;
   return columns;
