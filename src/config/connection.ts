@@ -3,7 +3,8 @@
  * message: a wrong URL is most often a right one with a special character in its password.
  */
 import { accessSync, constants } from "node:fs";
-import { fileProblem, readSecret } from "./secret.ts";
+import { fileProblem } from "./file-problem.ts";
+import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
 import { port } from "./variables.ts";
 
