@@ -22,7 +22,7 @@ ${
   gate === null
     ? html`<p class="gate">no gate</p>`
     : html`<p class="gate"><b>${gate.name}</b> ${stateHtml(metric, gate.state)}${
-        gate.since === null ? null : html` since ${timeHtml(gate.since)}`
+        gate.since === null ? null : html` <span class="since">since ${timeHtml(gate.since)}</span>`
       }</p><p class="detail">${boundsText(gate)}</p>`
 }
 </article>`;
