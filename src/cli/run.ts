@@ -41,6 +41,8 @@ export async function run(config: Config): Promise<number> {
     if (progress === null) log.report(event);
     else progress.tell(event, () => log.report(event));
   };
+  // The process ends with it (`enter.ts`); the log is where somebody looks for the reason.
+  process.on("uncaughtException", (error) => report(fatal(error)));
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsForLog(config) });
 

@@ -102,6 +102,24 @@ describe("the executables", () => {
     ]);
   });
 
+  test("tell an error that nobody caught in the log as well, and exit with 1", async () => {
+    const preload = `const wait = setInterval(() => {
+      if (process.listenerCount("SIGTERM") === 0) return;
+      clearInterval(wait);
+      void Promise.reject(new Error("boom"));
+    }, 5)`;
+    const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d", METRICS_HTTP_ENABLED: "false" };
+    const { code, out, err } = await execute(METRICS, ["run"], { env, preload });
+    expect([code, err]).toStrictEqual([1, "metrics: unexpected failure: boom\n"]);
+    const events = out
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: "daemon.fatal", level: "fatal", problems: [] }),
+    );
+  });
+
   test("refuse a configuration before anything is contacted", async () => {
     const { code, out, err } = await execute(METRICS, ["run"], { env: {} });
     expect([code, out]).toStrictEqual([2, ""]);
