@@ -8,6 +8,7 @@ import { area, line } from "d3-shape";
 import type { GateState } from "../core/gate.ts";
 import { columnOf, type HistoryPoint } from "../core/history.ts";
 import { boundText, moment, percent } from "../text/figures.ts";
+import { asMarkup } from "../text/markup.ts";
 import { safe } from "../text/safe.ts";
 import { domainOf, extremes } from "./domain.ts";
 import { HISTORY_CSS } from "./svg-style.ts";
@@ -217,5 +218,5 @@ function at(pixel: number): string {
 
 /** Text from outside as text of an XML document: harmless to read and to parse. */
 function xml(text: string): string {
-  return safe(text, 600).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return asMarkup(safe(text, 600));
 }

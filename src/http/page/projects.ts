@@ -1,8 +1,10 @@
 /** Every project: its own readings, and what a policy about it follows. The busiest stand open, the others behind a fold. */
+
 import { busiestFirst } from "../../core/busiest.ts";
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { safe } from "../../text/safe.ts";
 import { stateHtml, TITLES, valueHtml } from "./figures.ts";
-import { type Html, html, name } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
 const OPEN = 25;
 /** Beyond so many a table is no help, and each view would carry them along. */
@@ -37,7 +39,7 @@ function table(rows: readonly (readonly [string, readonly SnapshotMetric[]])[], 
 }
 
 function row(project: string, readings: readonly SnapshotMetric[]): Html {
-  return html`<tr><th scope="row" class="name">${name(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
+  return html`<tr><th scope="row" class="name">${safe(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
 }
 
 function reading({ metric, value, n, window, gate }: SnapshotMetric): Html {
