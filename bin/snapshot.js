@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The executable `snapshot`, which is `metrics snapshot`. */
 import { keepCompiled } from "./compile-cache.js";
+import { needNode } from "./node-version.js";
 
+needNode();
 keepCompiled();
 await import("../src/snapshot.ts");

@@ -95,7 +95,13 @@ function withoutPassword(text: string): string {
 function prettyFormat(): ((line: string) => string) | null {
   try {
     const { prettyFactory } = createRequire(import.meta.url)("pino-pretty") as typeof PinoPretty;
-    const pretty = prettyFactory({ colorize: true, singleLine: true, ignore: "service,version,instance" });
+    const colorize = !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+    const pretty = prettyFactory({
+      colorize,
+      singleLine: true,
+      ignore: "service,version,instance",
+      translateTime: "UTC:HH:MM:ss.l'Z'",
+    });
     return (line) => pretty(safeStrings(JSON.parse(line)));
   } catch {
     return null;

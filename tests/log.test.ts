@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { DaemonEvent } from "../src/daemon-event.ts";
 import { createLogger, type LoggerOptions } from "../src/log.ts";
 import { LogOutput } from "../src/log-output.ts";
@@ -154,6 +154,28 @@ describe("for people", () => {
     expect(line).toContain("merge recorded");
     // Colours are the only control sequences.
     expect(stripVTControlCharacters(line).trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+  });
+
+  test("times are UTC, as everywhere, and say so", () => {
+    vi.stubEnv("TZ", "Asia/Tokyo");
+    const { report, lines } = listen({ pretty: true });
+    report(recorded("atlas"));
+    vi.unstubAllEnvs();
+    const [, hour] = /^\[(\d\d):\d\d:\d\d\.\d{3}Z\]/.exec(lines[0] ?? "") ?? [];
+    const late = (new Date().getUTCHours() - Number(hour) + 24) % 24;
+    expect(late).toBeLessThanOrEqual(1);
+  });
+
+  test.each([
+    ["NO_COLOR", "1"],
+    ["TERM", "dumb"],
+  ])("with %s=%s there are no colours", (variable, value) => {
+    vi.stubEnv(variable, value);
+    const { report, lines } = listen({ pretty: true });
+    vi.unstubAllEnvs();
+    report(recorded("atlas"));
+    expect(lines.join("")).toContain("merge recorded");
+    expect(lines.join("")).not.toContain("\x1b");
   });
 });
 

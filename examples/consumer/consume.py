@@ -40,6 +40,7 @@ import select
 import subprocess
 import sys
 import time
+import urllib.parse
 
 CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "config" / "contracts"
 PAGE = 2000
@@ -310,12 +311,17 @@ class Psql:
     """One psql for each question: slow, and it needs nothing but psql."""
 
     def __init__(self, dsn):
-        self.dsn = dsn
+        # Arguments can be read by everybody on the machine: the password of a URL goes through the environment.
+        password = urllib.parse.urlsplit(dsn).password
+        self.dsn = dsn if password is None else dsn.replace(f":{password}@", "@", 1)
+        self.environment = dict(os.environ)
+        if password is not None:
+            self.environment["PGPASSWORD"] = urllib.parse.unquote(password)
 
     def ask(self, sql):
         # Records end with a zero byte: JSON may contain line breaks.
         command = ["psql", "-X", "-q", "-A", "-t", "-0", "-v", "ON_ERROR_STOP=1", "-c", sql, self.dsn]
-        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
         if done.returncode != 0:
             raise Unusable("psql failed")
         return done.stdout.split("\0")[:-1]
@@ -415,6 +421,16 @@ def follow(arguments, reader, policies, save):
         source.wait(0.2 if hole else arguments.poll)
 
 
+def read_state(path):
+    """What an earlier run has kept; nothing on the first one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise Unusable(f"{path} is no state file ({error}): without it the log is read from its beginning") from None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--dsn", default=os.environ.get("DATABASE_URL"), help="connection string; default DATABASE_URL")
@@ -428,9 +444,7 @@ def main():
     parser.add_argument("--no-jsonschema", action="store_true", help="check only what needs no library")
     parser.add_argument("--print-query", action="store_true", help="print the query for psql, and end")
     arguments = parser.parse_args()
-    kept = {}
-    if arguments.state and arguments.state.exists():
-        kept = json.loads(arguments.state.read_text(encoding="utf-8"))
+    kept = read_state(arguments.state) if arguments.state else {}
     reader = Reader(Contracts(arguments.contracts, full=not arguments.no_jsonschema), kept.get("position"))
     policies = Policies(kept.get("policies"))
     if arguments.print_query:

@@ -1,13 +1,16 @@
 /**
  * A metric over the merges as SVG: the line with gaps where the metric was undefined, its bounds at their exact height,
- * a mark at every crossing, and the gate's state as a band below. No scripts; the title
- * and description say in words what is drawn.
+ * a mark at every crossing, and the gate's state as a band below. No scripts; title and description say in words what
+ * is drawn.
  */
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
 import type { GateState } from "../core/gate.ts";
 import { columnOf, type HistoryPoint } from "../core/history.ts";
+import { boundText, moment, percent } from "../text/figures.ts";
+import { asMarkup } from "../text/markup.ts";
 import { safe } from "../text/safe.ts";
+import { domainOf, extremes } from "./domain.ts";
 import { HISTORY_CSS } from "./svg-style.ts";
 
 export type HistorySvgOptions = {
@@ -65,19 +68,21 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
 }
 
 /** What is drawn, in words. */
-function describe(points: readonly HistoryPoint[], { ratio, bounds }: HistorySvgOptions): string {
+function describe(points: readonly HistoryPoint[], options: HistorySvgOptions): string {
+  const { bounds } = options;
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) return "No merge is recorded.";
   const defined = points.flatMap(({ value }) => (value === null ? [] : [value]));
   const crossings = points.filter(({ crossing }) => crossing !== null).length;
+  const [lowest, highest] = extremes(defined);
   const range =
     defined.length === 0
       ? "undefined throughout"
-      : `between ${valueText(extremes(defined)[0], ratio)} and ${valueText(extremes(defined)[1], ratio)}`;
-  const said = `Merges ${first.seq} to ${last.seq}: ${range}, now ${last.value === null ? `undefined (${last.n} of ${last.window} merges)` : valueText(last.value, ratio)}.`;
+      : `between ${valueText(lowest, options)} and ${valueText(highest, options)}`;
+  const said = `Merges ${first.seq} to ${last.seq}: ${range}, now ${last.value === null ? `undefined (${last.n} of ${last.window} merges)` : valueText(last.value, options)}.`;
   if (bounds === null) return said;
   const times = crossings === 1 ? "once" : `${crossings} times`;
-  return `${said} The gate rises at ${valueText(bounds.upper, ratio)} and falls below ${valueText(bounds.lower, ratio)}; it crossed ${times} here and is ${last.state ?? "unknown"} now.`;
+  return `${said} The gate rises at ${boundText(bounds.upper)} and falls below ${boundText(bounds.lower)}; it crossed ${times} here and is ${last.state ?? "unknown"} now.`;
 }
 
 type Plot = { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number };
@@ -94,7 +99,7 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
       .filter((tick) => ratio || Number.isInteger(tick))
       .flatMap((tick) => [
         `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at(y(tick))}" y2="${at(y(tick))}"/>`,
-        `<text x="${plot.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end">${valueText(tick, ratio)}</text>`,
+        `<text x="${plot.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end">${ratio ? boundText(tick) : tick}</text>`,
       ]),
     ...x
       .ticks(Math.max(2, Math.min(6, Math.floor((plot.right - plot.left) / TICK_WIDTH))))
@@ -108,7 +113,7 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
   if (bounds !== null) {
     lines.push(...boundLine("upper", bounds.upper, y, plot), ...boundLine("lower", bounds.lower, y, plot));
   }
-  lines.push(...curve(points, x, y, plot), ...points.flatMap((point) => crossingMark(point, x, y, ratio)));
+  lines.push(...curve(points, x, y, plot), ...points.flatMap((point) => crossingMark(point, x, y)));
   const end = points.at(-1);
   if (end !== undefined && end.value !== null)
     lines.push(`<circle class="point" cx="${at(x(end.seq))}" cy="${at(y(end.value))}" r="3"/>`);
@@ -159,19 +164,20 @@ function boundLine(which: "upper" | "lower", bound: number, y: Scale, plot: Plot
   const sign = which === "upper" ? "up ≥" : "down <";
   return [
     `<line class="bound ${which}" x1="${plot.left}" x2="${plot.right}" y1="${at(y(bound))}" y2="${at(y(bound))}"/>`,
-    `<text class="${which}-label" x="${plot.right + 6}" y="${at(y(bound) + 4)}">${xml(`${sign} ${valueText(bound, true)}`)}</text>`,
+    `<text class="${which}-label" x="${plot.right + 6}" y="${at(y(bound) + 4)}">${xml(`${sign} ${boundText(bound)}`)}</text>`,
   ];
 }
 
 /** A triangle that points where the gate went, and says so. */
-function crossingMark(point: HistoryPoint, x: Scale, y: Scale, ratio: boolean): string[] {
+function crossingMark(point: HistoryPoint, x: Scale, y: Scale): string[] {
   const { crossing, value, seq, merged_at: mergedAt } = point;
   if (crossing === null || value === null) return [];
   const tip = crossing.to === "high" ? -MARK : MARK;
   const [cx, cy] = [x(seq), y(value)];
   const shape = `M${at(cx)},${at(cy + tip)}L${at(cx + MARK)},${at(cy - tip / 2)}L${at(cx - MARK)},${at(cy - tip / 2)}Z`;
-  const when = mergedAt === null ? "" : `, ${mergedAt.slice(0, 16).replace("T", " ")}Z`;
-  const says = `${crossing.gate} ${crossing.from} to ${crossing.to} at ${valueText(value, ratio)}, merge ${seq}${when}`;
+  const when = mergedAt === null ? "" : `, ${moment(mergedAt, "minutes")}`;
+  const reached = valueText(value, { ratio: true, bounds: crossing });
+  const says = `${crossing.gate} ${crossing.from} to ${crossing.to} at ${reached}, merge ${seq}${when}`;
   return [`<path class="crossing ${crossing.to}" d="${shape}"><title>${xml(says)}</title></path>`];
 }
 
@@ -194,27 +200,6 @@ function bar(state: GateState, from: number, to: number, plot: Plot, seq: number
   return `<rect class="${state}" x="${at(from)}" y="${plot.bottom + 4}" width="${at(Math.max(to - from, 1))}" height="${BAND}"><title>${says}</title></rect>`;
 }
 
-/** Room for the values and the bounds, with some air; ratios stay within 0–1. */
-export function domainOf(
-  points: readonly Pick<HistoryPoint, "value">[],
-  { ratio, bounds }: Pick<HistorySvgOptions, "ratio" | "bounds">,
-): [number, number] {
-  const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
-  const [low, high] = extremes([
-    ...extremes(values),
-    ...(bounds === null ? [] : [bounds.upper, bounds.lower]),
-  ]);
-  if (!ratio) return [0, Math.max(2, Math.ceil(high * 1.1))];
-  const air = Math.max((high - low) * 0.08, 0.01);
-  return [Math.max(0, low - air), Math.min(1, high + air)];
-}
-
-/** The smallest and largest of any number of values; none gives 0 and 1. */
-function extremes(values: readonly number[]): [number, number] {
-  if (values.length === 0) return [0, 1];
-  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-}
-
 function emptyText(points: readonly HistoryPoint[]): string {
   const last = points.at(-1);
   return last === undefined
@@ -222,8 +207,9 @@ function emptyText(points: readonly HistoryPoint[]): string {
     : `undefined: ${last.n} of ${last.window} merges so far`;
 }
 
-function valueText(value: number, ratio: boolean): string {
-  return ratio ? `${Number((value * 100).toFixed(2))}%` : String(value);
+function valueText(value: number, { ratio, bounds }: Pick<HistorySvgOptions, "ratio" | "bounds">): string {
+  if (!ratio) return String(value);
+  return percent(value, bounds === null ? [] : [bounds.upper, bounds.lower]);
 }
 
 function at(pixel: number): string {
@@ -232,5 +218,5 @@ function at(pixel: number): string {
 
 /** Text from outside as text of an XML document: harmless to read and to parse. */
 function xml(text: string): string {
-  return safe(text, 600).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return asMarkup(safe(text, 600));
 }

@@ -1,14 +1,15 @@
 /** Lines whose parts stand under each other. */
+import { textWidth } from "../text/safe.ts";
 
 export type Cell = { readonly text: string; readonly paint?: (text: string) => string };
 export type Line = readonly Cell[];
 
-/** Joins cells with their gaps, each column as wide as its widest cell; empty cells at the end leave no blanks. */
-export function align(lines: readonly Line[], gaps: readonly number[]): string[] {
+/** Joins cells with their gaps (2 unless said), each column as wide as its widest cell; empty cells at the end leave no blanks. */
+export function align(lines: readonly Line[], gaps: readonly number[] = []): string[] {
   const widths: number[] = [];
   for (const line of lines) {
     line.forEach(({ text }, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, text.length);
+      widths[column] = Math.max(widths[column] ?? 0, textWidth(text));
     });
   }
   return lines.map((line) => {
@@ -16,7 +17,7 @@ export function align(lines: readonly Line[], gaps: readonly number[]): string[]
     return line
       .slice(0, last + 1)
       .map(({ text, paint = (plain) => plain }, column) => {
-        const blanks = column === last ? 0 : (widths[column] ?? 0) - text.length + (gaps[column] ?? 2);
+        const blanks = column === last ? 0 : (widths[column] ?? 0) - textWidth(text) + (gaps[column] ?? 2);
         return paint(text) + " ".repeat(blanks);
       })
       .join("");
@@ -24,7 +25,7 @@ export function align(lines: readonly Line[], gaps: readonly number[]): string[]
 }
 
 /** How many columns these lines take. */
-export function widthOf(lines: readonly Line[], gaps: readonly number[]): number {
+export function widthOf(lines: readonly Line[], gaps: readonly number[] = []): number {
   const plain = lines.map((line) => line.map(({ text }) => ({ text })));
-  return Math.max(0, ...align(plain, gaps).map((line) => line.length));
+  return Math.max(0, ...align(plain, gaps).map(textWidth));
 }

@@ -1,7 +1,7 @@
 /** `metrics config`: the settings in force and where each comes from, or whether they are valid at all. */
 import { effectiveSettings } from "../config/effective.ts";
 import { loadConfig } from "../config.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -26,7 +26,7 @@ export async function showConfig(options: ConfigOptions, terminal: Terminal): Pr
   }
   const settings = effectiveSettings(config);
   if (options.json) {
-    await terminal.out(`${safeJson(JSON.stringify({ schema_version: 1, settings }, null, 2))}\n`);
+    await terminal.out(jsonText({ schema_version: 1, settings }, 2));
     return 0;
   }
   const lines = align(
@@ -35,7 +35,6 @@ export async function showConfig(options: ConfigOptions, terminal: Terminal): Pr
       { text: `(${origin})` },
       { text: safe(textOf(value), WIDTH) },
     ]),
-    [2, 2],
   );
   await terminal.out(lines.map((line) => `${line}\n`).join(""));
   return 0;

@@ -4,8 +4,8 @@ import type { MetricName } from "../core/metric.ts";
 import type { ExplainFlags, ReadExplanations } from "./explain.ts";
 import {
   type CommonFlags,
+  colourOption,
   configOption,
-  EXIT_CODES,
   examples,
   jsonOption,
   metricArgument,
@@ -45,10 +45,9 @@ export function defineExplain(
     .option("--ascii", "nothing but ASCII for the window")
     .addOption(jsonOption())
     .addOption(outputOption())
-    .option("--no-color", "no colours, even on a terminal")
+    .addOption(colourOption())
     .addOption(configOption())
     .addOption(timeoutOption("10s"))
-    .addHelpText("after", EXIT_CODES)
     .action(async (metric: MetricName | undefined, flags: Flags) => {
       const chosen: ExplainFlags = {
         configFile: flags.config,

@@ -1,19 +1,17 @@
 /** An explanation for people: the reading, its gate, the window at a glance, what leaves next, and what could move the gate. */
-import { styleText } from "node:util";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { ExplainedMerge, Explanation, Move } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
-import { boundText, count, moment, percent } from "../text/figures.ts";
+import { boundText, count, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { align } from "./columns.ts";
+import { listLines, NAME_WIDTH } from "./explain-list.ts";
 import { titleOf } from "./history-text.ts";
+import type { Means } from "./terminal.ts";
+import { isRatio, valueText } from "./value-text.ts";
 
-export type ExplainView = {
-  readonly columns: number;
-  readonly ascii: boolean;
-  readonly colour: boolean;
-  /** Whether the merges are listed one by one. */
-  readonly list: boolean;
+export type ExplainView = Means & {
+  /** Columns that the list of the merges may take; null for no list. */
+  readonly listColumns: number | null;
 };
 
 /** What counts for a ratio, and what does not. */
@@ -26,8 +24,6 @@ const KINDS: Readonly<Record<MetricName, { readonly counted: string; readonly no
   p95_attempts_to_merge: { counted: "", not: "" },
 };
 
-const NAME_WIDTH = 24;
-
 export function renderExplanations(explanations: readonly Explanation[], view: ExplainView): string {
   return explanations
     .map((one) =>
@@ -39,25 +35,19 @@ export function renderExplanations(explanations: readonly Explanation[], view: E
 }
 
 function linesOf(explanation: Explanation, view: ExplainView): string[] {
-  const { metric, merges, value, n, window } = explanation;
-  const ratio = CATALOGUE[metric].measures === "ratio";
+  const { metric, merges, value, n, window, gate } = explanation;
   return [
-    `${titleOf(explanation)} = ${valueText(explanation, value)} (n=${n}/${window})`,
+    `${titleOf(explanation)} = ${valueText(metric, value, gate)} (n=${n}/${window})`,
     ...(merges.length === 0 ? ["  no merges recorded yet"] : []),
-    ...(ratio ? ratioLines(explanation) : percentileLines(explanation)),
+    ...(isRatio(metric) ? ratioLines(explanation) : percentileLines(explanation)),
     ...gateLines(explanation),
     ...windowLines(explanation, view),
     ...nextLines(explanation),
     ...explanation.moves.map((move) => moveLine(explanation, move)),
-    ...(view.list && merges.length > 0 ? ["", ...listLines(explanation, view)] : []),
+    ...(view.listColumns !== null && merges.length > 0
+      ? ["", ...listLines(merges, view.listColumns, view.colour)]
+      : []),
   ];
-}
-
-function valueText({ metric, gate }: Explanation, value: number | null): string {
-  if (value === null) return "undefined";
-  return CATALOGUE[metric].measures === "ratio"
-    ? percent(value, gate === null ? [] : [gate.upper, gate.lower])
-    : String(value);
 }
 
 function ratioLines({ metric, numerator, n, window }: Explanation): string[] {
@@ -92,7 +82,7 @@ function gateLines({ metric, gate, effective }: Explanation): string[] {
       : [
           effective.value === null
             ? "  policy: undefined, as the global reading is"
-            : `  policy uses the global reading: ${percent(effective.value, [gate.upper, gate.lower])} ${effective.state.toUpperCase()}`,
+            : `  policy uses the global reading: ${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`,
         ];
   const permissive = gate.state === CATALOGUE[metric].permissive ? ", permissive" : "";
   return [
@@ -108,10 +98,10 @@ function windowLines({ merges }: Explanation, view: ExplainView): string[] {
   const signs = merges.map(({ counted, attempts }) =>
     counted === null ? (attempts > 9 ? "+" : String(attempts)) : counted ? yes : no,
   );
-  const perLine = Math.max(1, Math.floor((view.columns - 4 + 1) / 11)) * 10;
+  const groupsPerLine = Math.min(5, Math.max(1, Math.floor((view.columns - 4 + 1) / 11)));
   const lines: string[] = [];
-  for (let from = 0; from < signs.length; from += Math.min(perLine, 50)) {
-    const part = signs.slice(from, from + Math.min(perLine, 50));
+  for (let from = 0; from < signs.length; from += groupsPerLine * 10) {
+    const part = signs.slice(from, from + groupsPerLine * 10);
     const groups: string[] = [];
     for (let at = 0; at < part.length; at += 10) groups.push(part.slice(at, at + 10).join(""));
     lines.push(`    ${groups.join(" ")}`);
@@ -123,12 +113,12 @@ function windowLines({ merges }: Explanation, view: ExplainView): string[] {
 }
 
 function nextLines(explanation: Explanation): string[] {
-  const { leaves_next: leaving, next, gate } = explanation;
+  const { metric, leaves_next: leaving, next, gate } = explanation;
   const lines: string[] = [];
   if (leaving !== null) lines.push(`  leaves next: ${mergeText(leaving)}`);
   if (next.if_counted !== null && next.if_not !== null) {
-    const text = (value: number) => percent(value, gate === null ? [] : [gate.upper, gate.lower]);
-    lines.push(`  after the next merge: ${text(next.if_counted)} if it counts, ${text(next.if_not)} if not`);
+    const [counted, not] = [next.if_counted, next.if_not].map((value) => valueText(metric, value, gate));
+    lines.push(`  after the next merge: ${counted} if it counts, ${not} if not`);
   }
   return lines;
 }
@@ -156,26 +146,4 @@ function moveLine({ metric, window }: Explanation, { to, bound, reach }: Move): 
     reach.of_kind === reach.merges ? (reach.merges === 1 ? "" : "all ") : `${reach.of_kind} of them `;
   const all = reach.merges === window ? ", a whole window" : "";
   return `  ${side} takes at least ${count(reach.merges, "more merge")}${all}${reach.of_kind === 0 ? ", of any kind" : `, ${share}${kind}`}`;
-}
-
-function listLines({ merges }: Explanation, view: ExplainView): string[] {
-  const heads = ["merge", "merged at", "event", "work item", "project", "attempts", "verdict", "counts"];
-  const rows = merges.map((merge) => [
-    { text: String(merge.seq ?? "?") },
-    { text: merge.merged_at === null ? "-" : safe(moment(merge.merged_at, "minutes")) },
-    { text: safe(merge.event_id ?? "gone") },
-    { text: safe(merge.work_item_id ?? "-", NAME_WIDTH) },
-    { text: safe(merge.project ?? "-", NAME_WIDTH) },
-    { text: String(merge.attempts) },
-    { text: safe(merge.last_verdict ?? "-", NAME_WIDTH) },
-    {
-      text: merge.counted === null ? "" : merge.counted ? "yes" : "no",
-      paint: (text: string) =>
-        view.colour && merge.counted === true ? styleText("cyan", text, { validateStream: false }) : text,
-    },
-  ]);
-  return align(
-    [heads.map((text) => ({ text })), ...rows],
-    heads.map(() => 2),
-  ).map((line) => `  ${line}`);
 }

@@ -2,10 +2,11 @@
 import { type Config, loadConfig } from "../config.ts";
 import type { Explanations } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { count } from "../text/figures.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { renderExplanations } from "./explain-text.ts";
 import type { ExplainOptions } from "./read-explanation.ts";
-import { type Terminal, wantsColour } from "./terminal.ts";
+import { meansOf, type Terminal } from "./terminal.ts";
 
 export type ReadExplanations = (config: Config, options: ExplainOptions) => Promise<Explanations>;
 
@@ -19,8 +20,6 @@ export type ExplainFlags = {
   readonly timeoutMs: number;
 };
 
-const USUAL_COLUMNS = 80;
-
 /** @throws ConfigError, Unreadable */
 export async function showExplanations(
   flags: ExplainFlags,
@@ -32,12 +31,10 @@ export async function showExplanations(
   const document = await read(config, { timeoutMs, metric, projects });
   await terminal.out(
     flags.json
-      ? `${safeJson(JSON.stringify(document, null, 2))}\n`
+      ? jsonText(document, 2)
       : renderExplanations(document.explanations, {
-          columns: terminal.columns() ?? USUAL_COLUMNS,
-          ascii: flags.ascii || terminal.env["TERM"] === "dumb",
-          colour: wantsColour(terminal, flags.colour),
-          list: metric !== null,
+          ...meansOf(terminal, flags),
+          listColumns: metric === null ? null : (terminal.columns() ?? Number.POSITIVE_INFINITY),
         }),
   );
   await tellMissing(document, projects, terminal);
@@ -54,5 +51,5 @@ async function tellMissing(
     if (!explanations.some((one) => one.project === project))
       await terminal.err(`project ${safe(project)}: no merges recorded\n`);
   }
-  if (lag.merges > 0) await terminal.err(`${lag.merges} merges are due and not in these numbers yet\n`);
+  if (lag.merges > 0) await terminal.err(`not in these numbers yet: ${count(lag.merges, "merge")} due\n`);
 }

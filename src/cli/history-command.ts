@@ -4,8 +4,8 @@ import type { MetricName } from "../core/metric.ts";
 import type { HistoryFlags, ReadHistory } from "./history.ts";
 import {
   type CommonFlags,
+  colourOption,
   configOption,
-  EXIT_CODES,
   examples,
   formatOf,
   jsonOption,
@@ -51,13 +51,17 @@ export function defineHistory(
         .default(500),
     )
     .option("--ascii", "nothing but ASCII in the plot")
-    .option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
+    .addOption(
+      new Option(
+        "--svg <file>",
+        "write the chart of one metric as an SVG document; - for standard output",
+      ).conflicts(["json", "output"]),
+    )
     .addOption(jsonOption())
     .addOption(outputOption("jsonl"))
-    .option("--no-color", "no colours, even on a terminal")
+    .addOption(colourOption())
     .addOption(configOption())
     .addOption(timeoutOption("30s"))
-    .addHelpText("after", EXIT_CODES)
     .action(async (metric: MetricName | undefined, flags: Flags) => {
       if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
         command.error("error: --svg draws one chart: name a metric, and at most one project");

@@ -1,18 +1,17 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
-import { historySvg } from "../chart/svg.ts";
-import { systemClock } from "../clock.ts";
-import { fileProblem } from "../config/secret.ts";
+import { fileProblem } from "../config/file-problem.ts";
 import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { withProgress } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
-import { type Terminal, wantsColour } from "./terminal.ts";
+import { meansOf, type Terminal } from "./terminal.ts";
+import { isRatio } from "./value-text.ts";
 
 /** The chart cannot be put where it was asked for. */
 class NotWritten extends Error {
@@ -39,7 +38,7 @@ export type HistoryFlags = {
 
 export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<History>;
 
-const USUAL_COLUMNS = 80;
+/** Rows of a plot. */
 const HEIGHT = { one: 12, several: 7 };
 
 /** @throws ConfigError, Unreadable */
@@ -50,49 +49,39 @@ export async function showHistory(
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { metric, projects, last, timeoutMs } = flags;
-  const progress = new ProgressLine("reading", terminal, systemClock);
-  let history: History;
-  try {
-    history = await read(config, {
-      metric,
-      projects,
-      last,
-      timeoutMs,
-      progress: (share) => progress.at(share),
-    });
-  } finally {
-    await progress.end();
-  }
+  const history = await withProgress("reading", terminal, (progress) =>
+    read(config, { metric, projects, last, timeoutMs, progress }),
+  );
   if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
-  else if (flags.format === "json") await terminal.out(`${safeJson(JSON.stringify(history, null, 2))}\n`);
+  else if (flags.format === "json") await terminal.out(jsonText(history, 2));
   else if (flags.format === "jsonl") await printLines(history, terminal);
-  else await terminal.out(renderHistory(history.series, viewOf(flags, terminal, history.series.length)));
+  else
+    await terminal.out(
+      renderHistory(history.series, { ...meansOf(terminal, flags), height: heightOf(history) }),
+    );
   return 0;
 }
 
-function viewOf({ ascii, colour }: HistoryFlags, terminal: Terminal, series: number) {
-  return {
-    columns: terminal.columns() ?? USUAL_COLUMNS,
-    height: series === 1 ? HEIGHT.one : HEIGHT.several,
-    ascii: ascii || terminal.env["TERM"] === "dumb",
-    colour: wantsColour(terminal, colour),
-  };
+function heightOf({ series }: History): number {
+  return series.length === 1 ? HEIGHT.one : HEIGHT.several;
 }
 
 /** A point in each line, with what it belongs to. */
 async function printLines({ series }: History, terminal: Terminal): Promise<void> {
   for (const { metric, scope, project, source, points } of series) {
-    const lines = points.map((point) => JSON.stringify({ metric, scope, project, source, ...point }));
-    if (lines.length > 0) await terminal.out(lines.map((line) => `${safeJson(line)}\n`).join(""));
+    const lines = points.map((point) => jsonText({ metric, scope, project, source, ...point }));
+    if (lines.length > 0) await terminal.out(lines.join(""));
   }
 }
 
 async function writeSvg(series: readonly HistorySeries[], file: string, terminal: Terminal): Promise<void> {
   const [one] = series;
   if (one === undefined) return;
+  // Draws with a library that nothing else here needs.
+  const { historySvg } = await import("../chart/svg.ts");
   const svg = historySvg(one.points, {
     title: titleOf(one),
-    ratio: CATALOGUE[one.metric].measures === "ratio",
+    ratio: isRatio(one.metric),
     bounds: one.gate,
     permissive: CATALOGUE[one.metric].permissive,
     id: one.metric.replaceAll("_", "-"),

@@ -35,8 +35,15 @@ export function outputOption(...more: readonly "jsonl"[]): Option {
   return new Option("-o, --output <format>", "the same, as a choice").choices(["text", "json", ...more]);
 }
 
+export function colourOption(): Option {
+  return new Option("--no-color", "no colours, even on a terminal");
+}
+
 export function timeoutOption(usual: string): Option {
-  return new Option("--timeout <duration>", "give up when no answer comes for so long, such as 500ms or 5s")
+  return new Option(
+    "--timeout <duration>",
+    "give up when an answer takes longer than this, such as 500ms or 5s",
+  )
     .argParser(durationOf(1, 3_600_000))
     .default(parseDuration(usual), usual);
 }

@@ -49,11 +49,9 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
         `${name}: lower is ${gate.lower}, above upper ${gate.upper}: a gate rises at upper and falls below lower`,
       );
   }
-  const { verdicts } = changes;
-  if (verdicts === null) return changed;
-  return changed.map((metric) =>
-    CATALOGUE[metric.name].looksAtVerdicts ? { ...metric, verdicts: verdicts.split(",") } : metric,
-  );
+  if (changes.verdicts === null) return changed;
+  const verdicts = verdictsOf(changes.verdicts);
+  return changed.map((metric) => (CATALOGUE[metric.name].looksAtVerdicts ? { ...metric, verdicts } : metric));
 }
 
 const EXAMPLES: Readonly<Record<string, string>> = {
@@ -82,6 +80,14 @@ function windowOf(text: string): number {
   if (window >= 1 && window <= MAX_WINDOW) return window;
   throw new Error(
     `--window is ${JSON.stringify(text)}: it must be a whole number of merges from 1 to ${MAX_WINDOW}`,
+  );
+}
+
+function verdictsOf(text: string): string[] {
+  const verdicts = text.split(",");
+  if (!verdicts.includes("")) return verdicts;
+  throw new Error(
+    `--verdicts is ${JSON.stringify(text)}: it must be verdicts separated by commas, such as rebase_conflict,needs_rebase`,
   );
 }
 

@@ -3,7 +3,9 @@ import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config.ts";
 import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
-import { defineMetrics, defineSnapshot, type Verbs } from "./commands.ts";
+import { defineMetrics, type Verbs } from "./commands.ts";
+import { EXIT_CODES } from "./options.ts";
+import { defineSnapshot } from "./snapshot-command.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
 /** `snapshot` is `metrics snapshot`. */
@@ -56,10 +58,12 @@ async function parse(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  const define = executable === "metrics" ? defineMetrics : defineSnapshot;
-  define(command, terminal, verbs, (outcome) => {
+  const done = (outcome: number) => {
     code = outcome;
-  });
+  };
+  command.addHelpText("afterAll", EXIT_CODES);
+  if (executable === "metrics") defineMetrics(command, terminal, verbs, done);
+  else defineSnapshot(command, terminal, verbs.readSnapshot, done);
   try {
     await command.parseAsync(args, { from: "user" });
   } catch (error) {

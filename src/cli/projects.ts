@@ -1,4 +1,5 @@
 /** Which projects of a snapshot are shown. */
+import { busiestFirst } from "../core/busiest.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 
 /** Shown without a wish: those with the most merges in their windows. */
@@ -11,14 +12,12 @@ export function projectsOf(snapshot: Snapshot): string[] {
 
 /** The busiest projects, in the snapshot's order. */
 export function busiest(snapshot: Snapshot): string[] {
-  const busy = new Map<string, number>();
-  for (const { project, n } of snapshot.metrics) {
-    if (project !== null) busy.set(project, Math.max(n, busy.get(project) ?? 0));
-  }
   const chosen = new Set(
-    [...busy.keys()].toSorted((a, b) => (busy.get(b) ?? 0) - (busy.get(a) ?? 0)).slice(0, BUSIEST),
+    busiestFirst(snapshot)
+      .slice(0, BUSIEST)
+      .map(([project]) => project),
   );
-  return [...busy.keys()].filter((project) => chosen.has(project));
+  return projectsOf(snapshot).filter((project) => chosen.has(project));
 }
 
 /** The snapshot with only these projects; its global readings stay. */

@@ -11,10 +11,10 @@ import {
 import { parseObject } from "../core/json.ts";
 import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
-import { readable, Timeline } from "../core/timeline.ts";
-import { PAGE_ROWS } from "../outbox-log.ts";
+import { readable } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
+import { eachRecorded } from "./recorded-merges.ts";
 
 export type HistoryOptions = {
   readonly timeoutMs: number;
@@ -24,6 +24,7 @@ export type HistoryOptions = {
   readonly projects: readonly string[];
   /** How many of the newest merges. */
   readonly last: number;
+  /** How far it has come, 0–1. */
   readonly progress: (share: number) => void;
 };
 
@@ -39,7 +40,9 @@ async function read(access: LogAccess, config: Config, options: HistoryOptions):
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
   for (const project of scopes) {
     for (const metric of metrics) {
-      series.push(await oneSeries(access, metric, project, newest, options));
+      const progress = (share: number) =>
+        options.progress((series.length + share) / (scopes.length * metrics.length));
+      series.push(await oneSeries(access, metric, project, newest, { ...options, progress }));
     }
   }
   return {
@@ -114,17 +117,6 @@ async function computedPoints(
   { last, progress }: HistoryOptions,
 ): Promise<HistoryPoint[]> {
   const computed = new ComputedSeries(metric, project, last);
-  const timeline = new Timeline();
-  for (let after = 0n; after < newest; ) {
-    const end = await reader.pageEnd(after, newest, PAGE_ROWS);
-    for (const raw of await reader.journal(after, end)) {
-      const complete = timeline.accept(raw);
-      if (complete !== null) computed.accept(complete.merge);
-    }
-    after = end;
-    progress(Number(after) / Number(newest));
-  }
-  const complete = timeline.end();
-  if (complete !== null) computed.accept(complete.merge);
+  await eachRecorded(reader, newest, progress, ({ merge }) => computed.accept(merge));
   return computed.points();
 }

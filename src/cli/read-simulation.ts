@@ -4,9 +4,9 @@ import type { HistorySeries } from "../core/history.ts";
 import { gateFor, type MetricSettings } from "../core/metric.ts";
 import { Simulation, type SimulationDocument } from "../core/simulation.ts";
 import { simulationOf } from "../core/simulation-document.ts";
-import { type RecordedMerge, Timeline } from "../core/timeline.ts";
-import { PAGE_ROWS } from "../outbox-log.ts";
+import type { RecordedMerge } from "../core/timeline.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
+import { eachRecorded } from "./recorded-merges.ts";
 
 export type SimulateOptions = {
   readonly timeoutMs: number;
@@ -15,6 +15,7 @@ export type SimulateOptions = {
   readonly projects: readonly string[];
   /** Points of each plot. */
   readonly last: number;
+  /** How far it has come, 0–1. */
   readonly progress: (share: number) => void;
 };
 
@@ -33,7 +34,7 @@ async function simulate(access: LogAccess, config: Config, options: SimulateOpti
   const today = new Simulation(config.metrics, options.last);
   const other = new Simulation(options.metrics, options.last);
   const ends: { first: RecordedMerge | null; newest: RecordedMerge | null } = { first: null, newest: null };
-  await walk(access, options.progress, (recorded) => {
+  await eachRecorded(access.reader, await access.reader.newest(), options.progress, (recorded) => {
     ends.first ??= recorded;
     ends.newest = recorded;
     today.accept(recorded);
@@ -48,26 +49,6 @@ async function simulate(access: LogAccess, config: Config, options: SimulateOpti
       seriesOf(other, metric, scope, project),
     ]),
   };
-}
-
-async function walk(
-  { reader }: LogAccess,
-  progress: (share: number) => void,
-  take: (recorded: RecordedMerge) => void,
-): Promise<void> {
-  const newest = await reader.newest();
-  const timeline = new Timeline();
-  for (let after = 0n; after < newest; ) {
-    const end = await reader.pageEnd(after, newest, PAGE_ROWS);
-    for (const raw of await reader.journal(after, end)) {
-      const complete = timeline.accept(raw);
-      if (complete !== null) take(complete);
-    }
-    after = end;
-    progress(Number(after) / Number(newest));
-  }
-  const last = timeline.end();
-  if (last !== null) take(last);
 }
 
 function seriesOf(

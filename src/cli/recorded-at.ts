@@ -4,10 +4,7 @@ import { readable } from "../core/timeline.ts";
 import { rowOf, rowsAbout } from "../postgres/reader-at.ts";
 import type { LogAccess } from "./read-log.ts";
 
-/**
- * The event is not one whose record could be looked at. Nothing is wrong with the log or the way to it; and whether an
- * id is right only the database could say, so it is no wrong usage either, for which nothing is contacted.
- */
+/** There is no record of the event. The database is well, and the usage is not wrong either: only the database could tell. */
 class NotRecorded extends Error {
   readonly exitCode = 1;
 }

@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<Progress["event"], string>> = {
   "backlog.progress": "recording",
 };
 
-/** After these nothing goes on of what the bar tells of. */
+/** With these the work that the bar tells of is over. */
 const ENDS: ReadonlySet<DaemonEvent["event"]> = new Set([
   "restore.completed",
   "backlog.completed",

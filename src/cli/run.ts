@@ -41,6 +41,11 @@ export async function run(config: Config): Promise<number> {
     if (progress === null) log.report(event);
     else progress.tell(event, () => log.report(event));
   };
+  // Before what `enter.ts` would do: the one line belongs into the log, where somebody looks for the reason.
+  process.prependListener("uncaughtException", (error) => {
+    report(fatal(error));
+    process.exit(EXIT.failure);
+  });
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsForLog(config) });
 

@@ -1,7 +1,7 @@
 /** `metrics schema`: what there is a contract of, or one contract. */
 import { nearest } from "../config/nearest.ts";
 import { PUBLISHED, readPublished } from "../contracts/published.ts";
-import { safe } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -26,13 +26,8 @@ export async function showSchema(
 ): Promise<number> {
   if (name === undefined) {
     const listed = PUBLISHED.map((one) => ({ name: one.name, title: one.title }));
-    const lines = align(
-      listed.map((one) => [{ text: one.name }, { text: one.title }]),
-      [2],
-    );
-    await terminal.out(
-      json ? `${JSON.stringify(listed, null, 2)}\n` : lines.map((line) => `${line}\n`).join(""),
-    );
+    const lines = align(listed.map((one) => [{ text: one.name }, { text: one.title }]));
+    await terminal.out(json ? jsonText(listed, 2) : lines.map((line) => `${line}\n`).join(""));
     return 0;
   }
   const published = PUBLISHED.find((one) => one.name === name);

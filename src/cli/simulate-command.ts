@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import {
   type CommonFlags,
   collect,
-  EXIT_CODES,
+  colourOption,
   examples,
   jsonOption,
   outputOption,
@@ -64,9 +64,8 @@ export function defineSimulate(
     .option("--ascii", "nothing but ASCII in the plots")
     .addOption(jsonOption())
     .addOption(outputOption())
-    .option("--no-color", "no colours, even on a terminal")
+    .addOption(colourOption())
     .addOption(timeoutOption("30s"))
-    .addHelpText("after", EXIT_CODES)
     .action(async (flags: Flags) => {
       const { window, upper, lower, verdicts = null } = flags;
       const chosen: SimulateFlags = {

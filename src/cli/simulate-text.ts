@@ -1,16 +1,16 @@
 /** A simulation for people: for each gate what it did today and would have done otherwise, and both plots. */
 import { stripVTControlCharacters } from "node:util";
-import { domainOf } from "../chart/svg.ts";
-import { CATALOGUE } from "../core/catalogue.ts";
+import { domainOf } from "../chart/domain.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
-import { boundText, percent, span } from "../text/figures.ts";
+import { boundText, count, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
-import { type HistoryView, plotLines } from "./history-text.ts";
+import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
+import { isRatio, valueText } from "./value-text.ts";
 
 /** Two plots stand beside each other from here on, else below each other. */
 const BESIDE_FROM = 140;
@@ -98,15 +98,13 @@ function comparison(
 }
 
 function nowText(metric: SimulatedLine["metric"], { value, state, gate }: Outcome): string {
-  if (value === null) return `undefined ${state.toUpperCase()}`;
-  const bounds = gate === null ? [] : [gate.upper, gate.lower];
-  return `${CATALOGUE[metric].measures === "ratio" ? percent(value, bounds) : value} ${state.toUpperCase()}`;
+  return `${valueText(metric, value, gate)} ${state.toUpperCase()}`;
 }
 
 function stateText({ merges, seconds }: Outcome, state: GateState): string {
   const all = merges.high + merges.low + merges.unknown;
   if (all === 0) return "-";
-  return `${merges[state]} merges (${((100 * merges[state]) / all).toFixed(1)}%), ${span(seconds[state])}`;
+  return `${count(merges[state], "merge")} (${((100 * merges[state]) / all).toFixed(1)}%), ${span(seconds[state])}`;
 }
 
 function agreementText({ compared, equal }: Outcome["agreement"]): string {
@@ -136,7 +134,7 @@ function plotsOf(
 /** Both are drawn to one scale. */
 function commonDomain(both: readonly HistorySeries[]): [number, number] {
   const domains = both.map(({ metric, points, gate }) =>
-    domainOf(points, { ratio: CATALOGUE[metric].measures === "ratio", bounds: gate }),
+    domainOf(points, { ratio: isRatio(metric), bounds: gate }),
   );
   return [Math.min(...domains.map(([low]) => low)), Math.max(...domains.map(([, high]) => high))];
 }
@@ -159,5 +157,5 @@ function footer({
   history_truncated: truncated,
 }: SimulationDocument): string[] {
   const begins = truncated ? "; it begins in the middle, as older rows are gone" : "";
-  return [`history of ${seq} merges, up to event ${safe(event ?? "unknown")}${begins}`];
+  return [`history of ${count(seq, "merge")}, up to event ${safe(event ?? "unknown")}${begins}`];
 }

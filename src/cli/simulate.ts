@@ -1,13 +1,12 @@
 /** `metrics simulate`: what other windows, bounds or verdicts would have made of the recorded history. */
-import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { type Changes, otherSettings } from "./other-settings.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { withProgress } from "./progress-line.ts";
 import type { Simulated, SimulateOptions } from "./read-simulation.ts";
 import { renderSimulation } from "./simulate-text.ts";
-import { type Terminal, wantsColour } from "./terminal.ts";
+import { meansOf, type Terminal } from "./terminal.ts";
 
 export type ReadSimulation = (config: Config, options: SimulateOptions) => Promise<Simulated>;
 
@@ -27,7 +26,7 @@ export type SimulateFlags = {
 /** Ends the command as a wrong use of it. */
 type Refuse = (why: string) => never;
 
-const USUAL_COLUMNS = 80;
+/** Rows of a plot. */
 const HEIGHT = 8;
 
 /** @throws ConfigError, Unreadable, and whatever `refuse` throws. */
@@ -41,31 +40,16 @@ export async function showSimulation(
   const config = loadConfig(terminal.env);
   const metrics = changed(flags, terminal, config, refuse);
   const { timeoutMs, projects, last } = flags;
-  const progress = new ProgressLine("simulating", terminal, systemClock);
-  let simulated: Simulated;
-  try {
-    simulated = await read(config, {
-      timeoutMs,
-      metrics,
-      projects,
-      last,
-      progress: (share) => progress.at(share),
-    });
-  } finally {
-    await progress.end();
-  }
+  const simulated = await withProgress("simulating", terminal, (progress) =>
+    read(config, { timeoutMs, metrics, projects, last, progress }),
+  );
   await terminal.out(
     flags.json
-      ? `${safeJson(JSON.stringify(simulated.document, null, 2))}\n`
+      ? jsonText(simulated.document, 2)
       : renderSimulation(
           flags.plot ? simulated : { ...simulated, plots: [] },
           { today: config.metrics, simulated: metrics },
-          {
-            columns: terminal.columns() ?? USUAL_COLUMNS,
-            height: HEIGHT,
-            ascii: flags.ascii || terminal.env["TERM"] === "dumb",
-            colour: wantsColour(terminal, flags.colour),
-          },
+          { ...meansOf(terminal, flags), height: HEIGHT },
         ),
   );
   return 0;

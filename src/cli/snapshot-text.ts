@@ -7,10 +7,11 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { MetricName } from "../core/metric.ts";
 import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
-import { boundText, count, moment, percent, span } from "../text/figures.ts";
+import { boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, type Cell, type Line, widthOf } from "./columns.ts";
 import { busiest, projectsOf } from "./projects.ts";
+import { valueText } from "./value-text.ts";
 
 export type SnapshotView = {
   /** These projects only; empty for the busiest ones. */
@@ -75,12 +76,7 @@ function linesOf(snapshot: Snapshot, project: string | null, indent: string, vie
 }
 
 function reading(metric: SnapshotMetric): string {
-  return `${metric.metric} = ${valueText(metric)} (n=${metric.n}/${metric.window})`;
-}
-
-function valueText({ metric, value, gate }: SnapshotMetric): string {
-  if (value === null) return "undefined";
-  return isRatio(metric) ? percent(value, gate === null ? [] : [gate.upper, gate.lower]) : String(value);
+  return `${metric.metric} = ${valueText(metric.metric, metric.value, metric.gate)} (n=${metric.n}/${metric.window})`;
 }
 
 function details(metric: SnapshotMetric, digits: number, view: SnapshotView): Cell[] {
@@ -109,19 +105,13 @@ function details(metric: SnapshotMetric, digits: number, view: SnapshotView): Ce
 function policy({ metric, effective, gate }: SnapshotMetric): string {
   if (effective?.scope !== "global" || effective.value === null)
     return "policy undefined, as the global one is";
-  const bounds = gate === null ? [] : [gate.upper, gate.lower];
-  const value = isRatio(metric) ? percent(effective.value, bounds) : String(effective.value);
-  return `policy uses global ${value} ${effective.state.toUpperCase()}`;
+  return `policy uses global ${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`;
 }
 
 /** Green where the orchestrator may do more, red where it is restricted; the word says the same. */
 function paint(metric: MetricName, state: GateState, text: string): string {
   const colour = state === "unknown" ? "yellow" : state === CATALOGUE[metric].permissive ? "green" : "red";
   return styleText(colour, text, { validateStream: false });
-}
-
-function isRatio(metric: MetricName): boolean {
-  return CATALOGUE[metric].measures === "ratio";
 }
 
 function footer(snapshot: Snapshot, projects: number, hidden: number): string {

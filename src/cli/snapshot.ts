@@ -1,7 +1,7 @@
 /** `metrics snapshot`: the current values, read from the log alone. */
 import { type Config, loadConfig } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
-import { safe, safeJson } from "../text/safe.ts";
+import { jsonText, safe } from "../text/safe.ts";
 import { narrow } from "./projects.ts";
 import { renderSnapshot } from "./snapshot-text.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
@@ -57,7 +57,7 @@ function rendered(snapshot: Snapshot, options: SnapshotOptions, terminal: Termin
   const { format, projects } = options;
   if (format !== "text") {
     const document = projects.length === 0 ? snapshot : narrow(snapshot, projects);
-    return { out: `${safeJson(JSON.stringify(document, null, format === "json" ? 2 : 0))}\n`, err: "" };
+    return { out: jsonText(document, format === "json" ? 2 : 0), err: "" };
   }
   const columns = terminal.columns();
   const { body, footer } = renderSnapshot(snapshot, {

@@ -54,6 +54,18 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> 
   });
 }
 
+/** What a drawing may use. */
+export type Means = { readonly columns: number; readonly ascii: boolean; readonly colour: boolean };
+
+/** What this terminal allows of what the flags ask for; a pipe counts as a usual terminal without colours. */
+export function meansOf(terminal: Terminal, flags: Omit<Means, "columns">): Means {
+  return {
+    columns: terminal.columns() ?? USUAL_COLUMNS,
+    ascii: flags.ascii || terminal.env["TERM"] === "dumb",
+    colour: wantsColour(terminal, flags.colour),
+  };
+}
+
 /** Whether colours and cursor codes are welcome. */
 export function wantsColour(terminal: Terminal, flag: boolean): boolean {
   const { NO_COLOR: noColour, TERM: term } = terminal.env;

@@ -1,9 +1,8 @@
 /** `metrics verify`: every recorded number against the recorded facts; exits with 1 on any difference. */
-import { systemClock } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { Verification } from "../core/verification.ts";
-import { safeJson } from "../text/safe.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { jsonText } from "../text/safe.ts";
+import { withProgress } from "./progress-line.ts";
 import type { VerifyOptions } from "./read-verification.ts";
 import type { Terminal } from "./terminal.ts";
 import { renderVerification } from "./verify-text.ts";
@@ -26,16 +25,10 @@ export async function showVerification(
   verify: Verify,
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
-  const progress = new ProgressLine("verifying", terminal, systemClock);
   const { timeoutMs, limit } = flags;
-  let verification: Verification;
-  try {
-    verification = await verify(config, { timeoutMs, limit, progress: (share) => progress.at(share) });
-  } finally {
-    await progress.end();
-  }
-  await terminal.out(
-    flags.json ? `${safeJson(JSON.stringify(verification, null, 2))}\n` : renderVerification(verification),
+  const verification = await withProgress("verifying", terminal, (progress) =>
+    verify(config, { timeoutMs, limit, progress }),
   );
+  await terminal.out(flags.json ? jsonText(verification, 2) : renderVerification(verification));
   return verification.verified ? 0 : DIFFERS;
 }

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import type { Snapshot } from "../core/snapshot.ts";
 import { moment } from "../text/figures.ts";
-import { safe } from "../text/safe.ts";
+import { safe, textWidth } from "../text/safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
 export type Rendered = { readonly out: string; readonly err: string };
@@ -34,7 +34,7 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   let away: string | null = null;
   try {
     while (!interruption.aborted) {
-      const seen = await Promise.race([attempt(watched), interrupted(interruption)]);
+      const seen = await unlessAborted(attempt(watched), interruption);
       if (seen === null) break;
       if ("out" in seen) last = seen;
       away = "out" in seen ? null : (away ?? awayText(seen.message));
@@ -65,7 +65,8 @@ function screen(terminal: Terminal): Show {
 
 /** As many lines as there is room for; the last one, which says as of when, is always among them. */
 function fitting(lines: readonly string[], columns: number, room: number): readonly string[] {
-  const height = (line: string) => Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
+  const height = (line: string) =>
+    Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns));
   const heightOf = (some: readonly string[]) => some.reduce((sum, line) => sum + height(line), 0);
   if (heightOf(lines) <= room) return lines;
   const ending = ["… (the screen is too low for the rest)", lines.at(-1) ?? ""];
@@ -101,9 +102,12 @@ function awayText(message: string): string {
   return `since ${since}: ${safe(message.replaceAll("\n", "; "), MESSAGE_WIDTH)}`;
 }
 
-function interrupted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
+/** What `work` gives, or null once the signal is aborted. Leaves no listener behind: there may be a look each 100 ms. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const ended = new AbortController();
+  const aborted = new Promise<null>((resolve) => {
     if (signal.aborted) resolve(null);
-    signal.addEventListener("abort", () => resolve(null), { once: true });
+    signal.addEventListener("abort", () => resolve(null), { signal: ended.signal });
   });
+  return Promise.race([work, aborted]).finally(() => ended.abort());
 }

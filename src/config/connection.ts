@@ -3,7 +3,8 @@
  * message: a wrong URL is most often a right one with a special character in its password.
  */
 import { accessSync, constants } from "node:fs";
-import { fileProblem, readSecret } from "./secret.ts";
+import { fileProblem } from "./file-problem.ts";
+import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
 import { port } from "./variables.ts";
 
@@ -17,7 +18,7 @@ export type ConnectionOptions = {
   readonly database?: string;
 };
 
-/** Those of libpq that node-postgres takes for verify-full, and will not do so for ever: it says so in ten lines. */
+/** Modes of libpq that node-postgres takes for verify-full today, with ten lines of warning that this will change. */
 const TAKEN_FOR_VERIFY_FULL = ["prefer", "require", "verify-ca"];
 const SSL_MODES = ["disable", ...TAKEN_FOR_VERIFY_FULL, "verify-full"];
 const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";

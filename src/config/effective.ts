@@ -39,7 +39,7 @@ export function effectiveSettings(config: Config): EffectiveSetting[] {
   return values.map(([setting, value, origin = setting]) => ({
     setting,
     value,
-    origin: origins[origin] ?? "default",
+    origin: value === null ? "default" : (origins[origin] ?? "default"),
   }));
 }
 

@@ -4,9 +4,9 @@ import type { z } from "zod";
 import { CATALOGUE, DEFAULT_VERDICTS } from "../core/catalogue.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import type { MergeRule } from "../postgres/merge-source.ts";
+import { fileProblem } from "./file-problem.ts";
 import { knownMembers, METRICS_FILE } from "./metrics-schema.ts";
 import { nearest } from "./nearest.ts";
-import { fileProblem } from "./secret.ts";
 import { shown } from "./shown.ts";
 
 export type MetricsFile = { readonly merge: MergeRule; readonly metrics: readonly MetricSettings[] };

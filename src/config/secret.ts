@@ -1,5 +1,6 @@
 /** A secret from the environment, or from the file that `<name>_FILE` points to. Its value appears in no message. */
 import { readFileSync } from "node:fs";
+import { fileProblem } from "./file-problem.ts";
 import { shown } from "./shown.ts";
 
 /** @param problems collects what is wrong, in the operator's language. @returns the secret, or undefined. */
@@ -28,18 +29,4 @@ export function readSecret(env: NodeJS.ProcessEnv, name: string, problems: strin
   if (secret.trim() !== "") return secret;
   problems.push(`${fileVariable} is ${shown(file)}: the file is empty, it must hold ${name}`);
   return undefined;
-}
-
-/** Why a file cannot be read or written, in words. */
-export function fileProblem(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: "no such file or folder",
-    EACCES: "permission denied",
-    EISDIR: "it is a folder",
-    ENOTDIR: "a part of its path is no folder",
-    ENOSPC: "no space is left",
-    EROFS: "the file system is read-only",
-  };
-  return words[code] ?? code;
 }

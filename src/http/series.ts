@@ -6,10 +6,11 @@
  * that dashboards and rules hold no constants.
  */
 import { Gauge, Registry } from "@prometheus-io/client";
+import { busiestFirst } from "../core/busiest.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "../core/metric.ts";
-import { byCodePoint, type Snapshot, type SnapshotMetric } from "../core/snapshot.ts";
+import type { Snapshot } from "../core/snapshot.ts";
 import type { ReadinessReport } from "../readiness.ts";
 import { safe } from "../text/safe.ts";
 import { SERVICE, VERSION } from "../version.ts";
@@ -153,14 +154,13 @@ function globalSeries(to: Series, metric: MetricSettings, snapshot: Snapshot | n
 }
 
 function projectSeries(to: Series, { snapshot }: Scrape): void {
-  const projects = Map.groupBy(snapshot?.metrics ?? [], ({ project }) => project);
-  projects.delete(null);
-  const shown = busiestFirst(projects as Map<string, SnapshotMetric[]>).slice(0, MOST_PROJECTS);
-  to.set("projects", "Projects that have merged anything.", projects.size);
+  const projects = busiestFirst(snapshot ?? { metrics: [] });
+  const shown = projects.slice(0, MOST_PROJECTS);
+  to.set("projects", "Projects that have merged anything.", projects.length);
   to.set(
     "projects_dropped",
     `Projects beyond the ${MOST_PROJECTS} busiest, which are not exported.`,
-    projects.size - shown.length,
+    projects.length - shown.length,
   );
   for (const [name, readings] of shown) {
     const project = label(name);
@@ -195,17 +195,6 @@ function projectSeries(to: Series, { snapshot }: Scrape): void {
         );
     }
   }
-}
-
-/** By the merges in their windows, then by name: stable, so that a series does not come and go. */
-function busiestFirst(projects: ReadonlyMap<string, readonly SnapshotMetric[]>) {
-  return [...projects].toSorted(
-    ([a, left], [b, right]) => mergesIn(right) - mergesIn(left) || byCodePoint(a, b),
-  );
-}
-
-function mergesIn(readings: readonly SnapshotMetric[]): number {
-  return Math.max(...readings.map(({ n }) => n));
 }
 
 /**

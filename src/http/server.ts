@@ -9,7 +9,7 @@ import type { RecentHistory } from "../core/recent.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../daemon-event.ts";
 import type { ReadinessReport } from "../readiness.ts";
-import { safeJson } from "../text/safe.ts";
+import { jsonText } from "../text/safe.ts";
 
 export type HttpPorts = {
   /** Whether the loop still turns; no database is needed for that. */
@@ -182,11 +182,7 @@ function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | un
 }
 
 function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {
-  return reply
-    .code(status)
-    .headers(HEADERS)
-    .type(JSON_TYPE)
-    .send(`${safeJson(JSON.stringify(document))}\n`);
+  return reply.code(status).headers(HEADERS).type(JSON_TYPE).send(jsonText(document));
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

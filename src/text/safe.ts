@@ -13,7 +13,7 @@ const WIDTH = 80;
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 const UNSAFE_IN_JSON = new RegExp(`(?!\\n)${UNSAFE.source}`, "gu");
 
-/** Characters that take two columns; near enough for a cap. */
+/** Characters that take two columns of a terminal; near enough. */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
@@ -27,14 +27,20 @@ export function safe(text: string, width = WIDTH): string {
   /** The longest prefix that leaves room for the ellipsis. */
   let cut = "";
   for (const character of text) {
-    const unsafe = UNSAFE.test(character);
-    const piece = unsafe ? visible(character) : character;
-    columns += unsafe ? piece.length : WIDE.test(character) ? 2 : 1;
+    const piece = UNSAFE.test(character) ? visible(character) : character;
+    columns += textWidth(piece);
     if (columns > width) return `${cut}…`;
     shown += piece;
     if (columns < width) cut = shown;
   }
   return shown;
+}
+
+/** How many columns of a terminal a harmless text takes. */
+export function textWidth(text: string): number {
+  let columns = 0;
+  for (const character of text) columns += WIDE.test(character) ? 2 : 1;
+  return columns;
 }
 
 /**
@@ -45,6 +51,11 @@ export function safeJson(json: string): string {
   return json.replace(UNSAFE_IN_JSON, (character) =>
     Array.from({ length: character.length }, (_, unit) => unicodeEscape(character.charCodeAt(unit))).join(""),
   );
+}
+
+/** A document as such JSON, with a line break at its end. */
+export function jsonText(document: unknown, indent = 0): string {
+  return `${safeJson(JSON.stringify(document, null, indent))}\n`;
 }
 
 function visible(character: string): string {

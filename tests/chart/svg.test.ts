@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { domainOf, type HistorySvgOptions, historySvg } from "../../src/chart/svg.ts";
+import { domainOf } from "../../src/chart/domain.ts";
+import { type HistorySvgOptions, historySvg } from "../../src/chart/svg.ts";
 import { HISTORY_CSS } from "../../src/chart/svg-style.ts";
 import { point, points, ROSE } from "../core/points.ts";
 
@@ -24,7 +25,7 @@ describe("a history as SVG", () => {
     expect(svg).toMatch(/^<svg [^>]*role="img" aria-labelledby="trust-title trust-desc">/);
     expect(svg).toContain('<title id="trust-title">first_pass_merge_rate, all projects</title>');
     expect(svg).toContain(
-      '<desc id="trust-desc">Merges 1 to 3: between 70% and 86%, now 86%. The gate rises at 85% and falls below 70%; it crossed once here and is high now.</desc>',
+      '<desc id="trust-desc">Merges 1 to 3: between 70.0% and 86.0%, now 86.0%. The gate rises at 85% and falls below 70%; it crossed once here and is high now.</desc>',
     );
     expect(svg).toMatch(/<\/svg>\n$/);
   });
@@ -51,6 +52,13 @@ describe("a history as SVG", () => {
     expect(attribute(historySvg(points(0.85, 0.7), OPTIONS), /<circle[^>]*>/, "cy")).toBeGreaterThan(upper);
   });
 
+  it("writes no value on the wrong side of a bound, and no bound other than it is", () => {
+    const bounds = { upper: 0.85, lower: 0.12345 };
+    const svg = historySvg(points(0.7, 84_999 / 100_000), { ...OPTIONS, bounds });
+    expect(svg).toContain("now 84.999%. The gate rises at 85% and falls below 12.345%;");
+    expect(svg).toContain("down &#60; 12.345%</text>");
+  });
+
   it.each([290, 440, 720])(
     "numbers merges so that no number touches the next one, %i pixels wide",
     (width) => {
@@ -68,7 +76,7 @@ describe("a history as SVG", () => {
   it("marks a crossing with a triangle that names it", () => {
     const svg = historySvg([point(1, 0.8), point(2, 0.86, { crossing: ROSE })], OPTIONS);
     expect(svg).toMatch(
-      /<path class="crossing high" d="M[^"]*Z"><title>trust low to high at 86%, merge 2, 2026-11-22 10:02Z<\/title>/,
+      /<path class="crossing high" d="M[^"]*Z"><title>trust low to high at 86.0%, merge 2, 2026-11-22 10:02Z<\/title>/,
     );
   });
 

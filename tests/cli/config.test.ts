@@ -25,6 +25,11 @@ describe("metrics config", () => {
     );
   });
 
+  test("what the driver fills in comes from no environment", async () => {
+    const { out } = await config([], { DATABASE_URL: "postgresql://metrics@db/damascus" });
+    expect(out.split("\n")).toContain("database.port                  (default)      -");
+  });
+
   test("--json is nothing but JSON, with the same settings", async () => {
     const { out, err } = await config(["--json"]);
     expect(err).toBe("");

@@ -12,11 +12,19 @@ type Setting = {
   /** Where standard output goes instead of to us: a file descriptor, or a pipe whose reader is gone. */
   readonly stdout?: number | "reader gone";
   readonly stderr?: "reader gone";
+  /** Runs before the executable. */
+  readonly preload?: string;
 };
 
 /** Runs an executable as its own process, to its end. */
-function execute(file: string, args: readonly string[], { env = DATABASE, stdout, stderr }: Setting = {}) {
-  const child = spawn(process.execPath, [file, ...args], {
+function execute(
+  file: string,
+  args: readonly string[],
+  { env = DATABASE, stdout, stderr, preload }: Setting = {},
+) {
+  const first =
+    preload === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(preload)}`];
+  const child = spawn(process.execPath, [...first, file, ...args], {
     env,
     stdio: ["ignore", typeof stdout === "number" ? stdout : "pipe", "pipe"],
   });
@@ -54,6 +62,19 @@ describe("the executables", () => {
     expect((await execute(SNAPSHOT, ["--help"])).out).toMatch(/^Examples:\n {2}snapshot\n/);
   });
 
+  test("name the Node.js that they need where it is older", async () => {
+    const preload =
+      'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })';
+    for (const file of [METRICS, SNAPSHOT])
+      expect(await execute(file, ["--version"], { preload })).toStrictEqual({
+        code: 2,
+        out: "",
+        err: expect.stringMatching(
+          /^damascus-metrics needs Node\.js 24 or newer, and this is 20\.20\.2;.*\n$/,
+        ),
+      });
+  });
+
   test("end quietly with 0 when nobody reads any more", async () => {
     expect(await execute(METRICS, ["config"], { stdout: "reader gone" })).toStrictEqual({
       code: 0,
@@ -79,6 +100,26 @@ describe("the executables", () => {
       1,
       expect.stringMatching(/^metrics: unexpected failure: ENOSPC.*\n$/),
     ]);
+  });
+
+  test("tell an error that nobody caught in the daemon's log, and exit with 1", async () => {
+    const preload = `const wait = setInterval(() => {
+      if (process.listenerCount("SIGTERM") === 0) return;
+      clearInterval(wait);
+      void Promise.reject(new Error("boom"));
+    }, 5)`;
+    const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d", METRICS_HTTP_ENABLED: "false" };
+    const { code, out, err } = await execute(METRICS, ["run"], { env, preload });
+    expect([code, err]).toStrictEqual([1, ""]);
+    const events = out
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(events.at(-1)).toMatchObject({
+      event: "daemon.fatal",
+      level: "fatal",
+      failure: { code: "unexpected", message: expect.stringContaining("boom") },
+    });
   });
 
   test("refuse a configuration before anything is contacted", async () => {

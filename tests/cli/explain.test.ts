@@ -31,7 +31,7 @@ const DOCUMENT: Explanations = {
   ),
 };
 
-const VIEW = { columns: 80, ascii: true, colour: false, list: false };
+const VIEW = { columns: 80, ascii: true, colour: false, listColumns: null };
 
 async function type(args: string, document = DOCUMENT, setting: Parameters<typeof fakeTerminal>[0] = {}) {
   const { terminal, told } = fakeTerminal(setting);
@@ -103,11 +103,40 @@ describe("an explanation", () => {
       ...explanation("first_pass_merge_rate"),
       merges: first === undefined ? [] : [{ ...first, project: "a\n\x1b[2Jb", work_item_id: "x\u202e" }],
     };
-    const text = renderExplanations([forged], { ...VIEW, list: true });
+    const text = renderExplanations([forged], { ...VIEW, listColumns: 120 });
     expect(text).toContain(
       "\n  merge  merged at          event  work item  project        attempts  verdict          counts\n",
     );
     expect(text).toContain("  x\\u202e    a\\x0a\\x1b[2Jb  1 ");
+  });
+});
+
+/** The list below the explanation of a metric, line by line. */
+function listed(listColumns: number, project = "atlas"): string[] {
+  const one = explanation("first_pass_merge_rate");
+  const merges = one.merges.map((merge) => ({ ...merge, project }));
+  const text = renderExplanations([{ ...one, merges }], { ...VIEW, listColumns });
+  return text.slice(text.indexOf("\n\n") + 2).split("\n");
+}
+
+describe("the list of merges", () => {
+  test.each([
+    [100, "  merge  merged at          event  work item  project  attempts  verdict          counts"],
+    [82, "  merge  merged at          work item  project  attempts  verdict          counts"],
+    [80, "  merge  merged at          project  attempts  verdict          counts"],
+    [60, "  merge  project  attempts  verdict          counts"],
+  ])("tells as much as fits into %i columns", (columns, heads) => {
+    const lines = listed(columns);
+    expect(lines[0]).toBe(heads);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+  });
+
+  test("stands in columns also where a name takes two of them for each character", () => {
+    const [heads = "", first = ""] = listed(60, "項目管理");
+    expect([heads, first]).toStrictEqual([
+      "  merge  project   attempts  verdict          counts",
+      "  5      項目管理  1         rebase_conflict  yes",
+    ]);
   });
 });
 
@@ -131,11 +160,11 @@ describe("metrics explain", () => {
     const { code, err } = await type("explain --project nobody\u202e", {
       ...DOCUMENT,
       explanations: [],
-      lag: { merges: 3, seconds: 1 },
+      lag: { merges: 1, seconds: 1 },
     });
     expect([code, err]).toStrictEqual([
       0,
-      "project nobody\\u202e: no merges recorded\n3 merges are due and not in these numbers yet\n",
+      "project nobody\\u202e: no merges recorded\nnot in these numbers yet: 1 merge due\n",
     ]);
   });
 

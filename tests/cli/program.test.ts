@@ -74,6 +74,8 @@ describe("usage errors", () => {
     ["snapshot atlas", "too many arguments"],
     ["snapshot --timeout 5", "must be a duration from 1ms to 60m"],
     ["snapshot --at 9223372036854775808", "must be the id of an event"],
+    ["history first --svg - --json", "cannot be used with option"],
+    ["history first --svg - -o jsonl", "cannot be used with option"],
     ["explain zz", "or how just one of them begins"],
     ["snapshot --timeout 0s", "must be a duration from 1ms to 60m"],
     ["snapshot -o yaml", "Allowed choices are text, json"],

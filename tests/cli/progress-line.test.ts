@@ -50,6 +50,10 @@ describe("progress", () => {
     expect(await told(steps, setting)).toBe("verifying: 25%, 9 s left\nverifying: 50%, 6 s left\n");
   });
 
+  test("makes no guess from next to nothing", async () => {
+    expect(await told([[3100, 0.004]], {})).toBe("");
+  });
+
   test("is not worth a word when the work is quick", async () => {
     expect(
       await told(

@@ -77,6 +77,13 @@ describe("history", () => {
     expect(series[0]?.points.at(-1)).toMatchObject({ value: now?.value, n: now?.n, seq: 58 });
   });
 
+  it("goes from nothing to all once, however many series there are", async () => {
+    const shares: number[] = [];
+    await readHistory(config, { ...asked, last: 1000, progress: (share) => shares.push(share) });
+    expect(shares).toStrictEqual(shares.toSorted((a, b) => a - b));
+    expect(shares.at(-1)).toBeLessThanOrEqual(1);
+  });
+
   it("of a project that nobody has heard of is empty", async () => {
     const { series } = await readHistory(config, { ...asked, projects: ["nobody"], last: 40 });
     expect(series.flatMap(({ points }) => points)).toStrictEqual([]);

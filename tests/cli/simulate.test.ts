@@ -93,6 +93,8 @@ describe("other settings", () => {
     [{ window: ["first=0"] }, "whole number of merges from 1 to 100000"],
     [{ upper: ["trust=1.5"] }, "number from 0 to 1, or a percentage"],
     [{ upper: ["trust=0.5"] }, "lower is 0.7, above upper 0.5"],
+    [{ verdicts: "" }, "must be verdicts separated by commas"],
+    [{ verdicts: "rebase_conflict,,needs_rebase" }, "must be verdicts separated by commas"],
     [{ lower: ["p95=1"] }, '"p95_attempts_to_merge": it has no gate; there are trust, scope_overlap'],
   ])("%j is refused", (changes, why) => {
     expect(() => otherSettings(CONTRACT, { ...NOTHING, ...changes })).toThrow(why);

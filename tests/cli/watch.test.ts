@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import type { Verbs } from "../../src/cli/commands.ts";
 import { main } from "../../src/cli/program.ts";
@@ -16,8 +17,10 @@ async function watch(
   const interruption = new AbortController();
   const { terminal, told } = fakeTerminal({ ...setting, interruption: interruption.signal });
   let count = 0;
+  const listeners: number[] = [];
   const readSnapshot: Verbs["readSnapshot"] = async () => {
     const seen = looks[count];
+    listeners.push(getEventListeners(interruption.signal, "abort").length);
     count += 1;
     if (seen === undefined) {
       interruption.abort();
@@ -27,7 +30,7 @@ async function watch(
     return seen;
   };
   const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, { ...NOBODY, readSnapshot });
-  return { code, ...told, count };
+  return { code, ...told, count, listeners };
 }
 
 const at = (seq: number) => snapshotWith({ as_of: { ...snapshotWith().as_of, seq } });
@@ -38,6 +41,11 @@ describe("snapshot --watch", () => {
     expect(code).toBe(0);
     expect(out.match(/^first_pass_merge_rate/gm)).toHaveLength(2);
     expect(err.match(/^as of merge \d/gm)).toStrictEqual(["as of merge 1", "as of merge 2"]);
+  });
+
+  test("leaves nothing behind with each look, however long it goes on", async () => {
+    const { listeners } = await watch("--watch=100ms", [at(1), at(2), at(3)]);
+    expect(listeners).toStrictEqual([0, 0, 0, 0]);
   });
 
   test("with -o jsonl appends a document in each line", async () => {

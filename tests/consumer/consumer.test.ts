@@ -1,6 +1,6 @@
-import { mkdtempDisposableSync, readFileSync } from "node:fs";
+import { mkdtempDisposableSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
@@ -218,6 +218,29 @@ describe("the safe horizon", () => {
       told.push(...quick(part, "--state", state).decisions);
     }
     expect(byText(told)).toStrictEqual(byText(decisions));
+  });
+
+  test("a state file that is none is named, and nothing is read", () => {
+    using folder = mkdtempDisposableSync(join(tmpdir(), "consumer-"));
+    const state = join(folder.path, "state.json");
+    writeFileSync(state, '{"position": ');
+    const { status, stdout, stderr } = quick([], "--state", state);
+    expect([status, stdout]).toStrictEqual([1, ""]);
+    expect(stderr).toMatch(/^consume\.py: .*state\.json is no state file.*\n$/);
+  });
+
+  test("psql is not told the password where everybody may read it", () => {
+    using folder = mkdtempDisposableSync(join(tmpdir(), "consumer-"));
+    const fake = join(folder.path, "psql");
+    writeFileSync(fake, '#!/bin/sh\nprintf "%s\\0" "$*" "$PGPASSWORD"\n', { mode: 0o755 });
+    vi.stubEnv("PATH", `${folder.path}:${process.env["PATH"]}`);
+    const ask = `import sys; sys.path.insert(0, ${JSON.stringify(dirname(SCRIPT))}); import consume, json
+print(json.dumps(consume.Psql("postgresql://reader:can%2Fary@db/damascus").ask("SELECT 1")))`;
+    const { stdout } = runProgram(PYTHON ?? "", ["-B", "-c", ask]);
+    vi.unstubAllEnvs();
+    const [told, password] = JSON.parse(stdout) as string[];
+    expect(told).toContain("postgresql://reader@db/damascus");
+    expect(password).toBe("can/ary");
   });
 
   test("a project's name cannot forge a line", () => {

@@ -1,8 +1,10 @@
 /** What the gates did within the last merges, newest first. */
+
 import type { RecentCrossing, RecentHistory } from "../../core/recent.ts";
 import { count } from "../../text/figures.ts";
+import { safe } from "../../text/safe.ts";
 import { stateHtml, timeHtml, valueHtml } from "./figures.ts";
-import { type Html, html, name } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
 const SHOWN = 30;
 
@@ -29,7 +31,7 @@ function crossing({
   merged_at,
   event_id,
 }: RecentCrossing): Html {
-  const where = scope === "global" ? null : html` of project <b class="name">${name(project ?? "")}</b>`;
+  const where = scope === "global" ? null : html` of project <b class="name">${safe(project ?? "")}</b>`;
   return html`<li>${timeHtml(merged_at)} <b>${gate}</b>${where}: ${from} → ${stateHtml(metric, to)}
-<span class="aside">at ${valueHtml(metric, value, [upper, lower])}, event ${event_id}</span></li>`;
+<span class="aside">at ${valueHtml(metric, value, { upper, lower })}, event ${event_id}</span></li>`;
 }

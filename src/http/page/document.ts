@@ -30,7 +30,7 @@ export const PAGE_POLICY = [
   `style-src ${hashOf(STYLE)}`,
   `script-src ${hashOf(REFRESHER)}`,
   "connect-src 'self'",
-  // The icon that no browser is to ask for.
+  // An empty icon, so that no browser asks for one.
   "img-src data:",
   "base-uri 'none'",
   "form-action 'none'",

@@ -6,6 +6,8 @@ import type { SnapshotGate } from "../../core/snapshot.ts";
 import { boundText, moment, percent } from "../../text/figures.ts";
 import { type Html, html } from "./html.ts";
 
+type Bounds = Pick<SnapshotGate, "upper" | "lower">;
+
 export const TITLES: Readonly<Record<MetricName, string>> = {
   first_pass_merge_rate: "First-pass merge rate",
   rebase_conflict_rate: "Rebase conflict rate",
@@ -17,8 +19,9 @@ export function isRatio(metric: MetricName): boolean {
 }
 
 /** A value, or the word for there being none. */
-export function valueHtml(metric: MetricName, value: number | null, bounds: readonly number[] = []): Html {
+export function valueHtml(metric: MetricName, value: number | null, gate: Bounds | null): Html {
   if (value === null) return html`<span class="undefined">undefined</span>`;
+  const bounds = gate === null ? [] : [gate.upper, gate.lower];
   return html`<data value="${value}">${isRatio(metric) ? percent(value, bounds) : value}</data>`;
 }
 
@@ -31,7 +34,7 @@ export function stateHtml(metric: MetricName, state: GateState): Html {
   return html`<span class="state ${meaning}"><span aria-hidden="true">${SIGNS[state]}</span> ${state.toUpperCase()}</span>`;
 }
 
-export function boundsText({ upper, lower }: Pick<SnapshotGate, "upper" | "lower">): string {
+export function boundsText({ upper, lower }: Bounds): string {
   return `up ≥ ${boundText(upper)}, down < ${boundText(lower)}`;
 }
 

@@ -1,5 +1,5 @@
 /** HTML from templates: whatever is put in is text, unless it is HTML that was made here. */
-import { safe } from "../../text/safe.ts";
+import { asMarkup } from "../../text/markup.ts";
 
 /** Text that is HTML already. */
 export class Html {
@@ -19,14 +19,9 @@ export function html(literals: TemplateStringsArray, ...parts: readonly Part[]):
   );
 }
 
-/** Text of a name from outside: visible where it would be invisible, short enough for one place. */
-export function name(text: string, width = 80): string {
-  return safe(text, width);
-}
-
 function written(part: Part): string {
   if (part === null) return "";
   if (part instanceof Html) return part.text;
   if (typeof part === "object") return part.map(written).join("");
-  return String(part).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return asMarkup(String(part));
 }

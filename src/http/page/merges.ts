@@ -1,7 +1,9 @@
 /** The last merges as cells: a colour, and always a character that says the same. */
+
 import type { RecentHistory, RecentMerge } from "../../core/recent.ts";
 import { count, moment } from "../../text/figures.ts";
-import { type Html, html, name } from "./html.ts";
+import { safe } from "../../text/safe.ts";
+import { type Html, html } from "./html.ts";
 
 const SHOWN = 100;
 
@@ -32,8 +34,8 @@ function cell(merge: RecentMerge): Html {
   const kind = rebase_conflict ? "conflict" : first_pass ? "first" : "again";
   const shown = rebase_conflict ? "C" : attempts > 99 ? "+" : attempts;
   const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "build")}`;
-  const says = `merge ${seq}, ${name(project, 40)}: ${what}`;
+  const says = `merge ${seq}, ${safe(project, 40)}: ${what}`;
   const when = mergedAt === null ? "" : `, ${moment(mergedAt, "minutes")}`;
-  const verdictText = verdict === null ? "" : `, last verdict ${name(verdict, 40)}`;
+  const verdictText = verdict === null ? "" : `, last verdict ${safe(verdict, 40)}`;
   return html`<li class="cell ${kind}" title="${says}${verdictText}${when}"><span aria-hidden="true">${shown}</span><span class="unseen">${says}</span></li>`;
 }

@@ -2,12 +2,14 @@
  * The gated metrics of the projects that matter most, behind a fold: a drawing for each that has a rate of its own, the
  * others in one sentence, as they follow the global rate.
  */
+
 import type { GateState } from "../../core/gate.ts";
 import type { HistorySeries } from "../../core/history.ts";
 import { count } from "../../text/figures.ts";
+import { safe } from "../../text/safe.ts";
 import { drawing, isDrawn } from "./drawing.ts";
 import { stateHtml, TITLES, valueHtml } from "./figures.ts";
-import { type Html, html, name } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
 export function projectCharts(series: readonly HistorySeries[]): readonly (Html | null)[] {
   const ofProjects = series.filter(({ project }) => project !== null);
@@ -39,10 +41,10 @@ function states(drawn: readonly HistorySeries[]): readonly Html[] {
 
 function chart(series: HistorySeries, index: number): Html {
   const { metric, points, gate } = series;
-  const project = name(series.project ?? "");
+  const project = safe(series.project ?? "");
   const last = points.at(-1);
   return html`<article class="card chart" data-project="${project}"><h3 class="name">${project}</h3>
-<p class="detail">${valueHtml(metric, last?.value ?? null, gate === null ? [] : [gate.upper, gate.lower])}
+<p class="detail">${valueHtml(metric, last?.value ?? null, gate)}
 <span class="aside">n=${last?.n ?? 0}/${last?.window ?? 0}</span> ${stateHtml(metric, last?.state ?? "unknown")}</p>
 ${drawing(series, {
   size: "narrow",

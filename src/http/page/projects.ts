@@ -1,35 +1,30 @@
 /** Every project: its own readings, and what a policy about it follows. The busiest stand open, the others behind a fold. */
+
+import { busiestFirst } from "../../core/busiest.ts";
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { safe } from "../../text/safe.ts";
 import { stateHtml, TITLES, valueHtml } from "./figures.ts";
-import { type Html, html, name } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
 const OPEN = 25;
 /** Beyond so many a table is no help, and each view would carry them along. */
 const MOST = 400;
 
-export function projects({ metrics }: Snapshot): Html {
-  const named = Map.groupBy(
-    metrics.filter((one) => one.project !== null),
-    ({ project }) => project ?? "",
-  );
-  const busiest = [...named].toSorted(([, a], [, b]) => mergesOf(b) - mergesOf(a));
+export function projects(snapshot: Snapshot): Html {
+  const busiest = busiestFirst(snapshot);
   const [open, folded] = [busiest.slice(0, OPEN), busiest.slice(OPEN, MOST)];
-  return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects <span class="aside">${named.size}</span></h2>
+  return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects <span class="aside">${busiest.length}</span></h2>
 <div class="card">${
-    named.size === 0 ? html`<p>No project has merged anything yet.</p>` : table(open, "busiest projects")
+    busiest.length === 0 ? html`<p>No project has merged anything yet.</p>` : table(open, "busiest projects")
   }${
     folded.length === 0
       ? null
       : html`<details id="more-projects"><summary>${folded.length} more</summary>${table(folded, "more projects")}</details>`
   }${
-    named.size <= MOST
+    busiest.length <= MOST
       ? null
-      : html`<p class="aside">${named.size - MOST} further ones are in <a href="/snapshot.json">/snapshot.json</a>.</p>`
+      : html`<p class="aside">${busiest.length - MOST} further ones are in <a href="/snapshot.json">/snapshot.json</a>.</p>`
   }</div></section>`;
-}
-
-function mergesOf(readings: readonly SnapshotMetric[]): number {
-  return Math.max(...readings.map(({ n }) => n));
 }
 
 function table(rows: readonly (readonly [string, readonly SnapshotMetric[]])[], caption: string): Html {
@@ -44,15 +39,15 @@ function table(rows: readonly (readonly [string, readonly SnapshotMetric[]])[], 
 }
 
 function row(project: string, readings: readonly SnapshotMetric[]): Html {
-  return html`<tr><th scope="row" class="name">${name(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
+  return html`<tr><th scope="row" class="name">${safe(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
 }
 
 function reading({ metric, value, n, window, gate }: SnapshotMetric): Html {
-  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate === null ? [] : [gate.upper, gate.lower])} <span class="aside">n=${n}/${window}</span></td>`;
+  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate)} <span class="aside">n=${n}/${window}</span></td>`;
 }
 
 function follows({ metric, effective, gate }: SnapshotMetric): Html | null {
   if (effective === null) return null;
   const whose = effective.scope === "global" ? "global " : effective.scope === "project" ? "own " : "";
-  return html`<td>${whose}${valueHtml(metric, effective.value, gate === null ? [] : [gate.upper, gate.lower])} ${stateHtml(metric, effective.state)}</td>`;
+  return html`<td>${whose}${valueHtml(metric, effective.value, gate)} ${stateHtml(metric, effective.state)}</td>`;
 }

@@ -24,7 +24,7 @@ meter{width:100%;height:.55rem;margin:.2rem 0}
 .state{display:inline-block;padding:0 .5em;border-radius:1em;font-weight:650;font-size:.92em;white-space:nowrap;background:var(--unknown-ground);color:var(--unknown)}
 .state.open{background:var(--open-ground);color:var(--open)}
 .state.restricted{background:var(--restricted-ground);color:var(--restricted)}
-time{white-space:nowrap}
+time,.since{white-space:nowrap}
 .reasons{margin:.3rem 0;padding-left:1.2rem}
 .history-chart{display:block;width:100%;max-width:40rem;height:auto;margin:.4rem auto 0}
 .narrow{display:none}

@@ -11,19 +11,18 @@ export function tiles({ metrics }: Snapshot): Html {
 }
 
 function tile({ metric, value, numerator, n, window, gate }: SnapshotMetric): Html {
-  const bounds = gate === null ? [] : [gate.upper, gate.lower];
   const of = numerator === null || n === 0 ? null : html`<span class="of">${numerator} of ${n}</span> · `;
   const missing = value === null ? html` · ${count(window - n, "more merge")} needed` : null;
   return html`<article class="card tile" data-metric="${metric}">
 <h3>${TITLES[metric]}</h3>
-<p class="value">${valueHtml(metric, value, bounds)}</p>
+<p class="value">${valueHtml(metric, value, gate)}</p>
 <p class="detail">${of}<span class="n">n=${n}/${window}</span>${missing}</p>
 <meter aria-label="merges in the window" min="0" max="${window}" value="${n}">${n} of ${window}</meter>
 ${
   gate === null
     ? html`<p class="gate">no gate</p>`
     : html`<p class="gate"><b>${gate.name}</b> ${stateHtml(metric, gate.state)}${
-        gate.since === null ? null : html` since ${timeHtml(gate.since)}`
+        gate.since === null ? null : html` <span class="since">since ${timeHtml(gate.since)}</span>`
       }</p><p class="detail">${boundsText(gate)}</p>`
 }
 </article>`;
