@@ -26,6 +26,7 @@ const BACKOFF = { firstMs: 200, capMs: 10_000 };
 const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
 /** What is left of the shutdown timeout when whatever is still under way is abandoned. */
 const ABANDON_BEFORE_MS = 500;
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const EXIT = { done: 0, failure: 1, unfit: 3 };
 
 /** @returns the process's exit code. */
@@ -159,12 +160,16 @@ function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number,
     stop.abort();
     abandoning = setTimeout(() => daemon.abandon(), Math.max(timeoutMs - ABANDON_BEFORE_MS, timeoutMs / 2));
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  for (const signal of SIGNALS) {
+    // What `bin/metrics.js` does while it loads all this. Removed afterwards: a signal that has come and is not told yet
+    // would be lost with its last listener.
+    const loading = process.listeners(signal);
+    process.on(signal, onSignal);
+    for (const listener of loading) process.off(signal, listener);
+  }
   return () => {
     clearTimeout(abandoning);
-    process.off("SIGTERM", onSignal);
-    process.off("SIGINT", onSignal);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     if (startedAt !== null)
       report({ event: "shutdown.completed", took_ms: Math.round(systemClock.monotonic() - startedAt) });
   };

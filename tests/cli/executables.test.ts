@@ -104,7 +104,7 @@ describe("the executables", () => {
 
   test("tell an error that nobody caught in the daemon's log, and exit with 1", async () => {
     const preload = `const wait = setInterval(() => {
-      if (process.listenerCount("SIGTERM") === 0) return;
+      if (process.listenerCount("uncaughtException") < 2) return;
       clearInterval(wait);
       void Promise.reject(new Error("boom"));
     }, 5)`;
@@ -120,6 +120,19 @@ describe("the executables", () => {
       level: "fatal",
       failure: { code: "unexpected", message: expect.stringContaining("boom") },
     });
+  });
+
+  test.each(["SIGTERM", "SIGINT"])("end a daemon that is still being loaded with 0 at %s", async (signal) => {
+    const preload = `import { registerHooks } from "node:module";
+    registerHooks({
+      load: (url, context, next) => {
+        if (url.endsWith("/src/cli/run.ts")) process.kill(process.pid, "${signal}");
+        return next(url, context);
+      },
+    });`;
+    const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d", METRICS_HTTP_ENABLED: "false" };
+    const { code, err } = await execute(METRICS, ["run"], { env, preload });
+    expect([code, err]).toStrictEqual([0, ""]);
   });
 
   test("refuse a configuration before anything is contacted", async () => {
