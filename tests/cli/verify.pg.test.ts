@@ -1,20 +1,20 @@
 /** `metrics verify` on a real log: the daemon's own is right, and each thing that is broken in it is told. */
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { readVerification } from "../../src/cli/read-verification.ts";
 import type { DifferenceKind } from "../../src/core/difference.ts";
 import type { Verification } from "../../src/core/verification.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { CONFLICT, event, eventful, merge, merges, times, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const HISTORY = eventful("zeus\u202e\n");
 
-let database: TestDatabase;
+const database = sharedDatabase();
 let items: string[];
 
 beforeAll(async () => {
-  database = await createDatabase();
   const made = await merges(database.admin, HISTORY);
   items = made.map(({ itemId }) => itemId);
   await merge(database.admin, { attempts: 0 });
@@ -23,10 +23,6 @@ beforeAll(async () => {
   await using daemon = startDaemon(database);
   await daemon.converged();
   await daemon.stop();
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 function verify(on: TestDatabase = database): Promise<Verification> {

@@ -1,5 +1,5 @@
 /** Conversations with the database that only special logs bring about. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { recordedMerge } from "../../src/postgres/audit.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
 import { describeTransactions } from "../../src/postgres/holders.ts";
@@ -11,22 +11,18 @@ import { IN_FULL } from "../../src/postgres/prepared.ts";
 import { look, lookStatements, newest } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { event, hold, merge, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const NAMES = namesIn("public");
-let database: TestDatabase;
+const database = sharedDatabase();
 let connection: Connection;
 
 beforeAll(async () => {
-  database = await createDatabase();
   connection = await connectTo(database);
-});
-
-afterAll(async () => {
-  await connection.end();
-  await database.drop();
+  return () => connection.end();
 });
 
 it("a merge that is not recorded has no record, nor has what is no id", async () => {

@@ -1,25 +1,20 @@
 /** The oracle's own tests: it finds nothing wrong with a right log, and everything that is broken by hand. */
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { naiveReadings, violations } from "../support/oracle.ts";
 import { eventful, merge, merges, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
-let database: TestDatabase;
+const database = sharedDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   const made = await merges(database.admin, eventful());
   await merge(database.admin, { attempts: 0 });
   await transitions(database.admin, [made[3]?.itemId ?? ""]);
   await using daemon = startDaemon(database);
   await daemon.converged();
   await daemon.stop();
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 it("finds nothing wrong with a log that the daemon wrote", async () => {
