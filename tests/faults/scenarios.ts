@@ -97,9 +97,9 @@ export const preparedBetween: Scenario = async (code) => {
   await merge(late.client);
   await merge(database.admin);
   await daemon.looks(2);
-  await late.prepare("late");
+  await late.prepare();
   await daemon.looks(2);
-  await database.admin.query("COMMIT PREPARED 'late'");
+  await late.finish("COMMIT");
   await daemon.looks(2);
   return violations(database.admin);
 };

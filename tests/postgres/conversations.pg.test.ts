@@ -34,32 +34,23 @@ it("a merge that is not recorded has no record, nor has what is no id", async ()
 it("a prepared transaction is described as nobody's: it has no session, no application and no role", async () => {
   await using late = await hold(database);
   await merge(late.client);
-  await late.prepare(database.name);
-  try {
-    const { watched, columns } = await preflight(connection.read, NAMES);
-    const source = mergeSource(
-      connection.read,
-      NAMES,
-      { kind: "phase.transition", target: "merged" },
-      columns,
-    );
-    const { holders } = await look(
-      connection,
-      IN_FULL.say,
-      lookStatements(NAMES, watched, source),
-      watched,
-      source,
-      null,
-      0n,
-      0n,
-    );
-    expect(holders.size).toBe(1);
-    expect(await describeTransactions(connection.read, holders)).toStrictEqual([
-      { pid: null, application: null, role: null, seconds: null },
-    ]);
-  } finally {
-    await database.admin.query(`ROLLBACK PREPARED '${database.name}'`);
-  }
+  await late.prepare();
+  const { watched, columns } = await preflight(connection.read, NAMES);
+  const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
+  const { holders } = await look(
+    connection,
+    IN_FULL.say,
+    lookStatements(NAMES, watched, source),
+    watched,
+    source,
+    null,
+    0n,
+    0n,
+  );
+  expect(holders.size).toBe(1);
+  expect(await describeTransactions(connection.read, holders)).toStrictEqual([
+    { pid: null, application: null, role: null, seconds: null },
+  ]);
 });
 
 it("the newest rows of a long history come page by page, each once, newest first", async () => {
