@@ -249,6 +249,10 @@ export async function countRecorded(database: TestDatabase): Promise<Counted> {
   return rows[0] ?? { due: 0, seq: 0, skipped: 0 };
 }
 
+export async function untilRecorded(database: TestDatabase): Promise<void> {
+  await until("every merge is recorded", async () => (await countRecorded(database)).due === 0);
+}
+
 /** Two snapshots are the same as far as the log decides: the moment, who runs, and what is due beside. */
 export function comparable(snapshot: Snapshot | null): unknown {
   if (snapshot === null) return null;
