@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtempDisposable, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -142,7 +142,8 @@ describe("metrics history", () => {
   });
 
   test("--svg writes a document of its own", async () => {
-    const file = join(await mkdtemp(join(tmpdir(), "history-")), "chart.svg");
+    await using folder = await mkdtempDisposable(join(tmpdir(), "history-"));
+    const file = join(folder.path, "chart.svg");
     const { out, err } = await type(`history first --svg ${file}`);
     expect([out, err]).toStrictEqual(["", `written to ${file}\n`]);
     expect(await readFile(file, "utf8")).toMatch(/^<svg [^]*<style>[^]*<\/svg>\n$/);

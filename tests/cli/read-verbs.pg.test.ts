@@ -1,5 +1,5 @@
 /** history, explain and simulate on a real log: what they say agrees with what is recorded. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { readExplanations } from "../../src/cli/read-explanation.ts";
 import { readHistory } from "../../src/cli/read-history.ts";
 import { readSimulation } from "../../src/cli/read-simulation.ts";
@@ -9,16 +9,16 @@ import type { Config } from "../../src/config.ts";
 import { DOCUMENTS } from "../../src/contracts/json-schema.ts";
 import type { MetricName } from "../../src/core/metric.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { createDatabase } from "../support/database.ts";
 import { event, eventful, merges } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const HISTORY = eventful();
 
-let database: TestDatabase;
+const database = sharedDatabase();
 let config: Config;
 
 beforeAll(async () => {
-  database = await createDatabase();
   config = configOf(database.daemonUrl);
   await merges(database.admin, HISTORY);
   await using daemon = startDaemon(database);
@@ -26,10 +26,6 @@ beforeAll(async () => {
   await daemon.stop();
   // Somebody else's row is not in the way.
   await event(database.admin, { kind: "metric.cpu", payload: '{"value": 1}' });
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 const asked = { timeoutMs: 10_000, metric: null, projects: [], progress: () => undefined };

@@ -1,9 +1,8 @@
 /** `snapshot --at`: the values as they were just after any merge was recorded. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { readSnapshot } from "../../src/cli/read-snapshot.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
 import {
   CONFLICT,
   event,
@@ -14,8 +13,9 @@ import {
   times,
   transitions,
 } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
-let database: TestDatabase;
+const database = sharedDatabase();
 const seen: { at: MergeIds; snapshot: Snapshot }[] = [];
 let skipped: MergeIds;
 let repeat: string;
@@ -41,7 +41,6 @@ const refusal = (at: string) =>
   );
 
 beforeAll(async () => {
-  database = await createDatabase();
   await using daemon = startDaemon(database);
   for (const batch of [
     times(60),
@@ -59,10 +58,6 @@ beforeAll(async () => {
   [repeat = ""] = await transitions(database.admin, [seen[0]?.at.itemId ?? ""]);
   await daemon.converged();
   await daemon.stop();
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 describe("the values at an event", () => {

@@ -1,20 +1,21 @@
 /** `metrics verify` on a real log: the daemon's own is right, and each thing that is broken in it is told. */
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { readVerification } from "../../src/cli/read-verification.ts";
 import type { DifferenceKind } from "../../src/core/difference.ts";
 import type { Verification } from "../../src/core/verification.ts";
+import { FIRST_PASS, OF_SEQ, set } from "../support/breaking.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { CONFLICT, event, eventful, merge, merges, times, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const HISTORY = eventful("zeus\u202e\n");
 
-let database: TestDatabase;
+const database = sharedDatabase();
 let items: string[];
 
 beforeAll(async () => {
-  database = await createDatabase();
   const made = await merges(database.admin, HISTORY);
   items = made.map(({ itemId }) => itemId);
   await merge(database.admin, { attempts: 0 });
@@ -23,10 +24,6 @@ beforeAll(async () => {
   await using daemon = startDaemon(database);
   await daemon.converged();
   await daemon.stop();
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 function verify(on: TestDatabase = database): Promise<Verification> {
@@ -49,13 +46,6 @@ async function after(breaking: string, see: (verification: Verification) => void
     client.release();
   }
 }
-
-const OF_SEQ = (seq: number, more = "true") =>
-  `kind LIKE 'metric.%' AND payload->'merge'->>'event_id' = (SELECT payload->'merge'->>'event_id' FROM events_outbox
-     WHERE kind = 'metric.first_pass_merge_rate' AND payload->>'seq' = '${seq}') AND ${more}`;
-const FIRST_PASS = "kind = 'metric.first_pass_merge_rate'";
-const set = (path: string, value: string, where: string) =>
-  `UPDATE events_outbox SET payload = jsonb_set(payload, '{${path}}', '${value}') WHERE ${where}`;
 
 it("finds nothing in a log that the daemon wrote, checkpoint included", async () => {
   const verification = await verify();

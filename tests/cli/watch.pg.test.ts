@@ -3,18 +3,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { expect, it } from "vitest";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const SNAPSHOT = fileURLToPath(new URL("../../bin/snapshot.js", import.meta.url));
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createDatabase();
-});
-afterAll(async () => {
-  await database.drop();
-});
+const database = sharedDatabase();
 
 function watching() {
   const child = spawn(process.execPath, [SNAPSHOT, "--watch=100ms", "-o", "jsonl"], {

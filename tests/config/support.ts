@@ -1,7 +1,16 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+/** A configuration that is refused, and files for it to name. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { ConfigError } from "../../src/config.ts";
+
+const FOLDER = mkdtempSync(join(tmpdir(), "metrics-config-"));
+let files = 0;
+
+afterAll(() => {
+  rmSync(FOLDER, { recursive: true });
+});
 
 /** The problems of a configuration that is refused. */
 export function problemsOf(load: () => unknown): readonly string[] {
@@ -14,8 +23,10 @@ export function problemsOf(load: () => unknown): readonly string[] {
   throw new Error("it was accepted");
 }
 
+/** A file's path, until the tests of this file are over. */
 export function temporaryFile(content: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "metrics-config-")), "file");
+  files += 1;
+  const path = join(FOLDER, String(files));
   writeFileSync(path, content);
   return path;
 }

@@ -1,6 +1,7 @@
 /** Contract 6: what a row says. Every expected number was worked out by hand. */
 import { describe, expect, it } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
+import { sameVerdicts } from "../../src/core/metric-event.ts";
 import {
   CLEAN,
   CONFLICT,
@@ -128,4 +129,12 @@ describe("seq", () => {
       [3, 3, 3, 2],
     ]);
   });
+});
+
+it("two sets of verdicts are the same whatever their order and repeats", () => {
+  expect(sameVerdicts(["a", "b"], ["b", "a"])).toBe(true);
+  expect(sameVerdicts(["a", "a"], ["a"])).toBe(true);
+  expect(sameVerdicts(["a", "a"], ["a", "b"])).toBe(false);
+  expect(sameVerdicts(["a", "b"], ["a", "a"])).toBe(false);
+  expect(sameVerdicts([], ["a"])).toBe(false);
 });

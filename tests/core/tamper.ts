@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { type RawJournalRow, UnfitLog } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
-import { type EventRow } from "../../src/core/metric-event.ts";
+import type { EventRow } from "../../src/core/metric-event.ts";
 import { outcomes } from "./arbitraries.ts";
 import { history, isCrossing, journal, record, replay, SMALL } from "./build.ts";
 

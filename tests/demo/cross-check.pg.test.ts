@@ -1,22 +1,21 @@
 /** The demo's cross-check must be able to fail: it agrees with a right journal, and finds a wrong number in one. */
 import type pg from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { crossCheck, unrecorded } from "../../demo/cross-check.ts";
 import { scenario } from "../../demo/scenario.ts";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { EventRow } from "../../src/core/metric-event.ts";
 import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
 import { CONTRACT } from "../core/build.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const MERGES = 140;
 
-let database: TestDatabase;
+const database = sharedDatabase();
 let client: pg.PoolClient;
 let snapshot: Snapshot;
 
 beforeAll(async () => {
-  database = await createDatabase();
   client = await database.admin.connect();
   const analyzer = new Analyzer(CONTRACT);
   const rows: EventRow[] = [];
@@ -51,10 +50,7 @@ beforeAll(async () => {
     running: 1,
     lag: { merges: 0, seconds: null },
   });
-});
-afterAll(async () => {
-  client.release();
-  await database.drop();
+  return () => client.release();
 });
 
 it("agrees with a right journal: every reading of every scope, and both gates", async () => {

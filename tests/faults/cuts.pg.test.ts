@@ -1,23 +1,18 @@
 /** The connection breaks at every single message of a write, and whatever came of it, the log is right. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type EventName, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { merge } from "../support/orchestrator.ts";
 import { type FrontendMessage, type Proxy, startProxy, type Verdict } from "../support/proxy.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 import { until } from "../support/until.ts";
 
-let database: TestDatabase;
+const database = sharedDatabase();
 let proxy: Proxy;
 
 beforeAll(async () => {
-  database = await createDatabase();
   proxy = await startProxy(database.daemonUrl);
-});
-
-afterAll(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await database.drop();
+  return () => proxy[Symbol.asyncDispose]();
 });
 
 const isCommit = ({ type, text }: FrontendMessage): boolean => type === "Q" && text.startsWith("COMMIT");

@@ -1,7 +1,8 @@
+/** A journal with a gap, and what somebody else records meanwhile or below what was scanned. */
 import { expect, test } from "vitest";
 import { comparable, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { merge, merges, times } from "../support/orchestrator.ts";
+import { merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
 
 /** Deletes every row of one merge from the middle of the journal, checkpoints aside. */
@@ -55,13 +56,7 @@ test("what another daemon finds below what was scanned is in everybody's memory 
   await using other = startDaemon(database);
   await other.ready();
   await other.event("comparison.completed");
-  const { rows } = await database.admin.query<{ id: string }>(
-    "INSERT INTO work_items (project, attempts) VALUES ('atlas', 1) RETURNING id::text",
-  );
-  await database.admin.query(
-    "INSERT INTO events_outbox (id, kind, work_item_id, payload) VALUES (17, 'phase.transition', $1, '{\"target\": \"merged\"}')",
-    [rows[0]?.id],
-  );
+  await mergeUnder(database.admin, "17");
   await using finder = startDaemon(database);
   await finder.event("merge.recorded");
   await until("the other knows of it", () => other.memory()?.as_of.event_id === "17");

@@ -8,17 +8,12 @@ import { describe, expect, it } from "vitest";
 import { afterUs } from "../../demo/after-us.ts";
 import { ENTRY, environment } from "../../demo/command.ts";
 import { systemClock } from "../../src/clock.ts";
-import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
+import { comparable, countRecorded, snapshotFromLog, startDaemon, untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { startServer } from "../support/server.ts";
-import { until } from "../support/until.ts";
-
-async function untilRecorded(database: TestDatabase): Promise<void> {
-  await until("every merge is recorded", async () => (await countRecorded(database)).due === 0);
-}
 
 describe("standard output that takes nothing ends no daemon:", () => {
   it.each(["a full device", "a pipe whose reader has gone"])("%s", async (kind) => {

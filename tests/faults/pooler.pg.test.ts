@@ -54,14 +54,14 @@ it.for(["fast", "immediate"] as const)(
     const high = await merge(database.admin);
     await daemon.looks();
     await daemon.event("merge.recorded", (one) => one.event_id === high.eventId);
-    await late.prepare("late");
+    await late.prepare();
     await daemon.looks();
     await pooler.pause();
     await server.restart(mode);
     await pooler.resume();
     await daemon.looks();
     await daemon.looks();
-    await database.admin.query("COMMIT PREPARED 'late'");
+    await late.finish("COMMIT");
     await daemon.looks();
     const found = await daemon.event("merge.recorded", (one) => one.event_id === low.eventId);
     expect(found).toMatchObject({ seq: 2, late: true, found_by: "scan" });

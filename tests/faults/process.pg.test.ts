@@ -1,29 +1,15 @@
 /** The real command: killed, paused, stopped at any moment, several at once, and refusing in the operator's words. */
 import { describe, expect, it } from "vitest";
-import { countRecorded } from "../support/daemon.ts";
+import { backends } from "../support/backends.ts";
+import { countRecorded, untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { waitsForLock } from "../support/lock-waiter.ts";
+import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-
-const LOCK_KEY = `('x' || left(encode(sha256('damascus-metrics:public.events_outbox'), 'hex'), 16))::bit(64)::bigint`;
-
-async function untilRecorded(database: TestDatabase): Promise<void> {
-  await until("every merge is recorded", async () => (await countRecorded(database)).due === 0);
-}
-
-/** Connections of our role. */
-async function backends(database: TestDatabase): Promise<number> {
-  const { rows } = await database.admin.query<{ count: number }>(
-    "SELECT count(*)::int FROM pg_stat_activity WHERE usename = $1",
-    [database.role],
-  );
-  return rows[0]?.count ?? -1;
-}
+import { LOCK_KEY, waitsForLock } from "../support/writers-lock.ts";
 
 it("killed again and again while it records: each merge once", async () => {
   await using database = await createDatabase();

@@ -1,12 +1,12 @@
 /** The server and others at work around a daemon that runs: it waits, comes back by itself, and hinders nobody. */
 import { describe, expect, it } from "vitest";
+import { sendAway } from "../support/backends.ts";
 import { countRecorded, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
-
-const LOCK_KEY = `('x' || left(encode(sha256('damascus-metrics:public.events_outbox'), 'hex'), 16))::bit(64)::bigint`;
+import { LOCK_KEY } from "../support/writers-lock.ts";
 
 describe("the server", () => {
   it.each(["fast", "immediate"] as const)(
@@ -36,10 +36,7 @@ describe("the server", () => {
     for (let round = 0; round < 5; round += 1) {
       const mark = daemon.mark();
       await merge(database.admin);
-      await database.admin.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1",
-        [database.role],
-      );
+      await sendAway(database);
       await daemon.event("restore.completed", undefined, mark);
     }
     await expectRight(database, daemon);

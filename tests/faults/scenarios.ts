@@ -6,13 +6,13 @@ import type { OutboxLog } from "../../src/outbox-log.ts";
 import { barrier } from "../support/barrier.ts";
 import { type DaemonCode, startDaemon, type TestDaemonOptions } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { waitsForLock } from "../support/lock-waiter.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 import { startWatched, type WatchedDaemon } from "../support/watched-daemon.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
+import { waitsForLock } from "../support/writers-lock.ts";
 
 /** What is wrong in the end, one line each. */
 export type Scenario = (code: DaemonCode | undefined) => Promise<string[]>;
@@ -97,9 +97,9 @@ export const preparedBetween: Scenario = async (code) => {
   await merge(late.client);
   await merge(database.admin);
   await daemon.looks(2);
-  await late.prepare("late");
+  await late.prepare();
   await daemon.looks(2);
-  await database.admin.query("COMMIT PREPARED 'late'");
+  await late.finish("COMMIT");
   await daemon.looks(2);
   return violations(database.admin);
 };

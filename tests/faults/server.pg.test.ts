@@ -4,21 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
+import { sendAway } from "../support/backends.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { findProgram, runProgram } from "../support/programs.ts";
 import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-
-async function sendAway(database: TestDatabase): Promise<void> {
-  await database.admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [
-    database.role,
-  ]);
-}
 
 describe("a failure that passes is retried with backoff:", () => {
   it.each(["40001", "40P01", "53100", "53200", "55000", "57014", "0A000", "XX000"])(
@@ -79,9 +74,7 @@ describe("a failure that passes is retried with backoff:", () => {
     const last = await hold(database);
     const stopping = server.stop("smart");
     // It waits for those who are there, and takes in nobody.
-    await last.client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [
-      database.role,
-    ]);
+    await sendAway(database, last.client);
     const refused = await daemon.event("db.disconnected", ({ failure }) => failure.code === "57P03");
     expect(refused.attempt).toBeGreaterThan(0);
     await last.rollback();
@@ -152,7 +145,7 @@ it("a disk that is full on the server: retried, and nothing is lost when there i
   try {
     await using server = await startServer({
       dataDir: join(folder, "data"),
-      settings: { min_wal_size: "32MB", max_wal_size: "64MB", fsync: false },
+      settings: { min_wal_size: "32MB", max_wal_size: "64MB" },
     });
     await using database = await createDatabase({ adminUrl: server.url() });
     await using daemon = startDaemon(database);

@@ -1,6 +1,5 @@
 /** Failover: a standby is waited for, and after its promotion nothing keyed by an id is believed any more. */
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, it } from "vitest";
@@ -14,8 +13,7 @@ import { until } from "../support/until.ts";
 
 /** A cold copy of a stopped primary, started as a standby of it. */
 async function standbyOf(primary: TestServer): Promise<TestServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), "damascus-standby-"));
-  await rm(dataDir, { recursive: true });
+  const dataDir = `${primary.dataDir}-standby`;
   await cp(primary.dataDir, dataDir, { recursive: true });
   await writeFile(join(dataDir, "standby.signal"), "");
   return startServer({

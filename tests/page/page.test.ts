@@ -1,27 +1,10 @@
-import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { Snapshot } from "../../src/core/snapshot.ts";
-import { startHttp } from "../../src/http/server.ts";
+/** What the status page shows, to whomever and on whatever screen. */
+import { describe, expect, test } from "vitest";
 import { percent } from "../../src/text/figures.ts";
 import { safe } from "../../src/text/safe.ts";
-import { findProgram } from "../support/programs.ts";
+import { ask, show, valuesIn, violations, withBrowser } from "./browser.ts";
 import { example, names } from "./example.ts";
 
-// A browser on a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
-
-const CHROMIUM = findProgram("/usr/bin/chromium", "chromium");
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const HOSTILE = [
   '<img src=x onerror="document.title=1">',
   '"></td><script>document.title=1</script>',
@@ -31,84 +14,10 @@ const HOSTILE = [
   "x".repeat(512),
 ];
 
-let browser: Browser | null = null;
-
-beforeAll(async () => {
-  if (CHROMIUM !== null) browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-}, 60_000);
-afterAll(() => browser?.close());
-beforeEach((ctx) => {
-  if (browser === null) ctx.skip("chromium is not installed");
-});
-
-type Shown = {
-  readonly page: Page;
-  readonly address: string;
-  readonly close: () => Promise<void>;
-  /** What the browser complained of, and what it asked others for. */
-  readonly complaints: string[];
-  readonly snapshot: () => Promise<Snapshot>;
-};
-
-async function show(
-  { ports }: Pick<ReturnType<typeof example>, "ports">,
-  options: Parameters<Browser["newContext"]>[0] = {},
-  prepare: (context: BrowserContext) => Promise<void> = async () => undefined,
-): Promise<Shown> {
-  const service = await startHttp({ host: "127.0.0.1", port: 0 }, ports, () => undefined);
-  const context = await (browser as Browser).newContext({
-    viewport: { width: 1600, height: 900 },
-    ...options,
-  });
-  onTestFinished(async () => {
-    await context.close();
-    await service.close();
-  });
-  await prepare(context);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(service.address) && !request.url().startsWith("data:"))
-      complaints.push(request.url());
-  });
-  await page.goto(service.address);
-  const snapshot = async (): Promise<Snapshot> =>
-    (await (await fetch(`${service.address}/snapshot.json`)).json()) as Snapshot;
-  return { page, address: service.address, close: service.close, complaints, snapshot };
-}
-
-/** What stands in the tiles and the table, by metric; null where the page says that it is undefined. */
-function valuesIn(page: Page): Promise<Record<string, (string | null)[]>> {
-  return page.evaluate(`Object.fromEntries(
-    Object.entries(Object.groupBy(document.querySelectorAll("[data-metric]"), (place) => place.dataset.metric)).map(
-      ([metric, places]) => [metric, places.map((place) => place.querySelector("data")?.getAttribute("value") ?? null)],
-    ),
-  )`);
-}
-
-/** Evaluates an expression in the page. */
-function ask<T = unknown>(page: Page, expression: string): Promise<T> {
-  return page.evaluate(expression);
-}
+withBrowser();
 
 function sorted(values: readonly (string | null)[]): string[] {
   return values.map(String).toSorted();
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations: found } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }),
-  );
-  return found.map(
-    ({ id, nodes }) =>
-      `${id}: ${nodes
-        .map(({ html }) => html)
-        .join(" ")
-        .slice(0, 300)}`,
-  );
 }
 
 describe.for([
@@ -142,15 +51,15 @@ describe.for([
     expect(complaints).toStrictEqual([]);
   });
 
-  test("nothing stands in the way of whoever reads it: light or dark, 320 or 1600 pixels", {
-    timeout: 60_000,
-  }, async () => {
+  test("nothing stands in the way of whoever reads it: light or dark, 320 or 1600 pixels", async () => {
     const { page, complaints } = await show(example(names(projects), merges));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       for (const width of [320, 1600]) {
         await page.setViewportSize({ width, height: 900 });
         expect(await ask(page, "document.documentElement.scrollWidth")).toBe(width);
+        // More projects are more rows of the same: there each scheme and each width once, not every pair of them.
+        if (projects > 3 && (colorScheme === "light") !== (width === 320)) continue;
         expect(await violations(page)).toStrictEqual([]);
       }
     }
@@ -243,60 +152,5 @@ describe("what it shows", () => {
       `{ const script = document.createElement("script"); script.textContent = "document.title = 'slipped'"; document.body.append(script); }`,
     );
     expect(await page.title()).not.toBe("slipped");
-  });
-});
-
-const clocked = (context: BrowserContext): Promise<void> => context.clock.install();
-
-describe("while it stays open", () => {
-  test("new values appear in place: no load, the fold stays open, the focus and the scrolling where they were", async () => {
-    const daemon = example(names(40), 120);
-    const { page, snapshot, complaints } = await show(daemon, {}, clocked);
-    await ask(page, "globalThis.here = true");
-    await page.locator("#projects summary").focus();
-    await page.keyboard.press("Enter");
-    await ask(page, "scrollTo(0, 300)");
-    const before = await page.locator(".seq").innerText();
-    const chartsBefore = await page.locator("#charts").evaluateHandle((node) => node);
-    daemon.record(7);
-    await page.clock.fastForward(5_000);
-    await page.locator(".seq", { hasText: "127" }).waitFor();
-    expect(before).toBe("120");
-    expect(await valuesIn(page)).toMatchObject({
-      first_pass_merge_rate: expect.arrayContaining([String((await snapshot()).metrics[0]?.value)]),
-    });
-    expect(await ask(page, "globalThis.here")).toBe(true);
-    expect(await page.locator("#projects details").getAttribute("open")).toBe("");
-    expect(await ask(page, "document.activeElement.tagName")).toBe("SUMMARY");
-    expect(await ask(page, "scrollY")).toBe(300);
-    // What did not change was not touched.
-    const charts = await page.locator("#charts").evaluateHandle((node) => node);
-    expect(await page.evaluate(([a, b]) => a === b, [chartsBefore, charts])).toBe(false);
-    await page.clock.fastForward(5_000);
-    const again = await page.locator("#charts").evaluateHandle((node) => node);
-    expect(await page.evaluate(([a, b]) => a === b, [charts, again])).toBe(true);
-    expect(complaints).toStrictEqual([]);
-  });
-
-  test("a daemon that goes away is told of, and the numbers stay", async () => {
-    const { page, close } = await show(example(names(3), 60), {}, clocked);
-    expect(await page.locator("#away").isVisible()).toBe(false);
-    await close();
-    await page.clock.fastForward(5_000);
-    await page.locator("#away:visible").waitFor();
-    expect(await page.locator("#away").innerText()).toMatch(/^No answer since \d\d:\d\d:\d\dZ/);
-    expect(await page.locator(".tile").count()).toBe(3);
-  });
-
-  test("everything can be reached by keyboard", async () => {
-    const { page } = await show(example(names(40), 300));
-    const reached = new Set<string>();
-    for (let press = 0; press < 12; press += 1) {
-      await page.keyboard.press("Tab");
-      reached.add(
-        await ask<string>(page, "document.activeElement.className || document.activeElement.tagName"),
-      );
-    }
-    expect([...reached]).toEqual(expect.arrayContaining(["scroll", "SUMMARY", "A"]));
   });
 });

@@ -8,7 +8,7 @@ import {
 } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { CONFLICT, merge, merges, mergeUnder, REWORKED, times } from "../support/orchestrator.ts";
 
 /** Runs a daemon until everything is recorded, and lets it go in good order. */
 async function recorded(database: TestDatabase, options: TestDaemonOptions = {}) {
@@ -183,13 +183,7 @@ test("a late merge with an id below the checkpoint's low mark is found by the co
   await merges(database.admin, times(110));
   await recorded(database);
   // An id given by hand shows in no lock.
-  const { rows } = await database.admin.query<{ id: string }>(
-    "INSERT INTO work_items (project, attempts) VALUES ('atlas', 1) RETURNING id::text",
-  );
-  await database.admin.query(
-    "INSERT INTO events_outbox (id, kind, work_item_id, payload) VALUES (17, 'phase.transition', $1, '{\"target\": \"merged\"}')",
-    [rows[0]?.id],
-  );
+  await mergeUnder(database.admin, "17");
   await using daemon = startDaemon(database);
   const late = await daemon.event("merge.recorded");
   expect(late).toMatchObject({ event_id: "17", seq: 211, late: true, found_by: "comparison" });

@@ -1,5 +1,5 @@
 /** Conversations with the database that only special logs bring about. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { recordedMerge } from "../../src/postgres/audit.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
 import { describeTransactions } from "../../src/postgres/holders.ts";
@@ -11,22 +11,18 @@ import { IN_FULL } from "../../src/postgres/prepared.ts";
 import { looker, lookStatements, newest } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { event, hold, merge, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const NAMES = namesIn("public");
-let database: TestDatabase;
+const database = sharedDatabase();
 let connection: Connection;
 
 beforeAll(async () => {
-  database = await createDatabase();
   connection = await connectTo(database);
-});
-
-afterAll(async () => {
-  await connection.end();
-  await database.drop();
+  return () => connection.end();
 });
 
 it("a merge that is not recorded has no record, nor has what is no id", async () => {
@@ -38,24 +34,15 @@ it("a merge that is not recorded has no record, nor has what is no id", async ()
 it("a prepared transaction is described as nobody's: it has no session, no application and no role", async () => {
   await using late = await hold(database);
   await merge(late.client);
-  await late.prepare(database.name);
-  try {
-    const { watched, columns } = await preflight(connection.read, NAMES);
-    const source = mergeSource(
-      connection.read,
-      NAMES,
-      { kind: "phase.transition", target: "merged" },
-      columns,
-    );
-    const look = looker(connection, IN_FULL.say, lookStatements(NAMES, watched, source), watched, source);
-    const { holders } = await look(null, 0n, 0n);
-    expect(holders.size).toBe(1);
-    expect(await describeTransactions(connection.read, holders)).toStrictEqual([
-      { pid: null, application: null, role: null, seconds: null },
-    ]);
-  } finally {
-    await database.admin.query(`ROLLBACK PREPARED '${database.name}'`);
-  }
+  await late.prepare();
+  const { watched, columns } = await preflight(connection.read, NAMES);
+  const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
+  const look = looker(connection, IN_FULL.say, lookStatements(NAMES, watched, source), watched, source);
+  const { holders } = await look(null, 0n, 0n);
+  expect(holders.size).toBe(1);
+  expect(await describeTransactions(connection.read, holders)).toStrictEqual([
+    { pid: null, application: null, role: null, seconds: null },
+  ]);
 });
 
 it("the newest rows of a long history come page by page, each once, newest first", async () => {

@@ -1,28 +1,25 @@
 /** What the role of config/grants.sql can do, and what it cannot: both lists are the specification. */
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createDatabase } from "../support/database.ts";
 import { grants } from "../support/orchestrator-schema.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const DENIED = "42501";
 
 for (const sequence of ["serial", "identity"] as const) {
   describe(`the daemon's role, ids drawn by ${sequence}`, () => {
-    let database: TestDatabase;
+    const database = sharedDatabase({ sequence });
     let daemon: pg.Client;
 
     beforeAll(async () => {
-      database = await createDatabase({ sequence });
       await database.admin.query("INSERT INTO work_items (id, project, attempts) VALUES (1, 'atlas', 1)");
       await database.admin.query(
         `INSERT INTO events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', 1, '{"target":"merged"}')`,
       );
       daemon = new pg.Client({ connectionString: database.daemonUrl });
       await daemon.connect();
-    });
-    afterAll(async () => {
-      await daemon.end();
-      await database.drop();
+      return () => daemon.end();
     });
 
     it.each([

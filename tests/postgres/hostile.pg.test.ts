@@ -4,12 +4,11 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ENTRY, environment } from "../../demo/command.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
-import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
+import { comparable, snapshotFromLog, startDaemon, untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { event, merge, merges, times } from "../support/orchestrator.ts";
-import { until } from "../support/until.ts";
 
 async function item(database: TestDatabase): Promise<string> {
   const { rows } = await database.admin.query<{ id: string }>(
@@ -144,7 +143,7 @@ describe("a project whose name wants to drive the terminal", () => {
     await merges(database.admin, times(3, { project: PROJECT }));
     await merges(database.admin, [{ project: PROJECT, attempts: 0 }]);
     await using daemon = spawnDaemon(database.daemonUrl);
-    await until("recorded", async () => (await countRecorded(database)).due === 0);
+    await untilRecorded(database);
     expect(await daemon.stop()).toBe(0);
     const outputs = [
       await printed(database, "--all"),

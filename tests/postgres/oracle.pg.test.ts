@@ -1,25 +1,21 @@
 /** The oracle's own tests: it finds nothing wrong with a right log, and everything that is broken by hand. */
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { FIRST_PASS, OF_SEQ, set } from "../support/breaking.ts";
 import { startDaemon } from "../support/daemon.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { naiveReadings, violations } from "../support/oracle.ts";
 import { eventful, merge, merges, transitions } from "../support/orchestrator.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
-let database: TestDatabase;
+const database = sharedDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   const made = await merges(database.admin, eventful());
   await merge(database.admin, { attempts: 0 });
   await transitions(database.admin, [made[3]?.itemId ?? ""]);
   await using daemon = startDaemon(database);
   await daemon.converged();
   await daemon.stop();
-});
-
-afterAll(async () => {
-  await database.drop();
 });
 
 it("finds nothing wrong with a log that the daemon wrote", async () => {
@@ -40,12 +36,6 @@ it("counts readings from the newest facts", async () => {
   ]);
 });
 
-const OF_SEQ = (seq: number, more = "true") =>
-  `kind LIKE 'metric.%' AND payload->'merge'->>'event_id' = (SELECT payload->'merge'->>'event_id' FROM events_outbox
-     WHERE kind = 'metric.first_pass_merge_rate' AND payload->>'seq' = '${seq}') AND ${more}`;
-const FIRST_PASS = "kind = 'metric.first_pass_merge_rate'";
-const set = (path: string, value: string, where: string) =>
-  `UPDATE events_outbox SET payload = jsonb_set(payload, '{${path}}', '${value}') WHERE ${where}`;
 const A_CROSSING = (nth: number) =>
   `id = (SELECT id FROM events_outbox WHERE kind = 'metric.threshold_crossed' ORDER BY id OFFSET ${nth} LIMIT 1)`;
 

@@ -1,5 +1,5 @@
 /** How the server plans what is said often, and what a restart asks: by indexes, whatever the size of the log. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { checkpoints } from "../../src/postgres/checkpoints.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
@@ -9,20 +9,15 @@ import { preflight } from "../../src/postgres/preflight.ts";
 import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
 import { lookStatements } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { sharedDatabase } from "../support/shared-database.ts";
 
 const NAMES = namesIn("public");
-let database: TestDatabase;
+const database = sharedDatabase();
 let connection: Connection;
 
 beforeAll(async () => {
-  database = await createDatabase();
   connection = await connectTo(database);
-});
-
-afterAll(async () => {
-  await connection.end();
-  await database.drop();
+  return () => connection.end();
 });
 
 it("a session that a pooler may exchange keeps no statements: they are said in full", async () => {

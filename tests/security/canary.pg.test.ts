@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ENTRY, environment } from "../../demo/command.ts";
+import { sendAway } from "../support/backends.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { event, merges, times } from "../support/orchestrator.ts";
@@ -148,14 +149,14 @@ it("the daemon keeps the password and row data to itself through every class of 
   await daemon.line("merge.recorded", undefined, mark);
   // A lock, a killed backend, a crash of the server, a login refused.
   mark = daemon.mark();
-  await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [role]);
+  await sendAway(database);
   await restored(mark);
   mark = daemon.mark();
   await server.restart("immediate");
   await restored(mark);
   mark = daemon.mark();
   await admin.query(`ALTER ROLE ${role} PASSWORD 'another'`);
-  await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [role]);
+  await sendAway(database);
   await daemon.line("db.disconnected", undefined, mark);
   await admin.query(`ALTER ROLE ${role} PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
   await restored(mark);

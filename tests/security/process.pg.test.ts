@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { countRecorded } from "../support/daemon.ts";
+import { backends } from "../support/backends.ts";
+import { untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -27,12 +28,7 @@ it("an unforeseen rejection ends it with 1 and one line: nothing is known to be 
   expect(await daemon.exit).toBe(1);
   rmSync(folder, { recursive: true });
   expect(daemon.output().match(/^.*unforeseen.*$/gm)).toHaveLength(1);
-  await until("no backend is left", async () => {
-    const { rows } = await database.admin.query("SELECT FROM pg_stat_activity WHERE usename = $1", [
-      database.role,
-    ]);
-    return rows.length === 0;
-  });
+  await until("no backend is left", async () => (await backends(database)) === 0);
 });
 
 it("the daemon needs no child process, no writing to files and no __proto__", async () => {
@@ -46,7 +42,7 @@ it("the daemon needs no child process, no writing to files and no __proto__", as
   await daemon.line("daemon.ready");
   const { address } = await daemon.line("http.listening");
   await merge(database.admin);
-  await until("recorded", async () => (await countRecorded(database)).due === 0);
+  await untilRecorded(database);
   for (const path of ["/readyz", "/snapshot.json", "/metrics"])
     expect((await fetch(`${String(address)}${path}`)).status).toBe(200);
   expect(await daemon.stop()).toBe(0);

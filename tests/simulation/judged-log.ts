@@ -6,8 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Merge, RawFacts } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { naiveFigure, naiveSets } from "../core/naive.ts";
-import { mergedAt } from "./connection.ts";
-import { isMerge, isRecord, type JournalPayload, payloadOf, type Row } from "./rows.ts";
+import { isMerge, isRecord, type JournalPayload, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
 
 export const PRODUCER = "damascus-metrics/simulated";

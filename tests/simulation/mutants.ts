@@ -9,7 +9,7 @@ import {
 } from "../../src/outbox-log.ts";
 import { HistoryReset } from "../../src/recorder/journal-memory.ts";
 import { Recorder } from "../../src/recorder/recorder.ts";
-import { type LogClass, SimulatedLog } from "./connection.ts";
+import { type LogClass, SimulatedLog } from "./log.ts";
 import { EXACT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
 import type { State } from "./server.ts";
 import type { DaemonFactory } from "./world.ts";

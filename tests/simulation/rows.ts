@@ -13,6 +13,11 @@ export function mergeRow(id: number, item: string | null): Row {
   return { id, kind: "phase.transition", item, payload: MERGED };
 }
 
+/** When the row with this id was written. */
+export function mergedAt(id: number): string {
+  return new Date(Date.UTC(2026, 10, 22) + id * 1000).toISOString();
+}
+
 export function isMerge(row: Row): boolean {
   return row.kind === "phase.transition" && row.payload === MERGED;
 }

@@ -9,11 +9,12 @@ import { Bell } from "../../src/bell.ts";
 import { Daemon, type DaemonSettings } from "../../src/daemon.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
-import { type LogClass, SimulatedLog } from "./connection.ts";
+import { happen, type Running } from "./incidents.ts";
 import { Judge } from "./judge.ts";
 import { PRODUCER, SETTINGS, Violation } from "./judged-log.ts";
+import { type LogClass, SimulatedLog } from "./log.ts";
 import { nameOf, Orchestrator } from "./orchestrator.ts";
-import type { Incident, Kind, Scenario } from "./scenario.ts";
+import type { Kind, Scenario } from "./scenario.ts";
 import { EMPTY, Server, type State, type Versions } from "./server.ts";
 import { passes, VirtualTime } from "./virtual-time.ts";
 import type { Fault, Wire } from "./wire.ts";
@@ -34,15 +35,7 @@ export type DaemonFactory = (
   ports: ConstructorParameters<typeof Daemon>[1],
   bell: Bell,
   stop: AbortSignal,
-) => Pick<Daemon, "analyzer" | "due" | "run" | "abandon">;
-
-type Running = {
-  readonly name: string;
-  readonly daemon: ReturnType<DaemonFactory>;
-  readonly bell: Bell;
-  readonly stop: AbortController;
-  readonly logs: SimulatedLog[];
-};
+) => Running["daemon"];
 
 const DAEMON_SETTINGS: Omit<DaemonSettings, "auditIntervalMs"> = {
   metrics: SETTINGS,
@@ -53,7 +46,6 @@ const DAEMON_SETTINGS: Omit<DaemonSettings, "auditIntervalMs"> = {
 const AUDIT_INTERVAL_MS = 4_000;
 /** Where the scan must find every merge by itself, the log is compared at each start only. */
 const NEVER_MS = 1e12;
-const HOUR_MS = 3_700_000;
 /**
  * Within this much virtual time everything must have converged after the faults are off. Generous, as a comparison that
  * was slow when time still passed at random puts off the next one.
@@ -238,52 +230,14 @@ class World {
     for (const { after, incident } of incidents) {
       for (let steps = 0; steps < after; steps += 1) await this.#step("(an incident is on its way)");
       this.#options.trace?.(`-- ${JSON.stringify(incident)}`);
-      await this.#happen(incident);
-    }
-  }
-
-  async #happen(incident: Incident): Promise<void> {
-    const server = this.#server;
-    switch (incident.happens) {
-      case "failover":
-        this.#judge.judgeLog();
-        server.failover(incident.lost, incident.skippedIds);
-        break;
-      case "truncate":
-        this.#judge.judgeLog();
-        for (let attempts = 0; attempts < 10 && !server.truncate(); attempts += 1)
-          await this.#step("truncate waits");
-        break;
-      case "prune":
-        this.#judge.judgeLog();
-        server.prune(incident.rows);
-        break;
-      case "hour":
-        this.#time.now += HOUR_MS;
-        for (const { logs } of this.#daemons) logs.at(-1)?.timeOut();
-        break;
-      case "stranger": {
-        const session = server.connect();
-        const asking = server.lock(session).catch(() => undefined);
-        for (let steps = 0; steps < incident.steps; steps += 1) await this.#step("a stranger has our lock");
-        server.end(session);
-        await asking;
-        break;
-      }
-      case "terminate":
-      case "kill":
-      case "restart": {
-        const victim = this.#daemons[incident.daemon % this.#daemons.length] as Running;
-        if (incident.happens === "terminate") {
-          victim.logs.at(-1)?.terminate();
-          break;
-        }
-        victim.stop.abort();
-        if (incident.happens === "kill") victim.daemon.abandon();
-        this.#daemons.splice(this.#daemons.indexOf(victim), 1);
-        this.#start();
-        break;
-      }
+      await happen(incident, {
+        server: this.#server,
+        judge: this.#judge,
+        time: this.#time,
+        daemons: this.#daemons,
+        start: () => this.#start(),
+        step: this.#step,
+      });
     }
   }
 }

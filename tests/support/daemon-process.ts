@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterUs } from "../../demo/after-us.ts";
 import { ENTRY, environment } from "../../demo/command.ts";
+import { Told } from "./told.ts";
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
@@ -24,9 +25,6 @@ export interface DaemonProcess extends AsyncDisposable {
   /** Kill -9, and gone. */
   kill(): Promise<void>;
 }
-
-/** As in `until.ts`. */
-const WITHIN_MS = 45_000;
 
 /**
  * @param settings METRICS_* variables; polling is quick and HTTP off unless they say otherwise.
@@ -49,14 +47,15 @@ export function spawnDaemon(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const guard = afterUs('read -r _; kill -KILL "$0" 2>/dev/null', String(child.pid));
-  const lines: LogLine[] = [];
-  const watchers = new Set<() => void>();
   let output = "";
+  const told = new Told<LogLine>(
+    async () => `it ended with ${await exit}`,
+    () => output.slice(-3_000),
+  );
   const out = createInterface({ input: child.stdout });
   out.on("line", (text) => {
     output += `${text}\n`;
-    lines.push(JSON.parse(text) as LogLine);
-    for (const watcher of watchers) watcher();
+    told.add(JSON.parse(text) as LogLine);
   });
   child.stderr.on("data", (bytes: Buffer) => {
     output += bytes.toString("utf8");
@@ -66,33 +65,6 @@ export function spawnDaemon(
     return code as number | null;
   });
 
-  function line(event: string, matches: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
-    return new Promise((resolve, reject) => {
-      let looked = from;
-      const look = (): void => {
-        for (; looked < lines.length; looked += 1) {
-          const candidate = lines[looked];
-          if (candidate?.event !== event || !matches(candidate)) continue;
-          finish();
-          resolve(candidate);
-          return;
-        }
-      };
-      const failed = (why: string): void => {
-        finish();
-        reject(new Error(`${event} was not told: ${why}\n${output.slice(-3_000)}`));
-      };
-      const timer = setTimeout(() => failed(`not within ${WITHIN_MS} ms`), WITHIN_MS);
-      const finish = (): void => {
-        clearTimeout(timer);
-        watchers.delete(look);
-      };
-      watchers.add(look);
-      exit.then((code) => failed(`it ended with ${code}`), failed);
-      look();
-    });
-  }
-
   async function kill(): Promise<void> {
     child.kill("SIGKILL");
     await exit;
@@ -100,10 +72,10 @@ export function spawnDaemon(
 
   return {
     pid: child.pid ?? 0,
-    lines,
+    lines: told.all,
     output: () => output,
-    line,
-    mark: () => lines.length,
+    line: (event, matches = () => true, from = 0) => told.first(event, matches, from),
+    mark: () => told.all.length,
     signal: (signal) => {
       child.kill(signal);
     },

@@ -15,7 +15,8 @@ import { openLog } from "../../src/postgres/open-log.ts";
 import { listen } from "../../src/postgres/wakeup.ts";
 import { PRODUCER } from "../../src/version.ts";
 import type { TestDatabase } from "./database.ts";
-import { until } from "./until.ts";
+import { Told } from "./told.ts";
+import { until, WITHIN_MS } from "./until.ts";
 
 export type EventName = DaemonEvent["event"];
 export type EventOf<Name extends EventName> = Extract<DaemonEvent, { event: Name }>;
@@ -72,9 +73,6 @@ export interface TestDaemon extends AsyncDisposable {
   crash(): Promise<void>;
 }
 
-/** As in `until.ts`. */
-const WITHIN_MS = 45_000;
-
 export function configOf(url: string): Config {
   return loadConfig({ DATABASE_URL: url });
 }
@@ -84,14 +82,11 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
   const instance = randomBytes(4).toString("hex");
   const clock = options.clock ?? systemClock;
   const backoff = options.backoff ?? { firstMs: 10, capMs: 100 };
-  const events: DaemonEvent[] = [];
-  const watchers = new Set<() => void>();
+  const told = new Told<DaemonEvent>(() => running.then(() => "the daemon ended"), lastWords);
+  const events = told.all;
   const stopping = new AbortController();
   const bell = new Bell();
-  const report = (event: DaemonEvent): void => {
-    events.push(event);
-    for (const watcher of watchers) watcher();
-  };
+  const report = (event: DaemonEvent): void => told.add(event);
   const connection = {
     database: config.database,
     applicationName: daemonName(instance),
@@ -143,6 +138,13 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
         )
       : Promise.resolve();
 
+  function lastWords(): string {
+    return `the last events:\n${events
+      .slice(-12)
+      .map((one) => JSON.stringify(one))
+      .join("\n")}`;
+  }
+
   function all<Name extends EventName>(name: Name): EventOf<Name>[] {
     return events.filter((one): one is EventOf<Name> => one.event === name);
   }
@@ -152,31 +154,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     matches: (event: EventOf<Name>) => boolean = () => true,
     from = 0,
   ): Promise<EventOf<Name>> {
-    return new Promise((resolve, reject) => {
-      let looked = from;
-      const look = (): void => {
-        for (; looked < events.length; looked += 1) {
-          const candidate = events[looked];
-          if (candidate?.event !== name || !matches(candidate as EventOf<Name>)) continue;
-          finish();
-          resolve(candidate as EventOf<Name>);
-          return;
-        }
-      };
-      const failed = (why: unknown): void => {
-        finish();
-        const seen = events.slice(-12).map((one) => JSON.stringify(one));
-        reject(new Error(`${name} did not come: ${String(why)}; the last events:\n${seen.join("\n")}`));
-      };
-      const timer = setTimeout(() => failed(`not within ${WITHIN_MS} ms`), WITHIN_MS);
-      const finish = (): void => {
-        clearTimeout(timer);
-        watchers.delete(look);
-      };
-      watchers.add(look);
-      running.then(() => failed("the daemon ended"), failed);
-      look();
-    });
+    return told.first(name, (one) => matches(one as EventOf<Name>), from) as Promise<EventOf<Name>>;
   }
 
   function memory(): Snapshot | null {
@@ -197,18 +175,17 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
       },
       withinMs,
     ).catch((error: unknown) => {
-      const seen = events.slice(-12).map((one) => JSON.stringify(one));
-      throw new Error(`${String(error)}: ${JSON.stringify(state)}; the last events:\n${seen.join("\n")}`);
+      throw new Error(`${String(error)}: ${JSON.stringify(state)}\n${lastWords()}`);
     });
   }
 
   /** Throws when it does not come to its end. */
   async function ended(): Promise<void> {
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const seen = events.slice(-12).map((one) => JSON.stringify(one));
-      late.reject(new Error(`the daemon does not end; the last events:\n${seen.join("\n")}`));
-    }, WITHIN_MS);
+    const timer = setTimeout(
+      () => late.reject(new Error(`the daemon does not end\n${lastWords()}`)),
+      WITHIN_MS,
+    );
     try {
       await Promise.race([Promise.all([listening, running]), late.promise]);
     } finally {
@@ -270,6 +247,10 @@ export async function countRecorded(database: TestDatabase): Promise<Counted> {
             (SELECT count(*) FROM ours WHERE kind = 'metric.merge_skipped')::int AS skipped`,
   );
   return rows[0] ?? { due: 0, seq: 0, skipped: 0 };
+}
+
+export async function untilRecorded(database: TestDatabase): Promise<void> {
+  await until("every merge is recorded", async () => (await countRecorded(database)).due === 0);
 }
 
 /** Two snapshots are the same as far as the log decides: the moment, who runs, and what is due beside. */

@@ -1,9 +1,9 @@
 /** The daemon with a mistake in it: a copy of src with some text replaced, to show that the tests would notice. */
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DaemonCode } from "./daemon.ts";
+import { scratchFolder } from "./scratch.ts";
 
 export type Patch = {
   /** Under src. */
@@ -25,24 +25,20 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export async function patchedTree(
   patches: readonly Patch[],
 ): Promise<AsyncDisposable & { readonly path: (file: string) => string }> {
-  const folder = await mkdtemp(join(tmpdir(), "damascus-mutant-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  try {
-    for (const name of ["src", "config", "package.json"])
-      await cp(join(ROOT, name), join(folder, name), { recursive: true });
-    await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
-    for (const { file, replace, by } of patches) {
-      const path = join(folder, "src", file);
-      const text = await readFile(path, "utf8");
-      const changed = text.replace(replace, () => by);
-      if (changed === text) throw new Error(`src/${file} has no ${String(replace)} to replace`);
-      await writeFile(path, changed);
-    }
-  } catch (error) {
-    await remove();
-    throw error;
+  await using resources = new AsyncDisposableStack();
+  const { path: folder } = resources.use(await scratchFolder("mutant"));
+  for (const name of ["src", "config", "package.json"])
+    await cp(join(ROOT, name), join(folder, name), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const { file, replace, by } of patches) {
+    const path = join(folder, "src", file);
+    const text = await readFile(path, "utf8");
+    const changed = text.replace(replace, () => by);
+    if (changed === text) throw new Error(`src/${file} has no ${String(replace)} to replace`);
+    await writeFile(path, changed);
   }
-  return { path: (file) => join(folder, "src", file), [Symbol.asyncDispose]: remove };
+  const kept = resources.move();
+  return { path: (file) => join(folder, "src", file), [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 export async function mutant(patches: readonly Patch[]): Promise<Mutant> {

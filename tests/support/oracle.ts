@@ -23,10 +23,13 @@ const CONTRACT = `
     ('rebase_conflict_rate', 'project', 4, 100, 'scope_overlap', 0.10, 0.05)
   ) AS c (metric, scope, place, window_size, gate, upper, lower)`;
 
-/** A json column may hold escapes at which its own operators stop. */
-const READABLE = "payload::text !~ '\\\\u(0000|[dD][89a-fA-F])'";
+/** A json column may hold escapes at which its own operators stop; most payloads hold none at all. */
+const READABLE = "(strpos(payload::text, '\\u') = 0 OR payload::text !~ '\\\\u(0000|[dD][89a-fA-F])')";
 
-/** The log spread out into tables of one transaction. `line` is a scope, `pos` a merge's place in its order. */
+/**
+ * The log spread out into tables of one transaction. `line` is a scope, `pos` a merge's place in its order; what counts
+ * among the last n merges is what has counted up to here, less what had n merges before (`first_passes`, `conflicts`).
+ */
 const TABLES: Readonly<Record<string, string>> = {
   contract: CONTRACT,
   log: `
@@ -55,26 +58,30 @@ const TABLES: Readonly<Record<string, string>> = {
            verdict IS NOT DISTINCT FROM 'rebase_conflict' AS conflicted, p->'merge'->>'merged_at' AS merged_at
       FROM metric_rows WHERE metric = 'first_pass_merge_rate' AND scope = 'global'`,
   placed: `
-    SELECT 'global ' AS line, row_number() OVER (ORDER BY seq, id) AS pos, recorded.* FROM recorded
-     UNION ALL
-    SELECT 'project ' || project, row_number() OVER (PARTITION BY project ORDER BY seq, id), recorded.* FROM recorded`,
-  lines: `
-    SELECT line, count(*) AS merges, array_agg(attempts ORDER BY pos) AS attempts, array_agg(conflicted ORDER BY pos) AS conflicted
-      FROM placed GROUP BY line`,
+    SELECT *, count(*) FILTER (WHERE attempts = 1) OVER so_far AS first_passes, count(*) FILTER (WHERE conflicted) OVER so_far AS conflicts
+      FROM (SELECT 'global ' AS line, row_number() OVER (ORDER BY seq, id) AS pos, recorded.* FROM recorded
+            UNION ALL
+            SELECT 'project ' || project, row_number() OVER (PARTITION BY project ORDER BY seq, id), recorded.* FROM recorded) AS places
+    WINDOW so_far AS (PARTITION BY line ORDER BY pos)`,
+  lines: "SELECT line, count(*) AS merges FROM placed GROUP BY line",
+  chain: `
+    SELECT x.id, lag(jsonb_build_object('event_id', x.event_id, 'since', f.merged_at)) OVER (PARTITION BY x.metric, x.line ORDER BY x.seq, x.id) AS previous
+      FROM crossings x LEFT JOIN placed f ON f.line = 'global ' AND f.event_id = x.event_id`,
 };
 const INDEXES = [
-  "ours (event_id)",
+  "merges (event_id)",
   "metric_rows (event_id)",
-  "metric_rows (metric, line, seq)",
   "placed (event_id, line)",
-  "crossings (metric, line, seq)",
+  "placed (line, pos)",
+  "chain (id)",
 ];
 
 /** Each finds what breaks one promise: one line for a person for each row. */
 const CHECKS: Readonly<Record<string, string>> = {
   "I1 a merge is not recorded": `
     SELECT 'merge ' || min(m.event_id) || ' (' || identity || ') is neither recorded nor skipped' FROM merges m
-     WHERE NOT $unfinished AND identity NOT IN (SELECT identity FROM metric_rows UNION ALL SELECT identity FROM skips)
+     WHERE NOT $unfinished AND NOT EXISTS (SELECT FROM metric_rows r WHERE r.identity = m.identity)
+       AND NOT EXISTS (SELECT FROM skips s WHERE s.identity = m.identity)
        AND NOT ($pruned AND m.event_id::bigint < (SELECT min(event_id::bigint) FROM metric_rows))
      GROUP BY identity`,
   "I1 a merge is recorded again": `
@@ -109,15 +116,15 @@ const CHECKS: Readonly<Record<string, string>> = {
       JOIN contract c USING (metric, scope)
       JOIN placed f ON f.line = r.line AND f.event_id = r.event_id AND f.seq = (SELECT g.seq FROM metric_rows g
            WHERE g.event_id = r.event_id AND g.metric = 'first_pass_merge_rate' AND g.scope = 'global' LIMIT 1)
-      JOIN lines l ON l.line = r.line,
-   LATERAL (SELECT least(f.pos, c.window_size)::int AS n) AS due,
-   LATERAL (SELECT CASE WHEN $pruned THEN greatest(r.n, due.n) ELSE due.n END AS n,
-                   count(*) FILTER (WHERE CASE r.metric WHEN 'first_pass_merge_rate' THEN a = 1 ELSE x END)::int AS matches,
-                   (array_agg(a ORDER BY a))[ceil(0.95 * count(*))::int] AS p95
-              FROM unnest(l.attempts[f.pos - due.n + 1 : f.pos], l.conflicted[f.pos - due.n + 1 : f.pos]) AS entry (a, x)) AS naive,
-   LATERAL (SELECT naive.n, CASE WHEN r.metric <> 'p95_attempts_to_merge' THEN naive.matches END AS numerator,
-                   CASE WHEN naive.n < c.window_size THEN NULL
-                        WHEN r.metric = 'p95_attempts_to_merge' THEN naive.p95 ELSE naive.matches::numeric / naive.n END AS value) AS counted
+     CROSS JOIN LATERAL (SELECT least(f.pos, c.window_size)::int AS n) AS due
+      LEFT JOIN placed before ON before.line = f.line AND before.pos = f.pos - due.n
+     CROSS JOIN LATERAL (SELECT CASE WHEN $pruned THEN greatest(r.n, due.n) ELSE due.n END AS n,
+                   CASE r.metric WHEN 'first_pass_merge_rate' THEN f.first_passes - coalesce(before.first_passes, 0)
+                                 WHEN 'rebase_conflict_rate' THEN f.conflicts - coalesce(before.conflicts, 0) END::int AS numerator) AS naive
+     CROSS JOIN LATERAL (SELECT naive.n, naive.numerator,
+                   CASE WHEN naive.n < c.window_size THEN NULL WHEN r.metric <> 'p95_attempts_to_merge' THEN naive.numerator::numeric / naive.n
+                        ELSE (SELECT (array_agg(attempts ORDER BY attempts))[ceil(0.95 * count(*))::int] FROM placed e
+                               WHERE e.line = f.line AND e.pos BETWEEN f.pos - due.n + 1 AND f.pos) END AS value) AS counted
      WHERE r.window_size <> c.window_size OR r.n <> counted.n OR r.n > r.window_size
         OR ((r.value IS NULL) <> (r.n < c.window_size))
         OR (NOT ($pruned AND r.n > due.n) AND (r.numerator IS DISTINCT FROM counted.numerator
@@ -145,21 +152,14 @@ const CHECKS: Readonly<Record<string, string>> = {
     ), due_crossing AS (
       SELECT *, lag(due, 1, 'unknown') OVER w AS due_from FROM due_state WINDOW w AS (PARTITION BY metric, line ORDER BY seq, id)
     ), both_sides AS (
-      SELECT d.*, x.id AS crossing_id, x.p AS x,
-             (d.due <> d.due_from AND NOT (d.taken AND (d.side IS NULL OR $pruned))) AS crosses,
-             lag(x.event_id) OVER w AS before_event, x.event_id AS x_event
+      SELECT d.*, x.p AS x, (SELECT previous FROM chain WHERE chain.id = x.id LIMIT 1) AS previous,
+             (d.due <> d.due_from AND NOT (d.taken AND (d.side IS NULL OR $pruned))) AS crosses
         FROM due_crossing d LEFT JOIN crossings x USING (metric, line, seq)
-      WINDOW w AS (PARTITION BY d.metric, d.line ORDER BY d.seq)
-    ), chained AS (
-      SELECT *, (SELECT jsonb_build_object('event_id', b.event_id, 'since', b.merged_at) FROM both_sides b
-                  WHERE b.metric = o.metric AND b.line = o.line AND b.seq < o.seq AND b.crossing_id IS NOT NULL
-                  ORDER BY b.seq DESC LIMIT 1) AS previous
-        FROM both_sides o
     )
     SELECT 'row ' || id || ' (' || metric || ', ' || line || ', seq ' || seq || ', value ' || coalesce(value::text, 'null')
            || '): state ' || coalesce(state, 'null') || ', due ' || due || CASE WHEN crosses THEN ', crossing due from ' || due_from
            ELSE ', no crossing due' END || ', written ' || coalesce(x->>'from' || ' to ' || (x->>'to'), 'none')
-      FROM chained
+      FROM both_sides
      WHERE state IS DISTINCT FROM due
         OR (crosses AND x IS NULL AND NOT ($pruned AND nth = 1)) OR (NOT crosses AND x IS NOT NULL AND NOT ($pruned AND nth = 1))
         OR (crosses AND NOT (x->>'from' = due_from AND x->>'to' = due AND x->>'gate' = gate
@@ -242,10 +242,9 @@ export function naiveReadings(on: pg.Pool | pg.PoolClient): Promise<NaiveReading
                    ELSE (CASE c.metric WHEN 'first_pass_merge_rate' THEN entry.first_pass ELSE entry.conflicts END)::float8 / entry.n END AS value,
               CASE c.metric WHEN 'first_pass_merge_rate' THEN entry.first_pass WHEN 'rebase_conflict_rate' THEN entry.conflicts END AS numerator
          FROM lines l CROSS JOIN contract c,
-      LATERAL (SELECT count(*)::int AS n, count(*) FILTER (WHERE a = 1)::int AS first_pass, count(*) FILTER (WHERE x)::int AS conflicts,
-                      (array_agg(a ORDER BY a))[ceil(0.95 * count(*))::int]::float8 AS p95
-                 FROM unnest(l.attempts[greatest(1, l.merges - c.window_size + 1) :],
-                             l.conflicted[greatest(1, l.merges - c.window_size + 1) :]) AS e (a, x)) AS entry
+      LATERAL (SELECT count(*)::int AS n, count(*) FILTER (WHERE attempts = 1)::int AS first_pass, count(*) FILTER (WHERE conflicted)::int AS conflicts,
+                      (array_agg(attempts ORDER BY attempts))[ceil(0.95 * count(*))::int]::float8 AS p95
+                 FROM placed e WHERE e.line = l.line AND e.pos > l.merges - c.window_size) AS entry
         WHERE c.scope = 'global'
         ORDER BY substr(l.line, 9) COLLATE "C", c.place`,
     );
@@ -266,6 +265,7 @@ async function withTables<T>(
       [
         ...(own ? ["BEGIN"] : []),
         "SET LOCAL jit = off",
+        "SET LOCAL default_statistics_target = 10",
         ...names.map((name) => `DROP TABLE IF EXISTS pg_temp.${name}`),
         ...Object.entries(TABLES).map(
           ([name, select]) => `CREATE TEMP TABLE ${name} ON COMMIT DROP AS ${select}`,

@@ -1,4 +1,5 @@
 /** The orchestrator's side of a test: merges with given facts, transactions held open, notifications. Plain SQL. */
+import { randomBytes } from "node:crypto";
 import type pg from "pg";
 import type { TestDatabase } from "./database.ts";
 
@@ -88,19 +89,24 @@ export async function event(
   return rows[0]?.id ?? "";
 }
 
-/** A transaction that stays open until it is told how to end; rolled back when the test forgets to. */
+/** A transaction that stays open, or prepared, until it is told how to end; rolled back when the test forgets to. */
 export interface HeldTransaction extends AsyncDisposable {
   readonly client: pg.PoolClient;
   commit(): Promise<void>;
   rollback(): Promise<void>;
   /** PREPARE TRANSACTION: it lives on without a session. */
-  prepare(name: string): Promise<void>;
+  prepare(): Promise<void>;
+  /** Ends it when it is prepared. */
+  finish(how: "COMMIT" | "ROLLBACK"): Promise<void>;
 }
 
 export async function hold(database: TestDatabase): Promise<HeldTransaction> {
   const client = await database.admin.connect();
   await client.query("BEGIN");
+  // Names of prepared transactions are the whole server's.
+  const name = `${database.name}_${randomBytes(4).toString("hex")}`;
   let open = true;
+  let prepared = false;
   const end = async (statement: string): Promise<void> => {
     if (!open) return;
     open = false;
@@ -110,12 +116,24 @@ export async function hold(database: TestDatabase): Promise<HeldTransaction> {
       client.release();
     }
   };
+  const finish = async (how: "COMMIT" | "ROLLBACK"): Promise<void> => {
+    if (!prepared) return;
+    prepared = false;
+    await database.admin.query(`${how} PREPARED '${name}'`);
+  };
   return {
     client,
     commit: () => end("COMMIT"),
     rollback: () => end("ROLLBACK"),
-    prepare: (name) => end(`PREPARE TRANSACTION '${name}'`),
-    [Symbol.asyncDispose]: () => end("ROLLBACK"),
+    prepare: async () => {
+      await end(`PREPARE TRANSACTION '${name}'`);
+      prepared = true;
+    },
+    finish,
+    [Symbol.asyncDispose]: async () => {
+      await end("ROLLBACK");
+      await finish("ROLLBACK");
+    },
   };
 }
 

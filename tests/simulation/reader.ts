@@ -1,28 +1,16 @@
 /**
- * `OutboxLog` on the simulated server: the same statements as `src/postgres`, each with its own snapshot. Between any
+ * What a daemon reads of the simulated log: the same statements as `src/postgres`, each with its own snapshot. Between any
  * two of them, and at some places within one, everybody else may go on.
  */
 import { createHash } from "node:crypto";
 import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { RawFacts } from "../../src/core/merge.ts";
-import {
-  type Appended,
-  type AppendedRow,
-  type CheckpointInLog,
-  CommitUnknown,
-  DatabaseFailure,
-  type FoundMerge,
-  type Head,
-  LockBlocked,
-  type Look,
-  type OutboxLog,
-  type Since,
-} from "../../src/outbox-log.ts";
+import type { CheckpointInLog, FoundMerge, Head, Look, Since } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
-import { isCheckpoint, isMerge, isRecord, payloadOf, type Row } from "./rows.ts";
+import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
-import { failure, SimulatedConnection, type Wire } from "./wire.ts";
+import { SimulatedConnection } from "./wire.ts";
 
 const RECORDING =
   /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|merge_skipped)$/;
@@ -30,14 +18,12 @@ const RECORDING =
 const IN_SET =
   /^metric\.(first_pass_merge_rate|rebase_conflict_rate|p95_attempts_to_merge|threshold_crossed)$/;
 
-export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
-
 /** Few, so that what others have recorded often takes more than one statement. */
 const SINCE_ROWS = 6;
 /** Few, so that what is new is often more than a look reads. */
 const READ_MERGES = 2;
 
-export class SimulatedLog extends SimulatedConnection implements OutboxLog {
+export class SimulatedReader extends SimulatedConnection {
   /** What a statement that starts now sees. */
   protected snapshot(): State {
     // A statement that reads the table keeps its lock to the end of the transaction: TRUNCATE waits for it.
@@ -183,96 +169,6 @@ export class SimulatedLog extends SimulatedConnection implements OutboxLog {
       () => this.snapshot().rows.find((row) => String(row.id) === rowId)?.payload ?? null,
     );
   }
-
-  async beginLocked(): Promise<void> {
-    const granted = await this.statement(
-      "lock",
-      () => this.locked(),
-      () => !this.wire.server.locked,
-    );
-    if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
-  }
-
-  async beginFenced(head: Head, after: bigint): Promise<Since> {
-    await this.beginLocked();
-    return this.journalSince(head, after);
-  }
-
-  protected async locked(): Promise<boolean> {
-    this.wire.server.begin(this.session);
-    await this.wire.server.lock(this.session);
-    return true;
-  }
-
-  append(rows: Iterable<AppendedRow>): Promise<Appended> {
-    return this.statement("append", async () => {
-      const { server, cached } = this.wire;
-      const { session } = this;
-      const { transaction } = session;
-      if (transaction === null) throw failure("25P01");
-      if (cached) this.discard();
-      transaction.locksTable = true;
-      transaction.locksSequence = true;
-      const ids: bigint[] = [];
-      for (const { kind, workItemId, payload } of rows) {
-        const id = server.draw(session);
-        const item = kind === "metric.checkpoint" ? null : workItemId;
-        transaction.rows.push({ id, kind, item, payload: JSON.stringify(payload) });
-        ids.push(BigInt(id));
-        // Others may draw ids in between.
-        if (ids.length === 2) await this.step("append: half of the ids drawn");
-        if (session.ended) throw failure("57P01");
-      }
-      return {
-        first: ids[0] ?? null,
-        last: ids.at(-1) ?? null,
-        fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? ""),
-      };
-    });
-  }
-
-  /** DISCARD SEQUENCES. */
-  protected discard(): void {
-    this.session.cached = [];
-  }
-
-  async commit(): Promise<void> {
-    let command: "COMMIT" | "ROLLBACK";
-    try {
-      command = await this.statement(
-        "commit",
-        () => this.#committed(),
-        () => this.#rolledBack(),
-      );
-    } catch (error) {
-      throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
-    }
-    if (command === "COMMIT") return;
-    this.destroy();
-    throw failure("COMMIT_ROLLED_BACK");
-  }
-
-  async #committed(): Promise<"COMMIT" | "ROLLBACK"> {
-    const { server, committed } = this.wire;
-    committed((this.session.transaction?.rows ?? []).filter(isRecord));
-    server.makeVisible(this.session);
-    await this.step("commit: visible, locks still held");
-    if (!this.session.ended) server.release(this.session);
-    return "COMMIT";
-  }
-
-  #rolledBack(): "ROLLBACK" {
-    this.wire.server.rollback(this.session);
-    return "ROLLBACK";
-  }
-
-  rollback(): Promise<void> {
-    return this.statement("rollback", () => this.wire.server.rollback(this.session));
-  }
-
-  describe(): Promise<[]> {
-    return this.statement("describe", () => []);
-  }
 }
 
 /** Rows with after < id ≤ upTo. */
@@ -288,10 +184,6 @@ function raw(row: Row): RawJournalRow {
   return { id: String(row.id), kind: row.kind, payload: isCheckpoint(row) ? null : row.payload };
 }
 
-export function mergedAt(id: number): string {
-  return new Date(Date.UTC(2026, 10, 22) + id * 1000).toISOString();
-}
-
 function newestFacts(state: State, item: string): RawFacts | null {
   return state.items.get(item)?.at(-1) ?? null;
 }
@@ -305,6 +197,6 @@ function recordedAs(state: State, merge: Row): string | null {
   return null;
 }
 
-function fingerprint(payload: string): string {
+export function fingerprint(payload: string): string {
   return createHash("sha256").update(payload).digest("hex");
 }

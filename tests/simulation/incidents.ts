@@ -1,0 +1,74 @@
+/** What happens to the server and to daemons in the middle of everything. */
+import type { Bell } from "../../src/bell.ts";
+import type { Daemon } from "../../src/daemon.ts";
+import type { Judge } from "./judge.ts";
+import type { SimulatedLog } from "./log.ts";
+import type { Incident } from "./scenario.ts";
+import type { Server } from "./server.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+export type Running = {
+  readonly name: string;
+  readonly daemon: Pick<Daemon, "analyzer" | "due" | "run" | "abandon">;
+  readonly bell: Bell;
+  readonly stop: AbortController;
+  readonly logs: SimulatedLog[];
+};
+
+/** Whom incidents befall. */
+export type Stage = {
+  readonly server: Server;
+  readonly judge: Judge;
+  readonly time: VirtualTime;
+  /** Those that run now. */
+  readonly daemons: Running[];
+  /** Starts another daemon. */
+  readonly start: () => void;
+  readonly step: (label: string) => Promise<void>;
+};
+
+const HOUR_MS = 3_700_000;
+
+export async function happen(incident: Incident, stage: Stage): Promise<void> {
+  const { server, judge, time, daemons, start, step } = stage;
+  switch (incident.happens) {
+    case "failover":
+      judge.judgeLog();
+      server.failover(incident.lost, incident.skippedIds);
+      break;
+    case "truncate":
+      judge.judgeLog();
+      for (let attempts = 0; attempts < 10 && !server.truncate(); attempts += 1) await step("truncate waits");
+      break;
+    case "prune":
+      judge.judgeLog();
+      server.prune(incident.rows);
+      break;
+    case "hour":
+      time.now += HOUR_MS;
+      for (const { logs } of daemons) logs.at(-1)?.timeOut();
+      break;
+    case "stranger": {
+      const session = server.connect();
+      const asking = server.lock(session).catch(() => undefined);
+      for (let steps = 0; steps < incident.steps; steps += 1) await step("a stranger has our lock");
+      server.end(session);
+      await asking;
+      break;
+    }
+    case "terminate":
+    case "kill":
+    case "restart": {
+      const victim = daemons[incident.daemon % daemons.length] as Running;
+      if (incident.happens === "terminate") {
+        victim.logs.at(-1)?.terminate();
+        break;
+      }
+      victim.stop.abort();
+      if (incident.happens === "kill") victim.daemon.abandon();
+      daemons.splice(daemons.indexOf(victim), 1);
+      start();
+      break;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/** `OutboxLog` on the simulated server: what a daemon reads, and its fenced transactions. */
+import {
+  type Appended,
+  type AppendedRow,
+  CommitUnknown,
+  DatabaseFailure,
+  type Head,
+  LockBlocked,
+  type OutboxLog,
+  type Since,
+} from "../../src/outbox-log.ts";
+import { fingerprint, SimulatedReader } from "./reader.ts";
+import { isRecord } from "./rows.ts";
+import { failure, type Wire } from "./wire.ts";
+
+export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
+
+export class SimulatedLog extends SimulatedReader implements OutboxLog {
+  async beginLocked(): Promise<void> {
+    const granted = await this.statement(
+      "lock",
+      () => this.locked(),
+      () => !this.wire.server.locked,
+    );
+    if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
+  }
+
+  async beginFenced(head: Head, after: bigint): Promise<Since> {
+    await this.beginLocked();
+    return this.journalSince(head, after);
+  }
+
+  protected async locked(): Promise<boolean> {
+    this.wire.server.begin(this.session);
+    await this.wire.server.lock(this.session);
+    return true;
+  }
+
+  append(rows: Iterable<AppendedRow>): Promise<Appended> {
+    return this.statement("append", async () => {
+      const { server, cached } = this.wire;
+      const { session } = this;
+      const { transaction } = session;
+      if (transaction === null) throw failure("25P01");
+      if (cached) this.discard();
+      transaction.locksTable = true;
+      transaction.locksSequence = true;
+      const ids: bigint[] = [];
+      for (const { kind, workItemId, payload } of rows) {
+        const id = server.draw(session);
+        const item = kind === "metric.checkpoint" ? null : workItemId;
+        transaction.rows.push({ id, kind, item, payload: JSON.stringify(payload) });
+        ids.push(BigInt(id));
+        // Others may draw ids in between.
+        if (ids.length === 2) await this.step("append: half of the ids drawn");
+        if (session.ended) throw failure("57P01");
+      }
+      return {
+        first: ids[0] ?? null,
+        last: ids.at(-1) ?? null,
+        fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? ""),
+      };
+    });
+  }
+
+  /** DISCARD SEQUENCES. */
+  protected discard(): void {
+    this.session.cached = [];
+  }
+
+  async commit(): Promise<void> {
+    let command: "COMMIT" | "ROLLBACK";
+    try {
+      command = await this.statement(
+        "commit",
+        () => this.#committed(),
+        () => this.#rolledBack(),
+      );
+    } catch (error) {
+      throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
+    }
+    if (command === "COMMIT") return;
+    this.destroy();
+    throw failure("COMMIT_ROLLED_BACK");
+  }
+
+  async #committed(): Promise<"COMMIT" | "ROLLBACK"> {
+    const { server, committed } = this.wire;
+    committed((this.session.transaction?.rows ?? []).filter(isRecord));
+    server.makeVisible(this.session);
+    await this.step("commit: visible, locks still held");
+    if (!this.session.ended) server.release(this.session);
+    return "COMMIT";
+  }
+
+  #rolledBack(): "ROLLBACK" {
+    this.wire.server.rollback(this.session);
+    return "ROLLBACK";
+  }
+
+  rollback(): Promise<void> {
+    return this.statement("rollback", () => this.wire.server.rollback(this.session));
+  }
+
+  describe(): Promise<[]> {
+    return this.statement("describe", () => []);
+  }
+}
