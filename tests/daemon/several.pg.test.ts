@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { barrier } from "../support/barrier.ts";
 import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { waitsForLock } from "../support/lock-waiter.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
+import { waitsForLock } from "../support/writers-lock.ts";
 
 async function expectSameMemory(database: TestDatabase, daemons: readonly TestDaemon[]): Promise<void> {
   const fromLog = comparable(await snapshotFromLog(database));
