@@ -12,8 +12,8 @@ const ENVIRONMENT = "env";
 export interface Folder extends Disposable {
   /** Where PostgreSQL may put its data. */
   readonly dataDir: string;
-  /** Writes DATABASE_URL into a file for `node --env-file`, and returns its name as seen from the project's root. */
-  writeEnvironment(databaseUrl: string): string;
+  /** Writes variables into a file for `node --env-file`, and returns its name as seen from the project's root. */
+  writeEnvironment(variables: Readonly<Record<string, string>>): string;
 }
 
 /** Makes the folder anew. Throws when another demo lives in it. */
@@ -29,8 +29,9 @@ export function takeFolder(): Folder {
   writeFileSync(join(FOLDER, OWNER), String(process.pid), { flag: "wx" });
   return {
     dataDir: join(FOLDER, "postgres"),
-    writeEnvironment(databaseUrl) {
-      writeFileSync(join(FOLDER, ENVIRONMENT), `DATABASE_URL='${databaseUrl}'\n`, { mode: 0o600 });
+    writeEnvironment(variables) {
+      const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
+      writeFileSync(join(FOLDER, ENVIRONMENT), lines.join(""), { mode: 0o600 });
       return `${NAME}/${ENVIRONMENT}`;
     },
     [Symbol.dispose]: remove,

@@ -138,7 +138,8 @@ function stretchBegins(mood: Mood): string {
 }
 
 function wayToLook(folder: Folder, databaseUrl: string, address: string | null): string {
-  const file = folder.writeEnvironment(databaseUrl);
+  const port = address === null ? {} : { METRICS_HTTP_PORT: new URL(address).port };
+  const file = folder.writeEnvironment({ DATABASE_URL: databaseUrl, ...port });
   return `
 It goes on with a merge every ${1 / IDLE_PACE} s. To look at it from another terminal, in the project's folder:
   npx node --env-file=${file} bin/metrics.js snapshot${address === null ? "" : `\n  ${address}/   also /metrics and /snapshot.json`}
