@@ -40,11 +40,22 @@ const MERGE_COLUMNS = `
 
 const EVENT = "r.payload->'merge'->>'event_id'";
 
-/** Whether a row records a merge of ours: told by its marker. */
+/**
+ * Whether a row records a merge of ours: told by its marker, just as `parseJournalRow` tells it. Were a row taken for ours
+ * here and for somebody else's there, its merge would be lost, or recorded again by every comparison.
+ */
 function marked({ payload }: OutboxColumns): string {
+  const type = (field: string): string => `${payload}_typeof(r.payload->${field})`;
   return `
-    ${payload}_typeof(r.payload->'schema_version') = 'number' AND r.payload->>'key' <> ''
-    AND (r.kind = '${SKIPPED_KIND}' OR ${payload}_typeof(r.payload->'seq') = 'number')`;
+    ${isCount("schema_version")} AND ${type("'key'")} = 'string' AND r.payload->>'key' <> ''
+    AND CASE WHEN r.kind = '${SKIPPED_KIND}'
+             THEN ${type("'merge'->'event_id'")} = 'string' AND ${EVENT} ~ '^-?[0-9]{1,19}$'
+              AND ${type("'merge'->'work_item_id'")} IN ('string', 'null')
+             ELSE ${isCount("seq")} END`;
+}
+
+function isCount(field: string): string {
+  return `(r.payload->'${field}')::text ~ '^[1-9][0-9]{0,15}$'`;
 }
 
 /** The event under which a work item is recorded; null for no work item. */
