@@ -12,6 +12,7 @@
  * in `replayed-gate.ts`.
  */
 import { type Analyzer, type JournalNeeds, slide } from "./analyzer.ts";
+import { CATALOGUE } from "./catalogue.ts";
 import { contradiction, type JournalRow, type MetricRow } from "./journal-row.ts";
 import { MAX_WINDOW } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
@@ -166,6 +167,7 @@ export function journalNeeds(rows: readonly JournalRow[]): JournalNeeds {
   for (const row of rows) {
     if (row.type !== "metric") continue;
     capacity = Math.max(capacity, Math.min(row.window, MAX_WINDOW));
+    if (!CATALOGUE[row.metric].looksAtVerdicts) continue;
     if (!verdictSets.some((verdicts) => sameVerdicts(verdicts, row.verdicts))) verdictSets.push(row.verdicts);
   }
   return { capacity, verdictSets };
