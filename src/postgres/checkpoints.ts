@@ -2,6 +2,7 @@
  * Finding checkpoints without reading the log: by the index (work_item_id, kind, created_at), where the column allows
  * rows without a work item; otherwise among the newest rows.
  */
+import { int64Of } from "../core/int64.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
 import { isBadData, type Query } from "./connection.ts";
@@ -32,7 +33,7 @@ export async function checkpoints(
         WHERE ${where} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY ${order} LIMIT ${literal(limit)}`,
     );
     return rows
-      .filter((row) => isNumber(row["seq"]) && isNumber(row["low_mark"]))
+      .filter((row) => isBigint(row["seq"]) && isBigint(row["low_mark"]))
       .map((row) => ({
         rowId: row["row_id"] ?? "",
         seq: Number(row["seq"]),
@@ -54,6 +55,6 @@ export async function checkpoint(query: Query, { outbox }: Names, rowId: string)
   return rows[0]?.["payload"] ?? null;
 }
 
-function isNumber(text: string | null | undefined): boolean {
-  return /^[0-9]{1,18}$/.test(text ?? "");
+function isBigint(text: string | null | undefined): boolean {
+  return int64Of(text ?? "") !== null;
 }
