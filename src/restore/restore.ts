@@ -10,8 +10,8 @@
  * contradicts itself, the log is unfit. Rows that contradicted a checkpoint may be wrong further back than the facts' way
  * looks: then every row is folded.
  *
- * When rows have gone from the journal's old end, or a checkpoint knows of merges that no row tells of, any checkpoint
- * that is left knows more than the rows do.
+ * When rows have gone from the journal's old end, a checkpoint that is left knows more than the rows do. Not so one that
+ * knows of merges after the newest row's: rows went from the new end then, and their merges are recorded again.
  */
 import { parseJournalRow } from "../core/journal-row.ts";
 import type { MetricSettings } from "../core/metric.ts";
@@ -65,9 +65,11 @@ export async function restore(
   const fromFactsAlone = suspect ? null : await fromFacts(journal, seq, checkpoints);
   const unaided = fromFactsAlone ?? (await fromRows(journal));
   const { truncated, global } = unaided.replay.analyzer;
-  if (!truncated && checkpoints.every((checkpoint) => checkpoint.seq <= global.seq)) return unaided;
+  const empty = global.seq === 0;
+  if (!truncated && !empty) return unaided;
   for (const checkpoint of checkpoints) {
-    const continued = checkpoint === farEnoughBack ? null : await tried(checkpoint);
+    if (checkpoint === farEnoughBack || (!empty && checkpoint.seq > global.seq)) continue;
+    const continued = await tried(checkpoint);
     if (continued !== null) return continued;
   }
   return unaided;
