@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { record } from "../support/recorded.ts";
 import { expectRight } from "../support/right.ts";
 
 describe("the log", () => {
@@ -59,6 +60,25 @@ describe("the log", () => {
     );
     await expectRight(database, daemon);
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 11 } });
+  });
+
+  it("that lost rows in the middle, before its checkpoint: no restore is told to be complete until it is mended", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(110));
+    await record(database);
+    await merges(database.admin, times(110));
+    await using daemon = startDaemon(database, { auditIntervalMs: 30 });
+    await daemon.converged();
+    const away = "kind LIKE 'metric.%' AND payload->'merge'->>'event_id' IN ('20', '21')";
+    await database.admin.query(`CREATE TABLE kept AS SELECT * FROM events_outbox WHERE ${away}`);
+    await database.admin.query(`DELETE FROM events_outbox WHERE ${away}`);
+    expect(await daemon.event("db.unfit")).toMatchObject({ reason: "contradiction" });
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    expect(daemon.all("restore.completed")).toHaveLength(1);
+    await database.admin.query("INSERT INTO events_outbox SELECT * FROM kept");
+    await daemon.event("restore.completed", undefined, daemon.mark());
+    await expectRight(database, daemon);
   });
 
   it("with a newer version's row written beside it, while merges come: silent from then on", async () => {
