@@ -136,6 +136,27 @@ describe("a checkpoint", () => {
     expect((await recorded(database)).restored).toMatchObject({ seq: 90 });
   });
 
+  test("shortens the way also where the last merge lies a hundred thousand rows back", async () => {
+    await using database = await createDatabase();
+    for (let round = 0; round < 2; round += 1) {
+      await merges(database.admin, times(110));
+      await recorded(database);
+    }
+    await database.admin.query(
+      `INSERT INTO events_outbox (kind, payload) SELECT 'heartbeat', '{}' FROM generate_series(1, 100001)`,
+    );
+    const { restored, memory } = await recorded(database);
+    expect(restored).toMatchObject({ seq: 220, from_checkpoint: 110 });
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'",
+    );
+    await using alone = startDaemon(database);
+    await alone.ready();
+    expect(alone.all("restore.completed")).toMatchObject([{ seq: 220, from_checkpoint: 220 }]);
+    expect(comparable(alone.memory())).toEqual(comparable(memory));
+    await alone.stop();
+  });
+
   test("is found where ids have nineteen digits", async () => {
     await using database = await createDatabase();
     await database.admin.query("SELECT setval('events_outbox_id_seq', 1000000000000000000)");
