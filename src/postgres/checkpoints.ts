@@ -14,6 +14,7 @@ const NEWEST_ROWS = 100_000;
 /** Larger than any checkpoint of ours: 10,000 projects take 1.5 MB. */
 const LARGEST_CHECKPOINT = 67_108_864;
 
+/** The newest ones, by `seq` descending; some that do not serve may be among them. */
 export async function checkpoints(
   query: Query,
   { outbox }: Names,
@@ -47,6 +48,7 @@ export async function checkpoints(
   }
 }
 
+/** The payload of one, as text; null where it is gone or absurdly large. */
 export async function checkpoint(query: Query, { outbox }: Names, rowId: string): Promise<string | null> {
   const { rows } = await query(
     `SELECT CASE WHEN pg_column_size(e.payload) <= ${literal(LARGEST_CHECKPOINT)} THEN e.payload::text END AS payload

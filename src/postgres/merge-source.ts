@@ -82,6 +82,7 @@ export const FIRST_MERGES = 100;
 
 const inRange = (after: string, upTo: string): string => `e.id > ${after} AND e.id <= ${upTo}`;
 
+/** @param query for what is not said in one message with others. */
 export function mergeSource(
   query: Query,
   names: Names,
