@@ -14,6 +14,7 @@ import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
 import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { HistoryReset } from "./recorder/journal-memory.ts";
+import { surveyJournal } from "./recorder/journal-survey.ts";
 import { Recorder, type RecorderSettings } from "./recorder/recorder.ts";
 
 export type DaemonSettings = RecorderSettings & {
@@ -156,14 +157,15 @@ export class Daemon {
     const { open, report, clock } = this.#ports;
     const log = await open(this.#stop);
     this.#log = log;
+    // What made the log unfit may lie where a restore from a checkpoint does not look. First, as whoever hears that a
+    // restore is complete takes the log for mended.
+    if (this.#suspect) await surveyJournal(log, await log.newest());
     const recorder = await Recorder.restore(log, this.#settings, report, clock);
     this.#opened = true;
     if (this.#unresolved !== null) {
       report({ event: "commit.resolved", outcome: await recorder.outcomeOf(this.#unresolved) });
       this.#unresolved = null;
     }
-    // What made the log unfit may lie where a restore from a checkpoint does not look.
-    if (this.#suspect) await recorder.survey();
     this.#suspect = false;
     this.#recorder = recorder;
     this.#nextComparison = 0;

@@ -5,7 +5,7 @@
 import type { CheckpointRow } from "./core/checkpoint.ts";
 import type { FactsSource, RawFactsRow } from "./core/facts-replay.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";
-import type { RawFacts } from "./core/merge.ts";
+import type { Identified, RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
 import type { Failure, Holder } from "./daemon-event.ts";
 
@@ -30,9 +30,7 @@ export type Look = {
 };
 
 /** A transition to merged, with its work item's facts of this moment. */
-export type FoundMerge = {
-  readonly eventId: string;
-  readonly workItemId: string | null;
+export type FoundMerge = Identified & {
   readonly mergedAt: string | null;
   /** Milliseconds since `created_at`, by the server's clock; null where that is no date. */
   readonly ageMs: number | null;
@@ -79,7 +77,7 @@ export interface OutboxLog {
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */
   merges(after: bigint, upTo: bigint): Promise<FoundMerge[]>;
-  /** Rows of kind `metric.*` with after < id ≤ upTo (null: no end), in id order. */
+  /** Rows of kind `metric.*` with after < id ≤ upTo, in id order. */
   journal(after: bigint, upTo: bigint): Promise<readonly RawJournalRow[]>;
   /** One statement: the head's row, and rows of kind `metric.*` with after < id, in id order from the first. */
   journalSince(head: Head | null, after: bigint): Promise<Since>;

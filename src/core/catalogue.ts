@@ -49,6 +49,7 @@ export function verdictFlags(sets: VerdictSets): VerdictFlags {
   return flags;
 }
 
+/** What a window keeps of a merge. */
 export function entryOf({ attempts, lastVerdict }: Facts, flags: VerdictFlags): Entry {
   return packEntry(attempts, lastVerdict === null ? 0 : (flags.get(lastVerdict) ?? 0));
 }

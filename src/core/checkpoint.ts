@@ -66,6 +66,7 @@ type CheckpointGate = {
   readonly crossed: { readonly event_id: string; readonly since: string | null } | null;
 };
 
+/** The row that stands for this memory. */
 export function checkpointRow(analyzer: Analyzer, place: CheckpointPlace, producer: string): CheckpointRow {
   return {
     kind: CHECKPOINT_KIND,

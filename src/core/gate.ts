@@ -23,6 +23,7 @@ export function nextState(gate: Pick<Gate, "upper" | "lower">, state: GateState,
   return state;
 }
 
+/** The way of a crossing to this state, which is never `unknown`. */
 export function direction(to: GateState): "up" | "down" {
   return to === "high" ? "up" : "down";
 }

@@ -26,6 +26,7 @@ export function int64Of(text: string): Int64 | null {
   return { high: (Number(bits >> 32n) ^ SIGN) >>> 0, low: Number(bits & 0xffffffffn) };
 }
 
+/** The decimal text that `int64Of` takes. */
 export function textOf({ high, low }: Int64): string {
   return String(BigInt.asIntN(64, (BigInt((high ^ SIGN) >>> 0) << 32n) | BigInt(low)));
 }

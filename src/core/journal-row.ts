@@ -72,6 +72,7 @@ export class UnfitLog extends Error {
   }
 }
 
+/** A log that contradicts itself. @param what is wrong with the row, as a clause for a person. */
 export function contradiction(rowId: string, what: string): UnfitLog {
   return new UnfitLog(
     "contradiction",

@@ -37,6 +37,7 @@ export class LowMark {
   low: bigint;
   #segments: Segment[] = [];
   #prepared = new Set<TransactionName>();
+  #passedOver: ReadonlySet<TransactionName> = new Set();
 
   constructor(low: bigint) {
     this.low = low;
@@ -73,7 +74,9 @@ export class LowMark {
       if (!this.#prepared.has(holder)) for (const segment of this.#segments) segment.holders.add(holder);
     }
     this.#prepared = prepared;
-    if (newest > this.top) this.#segments.push({ upTo: newest, holders: new Set(holders) });
+    this.#passedOver = this.#passedOver.intersection(holders);
+    if (newest > this.top)
+      this.#segments.push({ upTo: newest, holders: holders.difference(this.#passedOver) });
     return readAfter;
   }
 
@@ -89,8 +92,9 @@ export class LowMark {
     this.#segments = merged;
   }
 
-  /** No longer waits for a transaction; what it still brings is left to the comparison of the whole log. */
+  /** Waits for a transaction no more, until it is gone; what it still brings is left to the comparison of the whole log. */
   passOver(holder: TransactionName): void {
+    this.#passedOver = new Set([...this.#passedOver, holder]);
     for (const segment of this.#segments) segment.holders.delete(holder);
   }
 }

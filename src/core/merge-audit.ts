@@ -1,12 +1,10 @@
 /** The other half of verification: every committed merge is held against what the journal records of it. */
 import type { Differences } from "./difference.ts";
-import { type RawFacts, readFacts } from "./merge.ts";
+import { type Identified, type RawFacts, readFacts } from "./merge.ts";
 import { factsHash, SKIPPED } from "./recorded-merges.ts";
 import type { Verifier } from "./verifier.ts";
 
-export type CommittedMerge = {
-  readonly eventId: string;
-  readonly workItemId: string | null;
+export type CommittedMerge = Identified & {
   readonly mergedAt: string | null;
   /** Milliseconds since the transition was written; null where it has no date. */
   readonly ageMs: number | null;

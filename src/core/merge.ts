@@ -30,11 +30,7 @@ export const SKIP_REASONS = [
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** A merge whose facts are unusable: recorded as `metric.merge_skipped`, counted in no window. */
-export type SkippedMerge = {
-  readonly eventId: string;
-  readonly workItemId: string | null;
-  readonly reason: SkipReason;
-};
+export type SkippedMerge = Identified & { readonly reason: SkipReason };
 
 /** A row of `work_items` as text, just as the database gave it; null where there is no such row. */
 export type RawFacts = {
@@ -62,10 +58,10 @@ function characters(text: string): number {
   return count;
 }
 
-/** The identity under which a merge is recorded once: its work item, or the event itself where it names none. */
-export function mergeIdentity(merge: {
-  readonly eventId: string;
-  readonly workItemId: string | null;
-}): string {
-  return merge.workItemId === null ? `event:${merge.eventId}` : `item:${merge.workItemId}`;
+/** What a merge counts once by: its work item, or the event itself where it names none. */
+export type Identified = { readonly eventId: string; readonly workItemId: string | null };
+
+/** The identity under which a merge is recorded once. */
+export function mergeIdentity({ eventId, workItemId }: Identified): string {
+  return workItemId === null ? `event:${eventId}` : `item:${workItemId}`;
 }

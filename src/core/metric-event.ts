@@ -109,6 +109,7 @@ export function eventRows(merge: Merge, changes: readonly Change[], producer: st
   return rows;
 }
 
+/** The only row of a merge whose facts are unusable. */
 export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
   return {
     kind: SKIPPED_KIND,

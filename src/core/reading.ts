@@ -29,6 +29,7 @@ export function ratioReading(numerator: number, window: number): Reading {
   return { defined: true, value: numerator / window, numerator, n: window, window };
 }
 
+/** A ratio 0–1 or a number of attempts; null while it is undefined. */
 export function valueOf(reading: Reading): number | null {
   return reading.defined ? reading.value : null;
 }

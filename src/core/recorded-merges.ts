@@ -1,13 +1,11 @@
 /** Which merges verification has seen recorded: by their events, and by the work items under which they count once. */
 import { hash32 } from "./hash.ts";
 import { IdSet } from "./id-set.ts";
-import type { Facts } from "./merge.ts";
+import type { Facts, Identified } from "./merge.ts";
 import { RecordedEvents } from "./recorded-events.ts";
 
 /** What stands for the facts of a skipped merge. */
 export const SKIPPED = 0;
-
-type Identified = { readonly eventId: string; readonly workItemId: string | null };
 
 export class RecordedMerges {
   readonly events = new RecordedEvents();

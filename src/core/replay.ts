@@ -12,6 +12,7 @@
  * in `replayed-gate.ts`.
  */
 import { type Analyzer, type JournalNeeds, slide } from "./analyzer.ts";
+import { CATALOGUE } from "./catalogue.ts";
 import { contradiction, type JournalRow, type MetricRow } from "./journal-row.ts";
 import { MAX_WINDOW } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
@@ -28,7 +29,7 @@ export class Replay {
   /** Rows of kind `metric.*` without our marker. */
   foreign = 0;
   /** The smallest event id among the merges whose rows survive; null while there is none. */
-  smallestEventId: string | null = null;
+  smallestEvent: bigint | null = null;
   #set: MetricRow[] = [];
 
   constructor(analyzer: Analyzer) {
@@ -38,8 +39,7 @@ export class Replay {
 
   /** Merges up to this id count as recorded: their rows went from the old end. 0 where nothing is known to be gone. */
   get floor(): bigint {
-    if (!this.analyzer.truncated || this.smallestEventId === null) return 0n;
-    return BigInt(this.smallestEventId) - 1n;
+    return this.analyzer.truncated && this.smallestEvent !== null ? this.smallestEvent - 1n : 0n;
   }
 
   /** @throws UnfitLog when the row contradicts what came before it. */
@@ -135,15 +135,9 @@ export class Replay {
   }
 
   #survives(eventId: string): void {
-    if (this.smallestEventId === null || compareIds(eventId, this.smallestEventId) < 0)
-      this.smallestEventId = eventId;
+    const id = BigInt(eventId);
+    if (this.smallestEvent === null || id < this.smallestEvent) this.smallestEvent = id;
   }
-}
-
-/** Orders ids as the numbers that they are. */
-export function compareIds(a: string, b: string): number {
-  const [left, right] = [BigInt(a), BigInt(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function sameMerge(a: MetricRow, b: MetricRow): boolean {
@@ -166,6 +160,7 @@ export function journalNeeds(rows: readonly JournalRow[]): JournalNeeds {
   for (const row of rows) {
     if (row.type !== "metric") continue;
     capacity = Math.max(capacity, Math.min(row.window, MAX_WINDOW));
+    if (!CATALOGUE[row.metric].looksAtVerdicts) continue;
     if (!verdictSets.some((verdicts) => sameVerdicts(verdicts, row.verdicts))) verdictSets.push(row.verdicts);
   }
   return { capacity, verdictSets };

@@ -46,6 +46,7 @@ export function noCounts(): VerifiedCounts {
   };
 }
 
+/** A difference at a row. */
 export function tell(
   { differences }: Findings,
   kind: DifferenceKind,
@@ -56,6 +57,7 @@ export function tell(
   differences.add({ ...about(row), kind, recorded, expected });
 }
 
+/** A row whose column names another work item than its payload does. */
 export function tellWrongItem(
   { differences }: Findings,
   row: Partial<Difference>,
@@ -79,6 +81,7 @@ export function tellKeyRepeated({ differences }: Findings, rowId: string, key: s
   });
 }
 
+/** Where a difference is. */
 export function about(
   row: MetricRow,
 ): Pick<Difference, "row_id" | "event_id" | "metric" | "scope" | "project" | "seq"> {
@@ -96,10 +99,12 @@ export function payloadOf(row: VerifiedRow): Json {
   return parseObject(row.text) ?? {};
 }
 
+/** A metric of a scope, for a person; the same for a row and its crossing. */
 export function lineOf({ metric, scope }: MetricRow): string {
   return `${metric} (${scope})`;
 }
 
+/** What a row or a reading says, for a person. */
 export function numbers({
   value,
   numerator,

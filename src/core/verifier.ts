@@ -6,6 +6,7 @@
  * configuration is no difference. After a gap the windows reach over something unknown: what stands on it is counted
  * as not judged until they are full again, so that one missing merge is one difference and not a hundred.
  */
+import type { Newest } from "./analyzer.ts";
 import type { Differences } from "./difference.ts";
 import { IdSet } from "./id-set.ts";
 import {
@@ -16,6 +17,7 @@ import {
   UnfitLog,
 } from "./journal-row.ts";
 import { asObject, parseObject } from "./json.ts";
+import type { Identified } from "./merge.ts";
 import type { MetricSettings } from "./metric.ts";
 import { factsHash, RecordedMerges, SKIPPED } from "./recorded-merges.ts";
 import { compareWithToday, verifyCrossing, verifyGate } from "./verified-gate.ts";
@@ -43,8 +45,7 @@ export class Verifier {
   readonly projects = new Map<string, VerifiedScope>();
   /** Whether rows went from the old end. */
   truncated = false;
-  newest: { readonly eventId: string; readonly workItemId: string; readonly mergedAt: string | null } | null =
-    null;
+  newest: Newest | null = null;
   /** The newest row that records a merge or a skip. */
   newestRowId: string | null = null;
   readonly #differences: Differences;
@@ -234,13 +235,7 @@ export class Verifier {
   }
 }
 
-function identityText({
-  eventId,
-  workItemId,
-}: {
-  readonly eventId: string;
-  readonly workItemId: string | null;
-}): string {
+function identityText({ eventId, workItemId }: Identified): string {
   return workItemId === null ? `event ${eventId}` : `work item ${workItemId}`;
 }
 

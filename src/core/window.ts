@@ -24,6 +24,7 @@ export function packEntry(attempts: number, flags: number): Entry {
   return attempts * ATTEMPTS_AT + (attempts === 1 ? 1 << FIRST_PASS_BIT : 0) + flags;
 }
 
+/** 1 to 2³¹−1. */
 export function attemptsIn(entry: Entry): number {
   // Almost always a small number, whose bits are taken much faster.
   return entry <= MAX_INT32 ? entry >> 8 : Math.floor(entry / ATTEMPTS_AT);

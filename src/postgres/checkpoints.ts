@@ -2,6 +2,7 @@
  * Finding checkpoints without reading the log: by the index (work_item_id, kind, created_at), where the column allows
  * rows without a work item; otherwise among the newest rows.
  */
+import { int64Of } from "../core/int64.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
 import { isBadData, type Query } from "./connection.ts";
@@ -13,6 +14,7 @@ const NEWEST_ROWS = 100_000;
 /** Larger than any checkpoint of ours: 10,000 projects take 1.5 MB. */
 const LARGEST_CHECKPOINT = 67_108_864;
 
+/** The newest ones, by `seq` descending; some that do not serve may be among them. */
 export async function checkpoints(
   query: Query,
   { outbox }: Names,
@@ -32,7 +34,7 @@ export async function checkpoints(
         WHERE ${where} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY ${order} LIMIT ${literal(limit)}`,
     );
     return rows
-      .filter((row) => isNumber(row["seq"]) && isNumber(row["low_mark"]))
+      .filter((row) => isBigint(row["seq"]) && isBigint(row["low_mark"]))
       .map((row) => ({
         rowId: row["row_id"] ?? "",
         seq: Number(row["seq"]),
@@ -46,6 +48,7 @@ export async function checkpoints(
   }
 }
 
+/** The payload of one, as text; null where it is gone or absurdly large. */
 export async function checkpoint(query: Query, { outbox }: Names, rowId: string): Promise<string | null> {
   const { rows } = await query(
     `SELECT CASE WHEN pg_column_size(e.payload) <= ${literal(LARGEST_CHECKPOINT)} THEN e.payload::text END AS payload
@@ -54,6 +57,6 @@ export async function checkpoint(query: Query, { outbox }: Names, rowId: string)
   return rows[0]?.["payload"] ?? null;
 }
 
-function isNumber(text: string | null | undefined): boolean {
-  return /^[0-9]{1,18}$/.test(text ?? "");
+function isBigint(text: string | null | undefined): boolean {
+  return int64Of(text ?? "") !== null;
 }

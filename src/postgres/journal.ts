@@ -19,6 +19,7 @@ export const JOURNAL_COLUMNS = `e.id::text AS row_id, e.kind,
   CASE WHEN e.kind <> '${CHECKPOINT_KIND}' AND pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
 export const OURS = "starts_with(e.kind, 'metric.')";
 
+/** Rows with after < id ≤ upTo, in id order. */
 export async function journal(
   query: Query,
   { outbox }: Names,
@@ -34,6 +35,7 @@ export async function journal(
 /** Outbox rows among which the journal's newest are looked for: a log without any is not read to its beginning. */
 const NEWEST_ROWS = 100_000;
 
+/** The newest rows, newest first; none where only others are among the newest of the outbox. */
 export async function newestJournal(
   query: Query,
   { outbox }: Names,

@@ -27,7 +27,9 @@ const LONGEST_PAYLOAD = 1_000_000;
 
 /** A column without a time zone holds the server's local time. */
 const CREATED_AT = "e.created_at::timestamptz";
-const IS_DATE = "isfinite(e.created_at) AND e.created_at >= '0001-01-01' AND e.created_at < '10000-01-01'";
+/** Years 1 to 9999 in UTC. What is far beyond cannot even be converted. */
+const IS_DATE = `CASE WHEN e.created_at > '0002-01-01 BC' AND e.created_at < '20000-01-01'
+  THEN ${CREATED_AT} AT TIME ZONE 'UTC' >= '0001-01-01' AND ${CREATED_AT} AT TIME ZONE 'UTC' < '10000-01-01' END`;
 
 const MERGE_COLUMNS = `
   e.id::text AS event_id, e.work_item_id::text AS work_item_id,
@@ -40,11 +42,22 @@ const MERGE_COLUMNS = `
 
 const EVENT = "r.payload->'merge'->>'event_id'";
 
-/** Whether a row records a merge of ours: told by its marker. */
+/**
+ * Whether a row records a merge of ours: told by its marker, just as `parseJournalRow` tells it. Were a row taken for ours
+ * here and for somebody else's there, its merge would be lost, or recorded again by every comparison.
+ */
 function marked({ payload }: OutboxColumns): string {
+  const type = (field: string): string => `${payload}_typeof(r.payload->${field})`;
   return `
-    ${payload}_typeof(r.payload->'schema_version') = 'number' AND r.payload->>'key' <> ''
-    AND (r.kind = '${SKIPPED_KIND}' OR ${payload}_typeof(r.payload->'seq') = 'number')`;
+    ${isCount("schema_version")} AND ${type("'key'")} = 'string' AND r.payload->>'key' <> ''
+    AND CASE WHEN r.kind = '${SKIPPED_KIND}'
+             THEN ${type("'merge'->'event_id'")} = 'string' AND ${EVENT} ~ '^-?[0-9]{1,19}$'
+              AND ${type("'merge'->'work_item_id'")} IN ('string', 'null')
+             ELSE ${isCount("seq")} END`;
+}
+
+function isCount(field: string): string {
+  return `(r.payload->'${field}')::text ~ '^[1-9][0-9]{0,15}$'`;
 }
 
 /** The event under which a work item is recorded; null for no work item. */
@@ -69,6 +82,7 @@ export const FIRST_MERGES = 100;
 
 const inRange = (after: string, upTo: string): string => `e.id > ${after} AND e.id <= ${upTo}`;
 
+/** @param query for what is not said in one message with others. */
 export function mergeSource(
   query: Query,
   names: Names,

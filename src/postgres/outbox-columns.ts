@@ -31,6 +31,7 @@ export async function columnsOf(query: Query, { schema }: Names): Promise<readon
   return rows;
 }
 
+/** @param rows as `columnsOf` gives them. */
 export function outboxColumnsIn(rows: readonly TextRow[]): OutboxColumns {
   const column = (name: string): TextRow | undefined =>
     rows.find((row) => row["relname"] === "events_outbox" && row["attname"] === name);

@@ -9,6 +9,7 @@ import type { OutboxColumns } from "./outbox-columns.ts";
 
 const EVERY_CHECKPOINT = 1_000_000;
 
+/** @param upTo the last row of that merge. */
 export function readerAt(
   reader: JournalReader,
   query: Query,

@@ -42,7 +42,7 @@ export class JournalMemory {
   readonly #replay: Replay;
   #head: Head | null;
   #folded: bigint;
-  /** The highest id of a merge that is recorded. */
+  /** The highest id of a recorded merge that is known of: to begin with, the newest one's. */
   #highest: bigint;
   readonly #news = new Set<string>();
 

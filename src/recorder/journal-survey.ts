@@ -5,7 +5,8 @@ import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
 /**
  * Walks the journal's order from its old end.
  * @returns the id up to which merges count as recorded because their rows went from the old end: just below the smallest
- * event that survives, if the first merge that survives is not the first one; else 0.
+ * event that survives, if the first merge that survives is not the first one; the newest checkpoint's low mark, if none
+ * survives; else 0.
  * @throws UnfitLog for a gap or a repeat in `seq`: what seems to be due may have been recorded in the rows that are gone.
  */
 export async function surveyJournal(log: JournalReader, upTo: bigint): Promise<bigint> {
@@ -29,7 +30,8 @@ export async function surveyJournal(log: JournalReader, upTo: bigint): Promise<b
     after = end;
   }
   const [oldest] = first;
-  if (oldest === undefined || smallest === null) return 0n;
+  // No merge's rows are left: the newest checkpoint, if there is one, knows up to where all are recorded.
+  if (oldest === undefined || smallest === null) return (await log.checkpoints(1))[0]?.lowMark ?? 0n;
   const begins = oldest.scope === "global" && oldest.seq === 1 && first.length >= oldest.setSize;
   return begins ? 0n : smallest - 1n;
 }

@@ -38,12 +38,13 @@ export async function fromCheckpoint(
     const { head, recent } = await foldPages(journal, replay, first, checkpoint.row_id);
     // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
     if (head === null && (await journal.log.checkpoint(rowId)) === null) return notServing("it is gone");
-    const floor = BigInt(checkpoint.floor);
+    const lowMark = [BigInt(checkpoint.floor), BigInt(checkpoint.low_mark)].reduce(higher, reached);
     return {
       replay,
       head,
-      lowMark: [floor, BigInt(checkpoint.low_mark)].reduce(higher, reached),
-      floor,
+      lowMark,
+      // Where no row is left, those of everything up to its low mark are gone.
+      floor: head === null ? lowMark : BigInt(checkpoint.floor),
       fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) },
       recent,
     };

@@ -31,6 +31,7 @@ export async function fromRows(journal: Journal): Promise<Restored> {
   return { replay, head, lowMark: floor, floor, fromCheckpoint: null, recent };
 }
 
+/** The next rows of the journal. @throws UnfitLog for one that is not whole, or a newer version's. */
 export async function readPage({ log, newest }: Journal, after: bigint): Promise<Page> {
   const end = await log.pageEnd(after, newest, PAGE_ROWS);
   const raws = await log.journal(after, end);

@@ -10,8 +10,8 @@
  * contradicts itself, the log is unfit. Rows that contradicted a checkpoint may be wrong further back than the facts' way
  * looks: then every row is folded.
  *
- * When rows have gone from the journal's old end, or a checkpoint knows of merges that no row tells of, any checkpoint
- * that is left knows more than the rows do.
+ * When rows have gone from the journal's old end, a checkpoint that is left knows more than the rows do. Not so one that
+ * knows of merges after the newest row's: rows went from the new end then, and their merges are recorded again.
  */
 import { parseJournalRow } from "../core/journal-row.ts";
 import type { MetricSettings } from "../core/metric.ts";
@@ -57,24 +57,27 @@ export async function restore(
     return null;
   };
 
-  const seq = await newestSeq(journal);
+  // Where its row is not near the end, the newest merge is at least as far as the newest checkpoint, unless rows are gone.
+  const seq = (await newestSeq(journal)) ?? checkpoints[0]?.seq ?? 0;
   const farEnoughBack = checkpoints.find((checkpoint) => checkpoint.seq <= seq - CHECKED_MERGES);
   const shortened = farEnoughBack === undefined ? null : await tried(farEnoughBack);
-  if (shortened !== null) return shortened;
+  if (shortened !== null && shortened.replay.analyzer.global.seq >= seq) return shortened;
 
   const fromFactsAlone = suspect ? null : await fromFacts(journal, seq, checkpoints);
   const unaided = fromFactsAlone ?? (await fromRows(journal));
   const { truncated, global } = unaided.replay.analyzer;
-  if (!truncated && checkpoints.every((checkpoint) => checkpoint.seq <= global.seq)) return unaided;
+  const empty = global.seq === 0;
+  if (!truncated && !empty) return unaided;
   for (const checkpoint of checkpoints) {
-    const continued = checkpoint === farEnoughBack ? null : await tried(checkpoint);
+    if (!empty && checkpoint.seq > global.seq) continue;
+    const continued = checkpoint === farEnoughBack ? shortened : await tried(checkpoint);
     if (continued !== null) return continued;
   }
   return unaided;
 }
 
-/** The place in the order of the newest merge; 0 where its row is not near the end. */
-async function newestSeq({ log, newest }: Journal): Promise<number> {
+/** The place in the order of the newest merge; null where its row is not near the end. */
+async function newestSeq({ log, newest }: Journal): Promise<number | null> {
   for (const rows of [NEWEST_ROWS, TAIL_ROWS]) {
     const newestFirst = await log.newestJournal(rows);
     for (const raw of newestFirst) {
@@ -85,5 +88,5 @@ async function newestSeq({ log, newest }: Journal): Promise<number> {
     // There are no more: asking for them would pass the same rows of the log again.
     if (newestFirst.length < rows) break;
   }
-  return 0;
+  return null;
 }

@@ -7,7 +7,9 @@ import {
   checkpointRow,
   parseCheckpoint,
 } from "../../src/core/checkpoint.ts";
+import { parseJournalRow } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
+import { journalNeeds } from "../../src/core/replay.ts";
 import { merges, settings } from "./arbitraries.ts";
 import {
   CONFLICT,
@@ -65,6 +67,15 @@ describe("a checkpoint", () => {
         expect(checkpointRow(again, PLACE, PRODUCER)).toEqual(checkpointRow(analyzer, PLACE, PRODUCER));
       }),
     );
+  });
+
+  it("serves under the verdicts that it was made under, whatever they are", () => {
+    const metrics = CONTRACT.map((metric) =>
+      metric.verdicts === null ? metric : { ...metric, verdicts: ["conflict", "rebase_conflict"] },
+    );
+    const { analyzer, rows } = record(history(times(3, CONFLICT)), metrics);
+    const needs = journalNeeds(journal(rows).map(parseJournalRow));
+    expect(memory(restored(analyzer, metrics, needs))).toEqual(memory(analyzer));
   });
 
   it("names the newest merge's work item, for an outbox that takes no row without one", () => {

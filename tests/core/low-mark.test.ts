@@ -143,6 +143,13 @@ describe("the low mark", () => {
     mark.passOver("3/1");
     mark.settle();
     expect(mark.low).toBe(9n);
+    expect(mark.look(12n, new Set(["3/1", "3/2"]))).toBe(9n);
+    expect([...mark.holders]).toEqual(["3/2"]);
+    expect(mark.look(12n, new Set())).toBe(9n);
+    mark.settle();
+    expect(mark.low).toBe(12n);
+    mark.look(15n, new Set(["3/1"]));
+    expect([...mark.holders]).toEqual(["3/1"]);
   });
 
   it("waits for a prepared transaction under the name that a restart of the server gives it", () => {

@@ -183,6 +183,25 @@ it("a created_at that is no date of years 1 to 9999 becomes null, and the merge 
   expect(dated).toEqual([null, null, null, null, "2026-11-22T10:06:27.384Z"]);
 });
 
+it.each([
+  ["America/New_York", "9999-12-31T23:59:59Z", "10000-01-01T04:00:00Z"],
+  ["Asia/Tokyo", "0001-01-01T00:00:00Z", "0001-12-31T15:00:00Z BC"],
+])(
+  "the years 1 to 9999 are those of UTC, also where the database speaks the time of %s",
+  async (zone, inside, outside) => {
+    await using database = await createDatabase();
+    await database.admin.query(`ALTER DATABASE ${database.name} SET timezone = '${zone}'`);
+    await merges(database.admin, times(2));
+    await database.admin.query("UPDATE events_outbox SET created_at = $1 WHERE id = 1", [inside]);
+    await database.admin.query("UPDATE events_outbox SET created_at = $1 WHERE id = 2", [outside]);
+    await record(database);
+    const dated = (await rows(database, "metric.first_pass_merge_rate")).map(
+      (row) => (row["merge"] as Row)["merged_at"],
+    );
+    expect(dated).toEqual([inside.replace("Z", ".000Z"), null]);
+  },
+);
+
 it("a created_at without a time zone is told in UTC, whatever zone the database speaks", async () => {
   await using database = await createDatabase();
   await database.admin.query(`ALTER TABLE events_outbox ALTER created_at TYPE timestamp`);

@@ -1,8 +1,9 @@
 /** Somebody changes the log under a daemon that runs: it counts anew what is left, passes it by, or stays silent and says why. */
 import { describe, expect, it } from "vitest";
-import { countRecorded, startDaemon } from "../support/daemon.ts";
+import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { record } from "../support/recorded.ts";
 import { expectRight } from "../support/right.ts";
 
 describe("the log", () => {
@@ -61,6 +62,25 @@ describe("the log", () => {
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 11 } });
   });
 
+  it("that lost rows in the middle, before its checkpoint: no restore is told to be complete until it is mended", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(110));
+    await record(database);
+    await merges(database.admin, times(110));
+    await using daemon = startDaemon(database, { auditIntervalMs: 30 });
+    await daemon.converged();
+    const away = "kind LIKE 'metric.%' AND payload->'merge'->>'event_id' IN ('20', '21')";
+    await database.admin.query(`CREATE TABLE kept AS SELECT * FROM events_outbox WHERE ${away}`);
+    await database.admin.query(`DELETE FROM events_outbox WHERE ${away}`);
+    expect(await daemon.event("db.unfit")).toMatchObject({ reason: "contradiction" });
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    expect(daemon.all("restore.completed")).toHaveLength(1);
+    await database.admin.query("INSERT INTO events_outbox SELECT * FROM kept");
+    await daemon.event("restore.completed", undefined, daemon.mark());
+    await expectRight(database, daemon);
+  });
+
   it("with a newer version's row written beside it, while merges come: silent from then on", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database);
@@ -95,6 +115,39 @@ describe("the log", () => {
     await merges(database.admin, times(2));
     await expectRight(database, daemon);
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 3 }, skipped: { total: 0 } });
+  });
+
+  it("holds rows that bear a part of our marker: their work items are recorded, each once", async () => {
+    await using database = await createDatabase();
+    for (const [kind, payload] of [
+      [
+        "metric.first_pass_merge_rate",
+        '{"schema_version": 0, "key": "k", "seq": 1, "merge": {"event_id": "1"}}',
+      ],
+      [
+        "metric.first_pass_merge_rate",
+        '{"schema_version": 1, "key": "k", "seq": 0, "merge": {"event_id": "1"}}',
+      ],
+      [
+        "metric.first_pass_merge_rate",
+        '{"schema_version": 1, "key": 5, "seq": 1, "merge": {"event_id": "1"}}',
+      ],
+      ["metric.first_pass_merge_rate", '{"schema_version": 1.5, "key": "k", "seq": 1}'],
+      ["metric.merge_skipped", '{"schema_version": 1, "key": "k"}'],
+      [
+        "metric.merge_skipped",
+        '{"schema_version": 1, "key": "k", "merge": {"event_id": 1, "work_item_id": null}}',
+      ],
+      ["metric.merge_skipped", '{"schema_version": 1, "key": "k", "merge": {"event_id": "1"}}'],
+    ] as const) {
+      const { itemId } = await merge(database.admin);
+      await event(database.admin, { kind, itemId, payload });
+    }
+    await using daemon = startDaemon(database, { auditIntervalMs: 30 });
+    await daemon.event("comparison.completed");
+    await daemon.event("comparison.completed", undefined, daemon.mark());
+    expect(daemon.all("merge.recorded")).toHaveLength(7);
+    expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
   });
 
   it("holds json that its own operators refuse: the merges beside it are recorded, and the odd ones too", async () => {

@@ -104,6 +104,70 @@ describe("a checkpoint", () => {
     expect(comparable(await snapshotFromLog(database))).toEqual(comparable(next.memory));
   });
 
+  test("lets windows continue where it alone is left, and nothing that it knows of is recorded again", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(90));
+    const before = await recorded(database);
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'",
+    );
+    await using daemon = startDaemon(database, { auditIntervalMs: 30 });
+    await daemon.event("comparison.completed");
+    expect(comparable(daemon.memory())).toEqual(comparable(before.memory));
+    await merge(database.admin, CONFLICT);
+    await daemon.event("merge.recorded");
+    await daemon.event("comparison.completed", undefined, daemon.mark());
+    expect(daemon.all("merge.recorded")).toMatchObject([{ seq: 91 }]);
+    expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+    await daemon.stop();
+  });
+
+  test("does not stand for rows that went from the new end: their merges are recorded again, in their places", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(90));
+    await recorded(database);
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND (payload->'merge'->>'event_id')::int > 80",
+    );
+    const { memory, restored } = await recorded(database);
+    expect(restored).toMatchObject({ from_checkpoint: null, seq: 80 });
+    expect(memory?.as_of.seq).toBe(90);
+    expect(await violations(database.admin)).toEqual([]);
+    expect((await recorded(database)).restored).toMatchObject({ seq: 90 });
+  });
+
+  test("shortens the way also where the last merge lies a hundred thousand rows back", async () => {
+    await using database = await createDatabase();
+    for (let round = 0; round < 2; round += 1) {
+      await merges(database.admin, times(110));
+      await recorded(database);
+    }
+    await database.admin.query(
+      `INSERT INTO events_outbox (kind, payload) SELECT 'heartbeat', '{}' FROM generate_series(1, 100001)`,
+    );
+    const { restored, memory } = await recorded(database);
+    expect(restored).toMatchObject({ seq: 220, from_checkpoint: 110 });
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'",
+    );
+    await using alone = startDaemon(database);
+    await alone.ready();
+    expect(alone.all("restore.completed")).toMatchObject([{ seq: 220, from_checkpoint: 220 }]);
+    expect(comparable(alone.memory())).toEqual(comparable(memory));
+    await alone.stop();
+  });
+
+  test("is found where ids have nineteen digits", async () => {
+    await using database = await createDatabase();
+    await database.admin.query("SELECT setval('events_outbox_id_seq', 1000000000000000000)");
+    for (let round = 0; round < 2; round += 1) {
+      await merges(database.admin, times(110));
+      await recorded(database);
+    }
+    expect((await recorded(database)).restored).toMatchObject({ seq: 220, from_checkpoint: 110 });
+    expect(await violations(database.admin)).toEqual([]);
+  });
+
   test("carries the merge's own work item where the outbox takes no row without one, and is found all the same", async () => {
     await using database = await createDatabase();
     await database.admin.query("ALTER TABLE events_outbox ALTER work_item_id SET NOT NULL");

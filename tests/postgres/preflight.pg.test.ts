@@ -172,6 +172,11 @@ describe("refuses", () => {
 describe("warns of", () => {
   it.each([
     ["nothing, ordinarily", "SELECT 1", []],
+    [
+      "a sequence that begins at 0",
+      "ALTER SEQUENCE events_outbox_id_seq MINVALUE 0 RESTART WITH 0",
+      [/ids below 1/],
+    ],
     ["a sequence with a cache", "ALTER SEQUENCE events_outbox_id_seq CACHE 20", [/has CACHE 20/]],
     [
       "a missing index",

@@ -15,7 +15,7 @@ export async function inspectSequence(
 ): Promise<Findings & { readonly watched: Watched; readonly cache: number }> {
   const { rows } = await query(
     `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqincrement::text AS increment,
-            s.seqcycle::text AS cycle,
+            s.seqcycle::text AS cycle, s.seqmin::text AS least,
             (has_sequence_privilege(s.seqrelid, 'USAGE') OR a.attidentity <> '')::text AS usable
        FROM pg_sequence s, pg_attribute a
       WHERE a.attrelid = '${outbox}'::regclass AND a.attname = 'id'
@@ -42,6 +42,11 @@ export async function inspectSequence(
       problems.push(`no USAGE on sequence ${name}: GRANT USAGE ON SEQUENCE ${name} TO ${role}`);
     if (Number(row["increment"]) < 1 || row["cycle"] === "true")
       problems.push(`sequence ${name} does not only ascend: ALTER SEQUENCE ${name} INCREMENT BY 1 NO CYCLE`);
+    if (Number(row["least"]) < 1)
+      warnings.push(
+        `sequence ${name} may give ids below 1, and a merge under such an id is never seen: ALTER SEQUENCE ${name} MINVALUE 1 ` +
+          "(with RESTART 1, if it has not come that far)",
+      );
     if (Number(row["cache"]) > 1)
       warnings.push(
         `sequence ${name} has CACHE ${row["cache"]}: merges that commit out of order are found only by the comparison of the whole ` +
