@@ -1,5 +1,5 @@
 /** An explanation for people: the reading, its gate, the window at a glance, what leaves next, and what could move the gate. */
-import { CATALOGUE } from "../core/catalogue.ts";
+import { CATALOGUE, isRatio } from "../core/catalogue.ts";
 import type { ExplainedMerge, Explanation, Move } from "../core/explanation.ts";
 import type { MetricName } from "../core/metric.ts";
 import { boundText, count, moment } from "../text/figures.ts";
@@ -7,7 +7,7 @@ import { safe } from "../text/safe.ts";
 import { listLines, NAME_WIDTH } from "./explain-list.ts";
 import { titleOf } from "./history-text.ts";
 import type { Means } from "./terminal.ts";
-import { isRatio, valueText } from "./value-text.ts";
+import { valueText } from "./value-text.ts";
 
 export type ExplainView = Means & {
   /** Columns that the list of the merges may take; null for no list. */

@@ -2,12 +2,12 @@
 import { styleText } from "node:util";
 import { domainOf } from "../chart/domain.ts";
 import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf } from "../chart/plot.ts";
+import { isRatio } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment, percent } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import type { Means } from "./terminal.ts";
-import { isRatio } from "./value-text.ts";
 
 export type HistoryView = Means & {
   /** Rows of each plot. */

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { fileProblem } from "../config/file-problem.ts";
 import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
-import { CATALOGUE } from "../core/catalogue.ts";
+import { CATALOGUE, isRatio } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
@@ -11,7 +11,6 @@ import { renderHistory, titleOf } from "./history-text.ts";
 import { withProgress } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
-import { isRatio } from "./value-text.ts";
 
 /** The chart cannot be put where it was asked for. */
 class NotWritten extends Error {

@@ -3,15 +3,8 @@ import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { DatabaseFailure, type JournalReader, UnfitDatabase } from "../outbox-log.ts";
 import { applicationName } from "../postgres/application-name.ts";
-import {
-  begin,
-  type Connection,
-  type CopyOut,
-  connect,
-  isBadData,
-  isOverdue,
-  type Query,
-} from "../postgres/connection.ts";
+import { begin, type Connection, type CopyOut, connect, type Query } from "../postgres/connection.ts";
+import { isBadData, isOverdue } from "../postgres/failure.ts";
 import { type Names, namesIn } from "../postgres/names.ts";
 import { type OutboxColumns, readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";

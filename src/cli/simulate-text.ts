@@ -1,6 +1,7 @@
 /** A simulation for people: for each gate what it did today and would have done otherwise, and both plots. */
 import { stripVTControlCharacters } from "node:util";
 import { domainOf } from "../chart/domain.ts";
+import { isRatio } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
@@ -10,7 +11,7 @@ import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
-import { isRatio, valueText } from "./value-text.ts";
+import { valueText } from "./value-text.ts";
 
 /** Two plots stand beside each other from here on, else below each other. */
 const BESIDE_FROM = 140;

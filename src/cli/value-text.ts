@@ -1,13 +1,9 @@
 /** A metric's value as verbs print it. */
-import { CATALOGUE } from "../core/catalogue.ts";
+import { isRatio } from "../core/catalogue.ts";
 import type { MetricName } from "../core/metric.ts";
 import { percent } from "../text/figures.ts";
 
 type Bounds = { readonly upper: number; readonly lower: number };
-
-export function isRatio(metric: MetricName): boolean {
-  return CATALOGUE[metric].measures === "ratio";
-}
 
 /** A percentage that stands on its own side of the bounds, a number of attempts, or the word for there being none. */
 export function valueText(metric: MetricName, value: number | null, bounds: Bounds | null): string {

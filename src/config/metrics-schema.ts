@@ -6,6 +6,8 @@ import { IDENTIFIER, WORD } from "../postgres/names.ts";
 const RECORD =
   '[], ["global"] or ["global", "project"]: the order of the global rows is the order of the merges';
 const VERDICTS = 'a list of verdicts, such as ["rebase_conflict"]; leave it out for just that one';
+/** Bytes of them as JSON: every row carries them, and a row of ours is small. */
+const MOST_VERDICTS = 16_384;
 
 /** A string, without the character that PostgreSQL cannot store. */
 const word = (expectation: string) =>
@@ -71,7 +73,14 @@ const metric = {
       window,
       record,
       gate: gate.optional(),
-      verdicts: z.array(word(VERDICTS), VERDICTS).min(1, VERDICTS).optional(),
+      verdicts: z
+        .array(word(VERDICTS), VERDICTS)
+        .min(1, VERDICTS)
+        .refine(
+          (verdicts) => Buffer.byteLength(JSON.stringify(verdicts)) <= MOST_VERDICTS,
+          `verdicts that take at most ${MOST_VERDICTS} bytes together, as every row carries them`,
+        )
+        .optional(),
     },
     METRIC,
   ),

@@ -14,7 +14,8 @@ import { simulationOf } from "../core/simulation-document.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { type Verification, verificationOf } from "../core/verification.ts";
-import { type AuditRow, Verifier } from "../core/verifier.ts";
+import type { AuditRow } from "../core/verified-row.ts";
+import { Verifier } from "../core/verifier.ts";
 import type { DocumentName } from "./json-schema.ts";
 
 /** What was merged, what was recorded of it, and what is in memory after that. */

@@ -27,6 +27,11 @@ export const CATALOGUE: Readonly<Record<MetricName, Definition>> = {
   p95_attempts_to_merge: { measures: "percentile", looksAtVerdicts: false, permissive: null },
 };
 
+/** Whether a metric's values are ratios 0–1; the others are numbers of attempts. */
+export function isRatio(metric: MetricName): boolean {
+  return CATALOGUE[metric].measures === "ratio";
+}
+
 const P95 = 0.95;
 
 export const DEFAULT_VERDICTS: readonly string[] = ["rebase_conflict"];

@@ -35,8 +35,6 @@ import {
 import { Verdicts, VerifiedScope } from "./verified-scope.ts";
 import { countRows, tellIncomplete, usual, usualFacts, verifySet } from "./verified-set.ts";
 
-export type { AuditRow } from "./verified-row.ts";
-
 export class Verifier {
   readonly counts = noCounts();
   readonly recorded = new RecordedMerges();

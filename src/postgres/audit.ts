@@ -2,7 +2,7 @@
 import { parseJournalRow } from "../core/journal-row.ts";
 import { isId } from "../core/json.ts";
 import type { Merge } from "../core/merge.ts";
-import type { AuditRow } from "../core/verifier.ts";
+import type { AuditRow } from "../core/verified-row.ts";
 import type { Query } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
 import { literal, type Names } from "./names.ts";

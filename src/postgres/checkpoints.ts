@@ -5,7 +5,8 @@
 import { int64Of } from "../core/int64.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
-import { isBadData, type Query } from "./connection.ts";
+import { type Query } from "./connection.ts";
+import { isBadData } from "./failure.ts";
 import { literal, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 

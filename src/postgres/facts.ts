@@ -10,7 +10,8 @@ import type { FactsSource, RawFactsRow } from "../core/facts-replay.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-import { type CopyOut, isBadData, isOverdue, type Query } from "./connection.ts";
+import { type CopyOut, type Query } from "./connection.ts";
+import { isBadData, isOverdue } from "./failure.ts";
 import { JOURNAL_COLUMNS, LARGEST_PAYLOAD, rawRow } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
 

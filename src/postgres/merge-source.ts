@@ -9,7 +9,9 @@ import { parseJournalRow } from "../core/journal-row.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
-import { isBadData, type Query, type TextRow } from "./connection.ts";
+import { type Query, type TextRow } from "./connection.ts";
+import { isBadData } from "./failure.ts";
+import { LARGEST_PAYLOAD } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
@@ -49,7 +51,8 @@ const EVENT = "r.payload->'merge'->>'event_id'";
 function marked({ payload }: OutboxColumns): string {
   const type = (field: string): string => `${payload}_typeof(r.payload->${field})`;
   return `
-    ${isCount("schema_version")} AND ${type("'key'")} = 'string' AND r.payload->>'key' <> ''
+    pg_column_size(r.payload) <= ${LARGEST_PAYLOAD}
+    AND ${isCount("schema_version")} AND ${type("'key'")} = 'string' AND r.payload->>'key' <> ''
     AND CASE WHEN r.kind = '${SKIPPED_KIND}'
              THEN ${type("'merge'->'event_id'")} = 'string' AND ${EVENT} ~ '^-?[0-9]{1,19}$'
               AND ${type("'merge'->'work_item_id'")} IN ('string', 'null')
@@ -57,7 +60,7 @@ function marked({ payload }: OutboxColumns): string {
 }
 
 function isCount(field: string): string {
-  return `(r.payload->'${field}')::text ~ '^[1-9][0-9]{0,15}$'`;
+  return `(r.payload->'${field}')::text ~ '^[1-9][0-9]{0,15}([.]0+)?$'`;
 }
 
 /** The event under which a work item is recorded; null for no work item. */

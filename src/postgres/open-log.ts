@@ -1,14 +1,8 @@
 /** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
 import type { Report } from "../daemon-event.ts";
 import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
-import {
-  type Answer,
-  type Connection,
-  type ConnectionSettings,
-  connect,
-  inSavepoint,
-  isLockTimeout,
-} from "./connection.ts";
+import { type Answer, type Connection, type ConnectionSettings, connect, inSavepoint } from "./connection.ts";
+import { isLockTimeout } from "./failure.ts";
 import { advisoryLockHolders, describeTransactions } from "./holders.ts";
 import { sinceIn, sinceStatement } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";

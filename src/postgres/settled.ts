@@ -1,6 +1,7 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
 import { DatabaseFailure, type Look, type OutboxLog } from "../outbox-log.ts";
-import { type Answer, type Connection, isBadData, type Query, type TextRow } from "./connection.ts";
+import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
+import { isBadData } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";

@@ -12,7 +12,8 @@ import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../daemon-event.ts";
-import { type ConnectionSettings, clientConfig, connect, failureOf } from "./connection.ts";
+import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
+import { failureOf } from "./failure.ts";
 import { literal } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
@@ -98,7 +99,8 @@ async function listenOnce(
   const notifyFromElsewhere = async (): Promise<void> => {
     const other = await connect(settings, stop);
     await other.run(`SELECT pg_catalog.pg_notify(${literal(settings.selfChannel)}, '')`);
-    await other.end();
+    // Not waited for: it has nothing more to say, and a silent server would keep the checks from going on.
+    void other.end();
   };
   const checks = async (): Promise<void> => {
     await subscriber.connect();

@@ -149,14 +149,6 @@ export class Recorder {
     );
   }
 
-  /**
-   * Walks the whole journal's order, which a restore from a checkpoint does not.
-   * @throws UnfitLog for a gap or a repeat.
-   */
-  async survey(): Promise<void> {
-    await surveyJournal(this.#log, this.#memory.folded);
-  }
-
   /** What became of a transaction, by its own last row: another daemon may have recorded its merges meanwhile. */
   async outcomeOf(last: Head): Promise<"committed" | "aborted"> {
     const { headFingerprint } = await this.#log.look(last, this.#memory.folded, this.#memory.folded);

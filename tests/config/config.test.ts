@@ -209,6 +209,14 @@ describe("the configuration file", () => {
       "first_pass_merge_rate.verdicts is not known",
     ],
     [
+      {
+        metrics: {
+          rebase_conflict_rate: { ...rate, verdicts: Array.from({ length: 40 }, () => "x".repeat(500)) },
+        },
+      },
+      "verdicts that take at most 16384 bytes together, as every row carries them",
+    ],
+    [
       { metrics: { rebase_conflict_rate: { ...rate, verdicts: [] } } },
       "verdicts is []: it must be a list of verdicts",
     ],

@@ -1,7 +1,7 @@
 /** What verification says of each row that nobody should have written: the row, what it holds, and what it should. */
 import { describe, expect, it } from "vitest";
 import { skippedRow } from "../../src/core/metric-event.ts";
-import type { AuditRow } from "../../src/core/verifier.ts";
+import type { AuditRow } from "../../src/core/verified-row.ts";
 import { PRODUCER } from "./build.ts";
 import { changed, EVENTFUL, indexOf, type Payload, ROWS, rowsOf, WRITTEN, walk } from "./walk.ts";
 

@@ -6,7 +6,7 @@ import { parseJournalRow, UnfitLog } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
 import { Replay } from "../../src/core/replay.ts";
-import type { AuditRow } from "../../src/core/verifier.ts";
+import type { AuditRow } from "../../src/core/verified-row.ts";
 import { merges as anyMerges, settings as anySettings, outcomes } from "./arbitraries.ts";
 import { CLEAN, CONFLICT, CONTRACT, history, PRODUCER, REWORKED, record, SMALL, times } from "./build.ts";
 import { Life } from "./life.ts";

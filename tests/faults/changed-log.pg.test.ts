@@ -1,4 +1,5 @@
 /** Somebody changes the log under a daemon that runs: it counts anew what is left, passes it by, or stays silent and says why. */
+import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
@@ -133,6 +134,10 @@ describe("the log", () => {
         '{"schema_version": 1, "key": 5, "seq": 1, "merge": {"event_id": "1"}}',
       ],
       ["metric.first_pass_merge_rate", '{"schema_version": 1.5, "key": "k", "seq": 1}'],
+      [
+        "metric.first_pass_merge_rate",
+        `{"schema_version": 1, "key": "${randomBytes(100_000).toString("base64")}", "seq": 1}`,
+      ],
       ["metric.merge_skipped", '{"schema_version": 1, "key": "k"}'],
       [
         "metric.merge_skipped",
@@ -146,8 +151,22 @@ describe("the log", () => {
     await using daemon = startDaemon(database, { auditIntervalMs: 30 });
     await daemon.event("comparison.completed");
     await daemon.event("comparison.completed", undefined, daemon.mark());
-    expect(daemon.all("merge.recorded")).toHaveLength(7);
+    expect(daemon.all("merge.recorded")).toHaveLength(8);
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+  });
+
+  it("came back through something that writes 1.0 for 1: the rows are ours all the same", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(3));
+    await record(database);
+    await database.admin.query(
+      `UPDATE events_outbox SET payload = payload || '{"schema_version": 1.0}' || jsonb_build_object('seq', (payload->>'seq')::numeric(5, 1))
+        WHERE kind LIKE 'metric.%'`,
+    );
+    await using daemon = startDaemon(database);
+    await daemon.event("comparison.completed");
+    expect(daemon.all("merge.recorded")).toEqual([]);
+    expect(daemon.memory()?.as_of.seq).toBe(3);
   });
 
   it("holds json that its own operators refuse: the merges beside it are recorded, and the odd ones too", async () => {

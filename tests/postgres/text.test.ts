@@ -1,7 +1,8 @@
 /** What becomes SQL text, and what an error may say, needs no server to be told. */
 import { describe, expect, it } from "vitest";
 import { UnfitDatabase } from "../../src/outbox-log.ts";
-import { connect, failureOf } from "../../src/postgres/connection.ts";
+import { connect } from "../../src/postgres/connection.ts";
+import { failureOf } from "../../src/postgres/failure.ts";
 import { literal, namesIn } from "../../src/postgres/names.ts";
 import { readableColumns } from "../../src/postgres/outbox-columns.ts";
 

@@ -1,8 +1,7 @@
 /** One metric of one scope as a drawing that fits its place on the page. */
 import { historySvg } from "../../chart/svg.ts";
-import { CATALOGUE } from "../../core/catalogue.ts";
+import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
 import type { HistorySeries } from "../../core/history.ts";
-import { isRatio } from "./figures.ts";
 import { Html } from "./html.ts";
 
 /** In CSS pixels. The narrow one can be read on a phone, where the wide one would be shrunk. */

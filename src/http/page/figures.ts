@@ -1,5 +1,5 @@
 /** Values, gates and moments as the page writes them, each with what a machine reads beside it. */
-import { CATALOGUE } from "../../core/catalogue.ts";
+import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
 import type { SnapshotGate } from "../../core/snapshot.ts";
@@ -13,10 +13,6 @@ export const TITLES: Readonly<Record<MetricName, string>> = {
   rebase_conflict_rate: "Rebase conflict rate",
   p95_attempts_to_merge: "p95 attempts to merge",
 };
-
-export function isRatio(metric: MetricName): boolean {
-  return CATALOGUE[metric].measures === "ratio";
-}
 
 /** A value, or the word for there being none. */
 export function valueHtml(metric: MetricName, value: number | null, gate: Bounds | null): Html {

@@ -1,0 +1,38 @@
+/** What a failed statement or connection was: kinds that the conversations tell apart, and what may be told of it. */
+import type { Failure } from "../daemon-event.ts";
+import { DatabaseFailure } from "../outbox-log.ts";
+
+/** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
+export function isBadData(error: unknown): boolean {
+  return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);
+}
+
+/** SQLSTATE 57014: the statement took longer than `statement_timeout`, or somebody cancelled it. */
+export function isOverdue(error: unknown): boolean {
+  return failureOf(error).code === "57014";
+}
+
+/** SQLSTATE 55P03: a lock was not granted within `lock_timeout`. */
+export function isLockTimeout(error: unknown): error is DatabaseFailure {
+  return failureOf(error).code === "55P03";
+}
+
+/** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof DatabaseFailure) return error.failure;
+  if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
+  if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
+  const code = "code" in error && typeof error.code === "string" ? error.code : codeFor(error.message);
+  return { code, message: error.message };
+}
+
+/** What `pg` says without a code, and is not simply that the connection is gone: what to do about it is something else. */
+const WITHOUT_CODE: Readonly<Record<string, string>> = {
+  "timeout expired": "CONNECT_TIMEOUT",
+  "Query read timeout": "ANSWER_TIMEOUT",
+  "The server does not support SSL connections": "NO_TLS",
+};
+
+function codeFor(message: string): string {
+  return WITHOUT_CODE[message] ?? "CONNECTION";
+}
