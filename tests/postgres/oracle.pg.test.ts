@@ -146,6 +146,11 @@ describe("catches", () => {
         WHERE kind LIKE 'metric.%' AND payload->>'project' = 'zeus' AND (payload->>'seq')::int > 20`,
     ],
     ["a log that begins above 1", /^I6 seq/, `DELETE FROM events_outbox WHERE ${OF_SEQ(1)}`],
+    [
+      "a checkpoint written twice",
+      /^I6 a key/,
+      "INSERT INTO events_outbox (kind, payload) SELECT kind, payload FROM events_outbox WHERE kind = 'metric.checkpoint'",
+    ],
     ["a key used twice", /^I6 a key/, set("key", '"first_pass_merge_rate|global|5"', OF_SEQ(60, FIRST_PASS))],
     [
       "an effective rate that is not its own",

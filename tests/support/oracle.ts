@@ -185,7 +185,9 @@ const CHECKS: Readonly<Record<string, string>> = {
          UNION ALL
          SELECT id, key, metric || '|' || CASE scope WHEN 'global' THEN 'global' ELSE 'project:' || (p->>'project') END || '|' || event_id || '|crossed'
            FROM crossings
-         UNION ALL SELECT id, key, 'merge_skipped|' || event_id FROM skips) AS every_key) AS counted
+         UNION ALL SELECT id, key, 'merge_skipped|' || event_id FROM skips
+         UNION ALL SELECT id, p->>'key', 'checkpoint|' || (p->>'row_id') FROM log
+          WHERE kind = 'metric.checkpoint' AND jsonb_typeof(p) = 'object' AND p ? 'row_id') AS every_key) AS counted
      WHERE uses > 1 OR key IS DISTINCT FROM promised`,
   "effective is wrong": `
     SELECT 'row ' || r.id || ' (' || r.line || ', seq ' || r.seq || '): ' || coalesce((r.p->'effective')::text, 'none') || ', due ' || due::text
