@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Facts } from "../../src/core/merge.ts";
 import { crossings, history, merge, record, series, times } from "./build.ts";
 
-/** Merges 51–66 took two builds, all others one; merges 101–110 ended in a rebase conflict, no others. */
+/** Merges 51–66 took two attempts, all others one; merges 101–110 ended in a rebase conflict, no others. */
 const KNOWN = history(
   Array.from({ length: 210 }, (_, index): Partial<Facts> => {
     const nth = index + 1;
@@ -65,7 +65,7 @@ describe("a known history of 210 merges", () => {
 
   it("gives the 95th percentile of attempts over the last 100 merges at every merge", () => {
     const values = series(rows, "p95_attempts_to_merge").map((row) => row.value);
-    // The 95th smallest of 100 is a 2 as long as six merges with two builds are in the window: up to merge 160.
+    // The 95th smallest of 100 is a 2 as long as six merges with two attempts are in the window: up to merge 160.
     expect(values).toEqual([...times(99, null), ...times(61, 2), ...times(50, 1)]);
     expect(series(rows, "p95_attempts_to_merge").every((row) => row.numerator === null)).toBe(true);
   });

@@ -14,7 +14,7 @@ export function merges(history: RecentHistory): Html {
     last.length === 0
       ? html`<p>No merge is recorded yet.</p>`
       : html`<p class="legend"><span><span class="cell first">1</span> first pass</span>
-<span><span class="cell again">2</span> that many builds</span>
+<span><span class="cell again">2</span> that many attempts</span>
 <span><span class="cell conflict">C</span> rebase conflict</span>
 <span class="aside">newest last</span></p>
 <ol class="cells">${last.map(cell)}</ol>`
