@@ -27,11 +27,16 @@ commit after a higher one was read. Two things make it safe for metric.* rows, a
 
 Rows of other kinds have no such order: do not follow phase.transition this way.
 
-The position is a row: its id and its key. If another row stands there on the next start (a restore, a failover that
-lost commits, a retention job that went past it), the log is read again from its beginning, in silence: what was decided
-long ago is not said again, only where the policies stand otherwise in the end than they did before.
+The position is a row: its id and a hash of its payload, as a key may come again with its id after a restore. Each look
+asks for that row too. If it is gone or another one (a restore, a failover that lost commits, a retention job that went
+past it), the log is read again from its beginning, in silence: what was decided long ago is not said again, only where
+the policies stand otherwise in the end than they did before.
+
+What retention has deleted cannot be read: a project that has not merged since has no row. What an earlier run knew of
+it is kept; who begins anew finds it in the daemon's /snapshot.json.
 """
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -46,9 +51,13 @@ CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "config" / "contracts"
 PAGE = 2000
 KEYS_KEPT = 100_000
 
-QUERY = """SELECT json_build_object('id', id::text, 'kind', kind, 'payload', payload)
-  FROM events_outbox WHERE id > {after} AND kind LIKE 'metric.%' ORDER BY id LIMIT {limit}"""
-ROW_AT = "SELECT payload->>'key' FROM events_outbox WHERE id = {id}"
+ROW = "SELECT json_build_object('id', id::text, 'kind', kind, 'payload', payload) FROM events_outbox"
+QUERY = ROW + """
+  WHERE id > {after} AND kind LIKE 'metric.%' ORDER BY id LIMIT {limit}"""
+# Both parts see the same log, as they are one statement.
+QUERY_WITH_ANCHOR = f"({ROW} WHERE id = {{anchor}}) UNION ALL ({QUERY})"
+OLDEST_SEQ = """SELECT payload->>'seq' FROM events_outbox
+  WHERE kind LIKE 'metric.%' AND payload->>'scope' = 'global' ORDER BY id LIMIT 1"""
 
 
 class Unusable(Exception):
@@ -216,7 +225,7 @@ class Reader:
         self.contracts = contracts
         # Everything up to this id is consumed.
         self.after = int(saved.get("after", 0))
-        # The newest row of ours that is: its id and key prove that the log is still the same one.
+        # The newest row of ours that is: it proves that the log is still the same one.
         self.anchor = saved.get("anchor")
         self.seq = saved.get("seq")
         self.keys = {}
@@ -280,7 +289,7 @@ class Reader:
 
     def consume(self, rows):
         self.after = int(rows[-1]["id"])
-        self.anchor = {"id": rows[-1]["id"], "key": rows[-1]["payload"]["key"]}
+        self.anchor = fingerprint(rows[-1])
         for row in rows:
             self.keys[identity_of(row)] = None
         while len(self.keys) > KEYS_KEPT:
@@ -292,6 +301,11 @@ class Reader:
             self.rejected.add(row["id"])
             print(f"rejected row {row['id']} of kind {row['kind']!a}: {ascii(problem)}", file=sys.stderr)
         return problem is None
+
+
+def fingerprint(row):
+    payload = json.dumps(row["payload"], sort_keys=True)
+    return {"id": row["id"], "sha256": hashlib.sha256(payload.encode()).hexdigest()}
 
 
 def event_of(row):
@@ -384,19 +398,37 @@ def tell(policies, merges, quiet=False):
             print(json.dumps({**decision, "seq": seq, "event_id": newest["merge"]["event_id"]}), flush=True)
 
 
+def look(source, reader, limit):
+    """The rows behind the reader's position; None where the row that it stands on is gone or another one."""
+    place = {"after": reader.after, "limit": limit}
+    if reader.anchor is None:
+        return [json.loads(line) for line in source.ask(QUERY.format(**place))]
+    lines = source.ask(QUERY_WITH_ANCHOR.format(anchor=int(reader.anchor["id"]), **place))
+    rows = sorted(map(json.loads, lines), key=lambda row: int(row["id"]))
+    return rows[1:] if rows and fingerprint(rows[0]) == reader.anchor else None
+
+
+def pruned(source, reader):
+    """Whether the log begins behind the reader's position: older rows were deleted, and it is no other log."""
+    oldest = source.ask(OLDEST_SEQ)
+    return reader.seq is not None and bool(oldest) and int(oldest[0]) > reader.seq
+
+
 def follow(arguments, reader, policies, save):
     source = database(arguments.dsn, arguments.channel)
-    if reader.anchor and source.ask(ROW_AT.format(id=int(reader.anchor["id"]))) != [reader.anchor["key"]]:
-        print("the log was reset: reading it again", file=sys.stderr)
-        reader.restart()
-        before = policies.standing()
-        policies.forget()
-    else:
-        before = None
+    # Where the policies stood before the log was read again; None where what changes is said at once.
+    before = None
     hole_since, page = None, PAGE
     while True:
         after = reader.after
-        rows = [json.loads(line) for line in source.ask(QUERY.format(after=after, limit=page))]
+        rows = look(source, reader, page)
+        if rows is None:
+            print("the log was reset: reading it again", file=sys.stderr)
+            before = before or policies.standing()
+            if not pruned(source, reader):
+                policies.forget()
+            reader.restart()
+            continue
         last_page = len(rows) < page
         hole = tell(policies, reader.take(rows, last_page), quiet=before is not None)
         # Thousands of rows of somebody else may stand between two of a merge.
