@@ -3,6 +3,10 @@
  *
  * Ids of journal rows ascend with `seq`, because they are drawn under the writers' lock; so "after the newest row folded"
  * is `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
+ *
+ * That holds for rows of ours alone. A row of kind `metric.*` that is somebody else's is written without the lock, and may
+ * be seen while a row of ours with a lower id is still on its way: past it is only gone under the lock, or where all ids
+ * are settled.
  */
 import type { Analyzer } from "../core/analyzer.ts";
 import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
@@ -42,9 +46,13 @@ export class JournalMemory {
   readonly #replay: Replay;
   #head: Head | null;
   #folded: bigint;
+  /** As long as there is no row to stand on: up to here none of ours has been seen, and none can come. */
+  #empty = 0n;
   /** The highest id of a recorded merge that is known of: to begin with, the newest one's. */
   #highest: bigint;
   readonly #news = new Set<string>();
+  /** The highest row of somebody else's that was told. */
+  #told = 0n;
 
   /** @param folded every journal row up to this id is in what was restored. */
   constructor(log: OutboxLog, report: Report, { replay, head, recent }: Restored, folded: bigint) {
@@ -64,9 +72,14 @@ export class JournalMemory {
     return this.#head;
   }
 
-  /** Every journal row up to this id has been folded. */
+  /** Every row of ours up to this id has been folded, and no other can come. */
   get folded(): bigint {
     return this.#folded;
+  }
+
+  /** The id after which others' rows are looked for without the lock. */
+  get newsAfter(): bigint {
+    return this.#head === null ? this.#empty : this.#folded;
   }
 
   /** Merges that no checkpoint covers yet. */
@@ -90,39 +103,46 @@ export class JournalMemory {
 
   /** Begins the writers' transaction, and folds what others have committed until then. */
   async beginFenced(): Promise<void> {
-    if (this.#head === null) {
-      await this.#log.beginLocked();
-      await this.foldNews();
-    } else await this.foldNews(await this.#log.beginFenced(this.#head, this.#folded));
+    let first: Since | undefined;
+    if (this.#head === null) await this.#log.beginLocked();
+    else first = await this.#log.beginFenced(this.#head, this.#folded);
+    const readUpTo = await this.#foldSince(this.#folded, first);
+    if (this.#head !== null && readUpTo > this.#folded) this.#folded = readUpTo;
+  }
+
+  /** Folds what others have committed since, however much it is. */
+  async foldNews(): Promise<void> {
+    await this.#foldSince(this.newsAfter);
   }
 
   /**
-   * Folds what others have committed since, however much it is.
-   * @param first what has been read of it.
+   * @param after the id after which rows are read.
+   * @param first what has been read of them.
+   * @returns the id up to which they were.
    */
-  async foldNews(first?: Since): Promise<void> {
-    const before = {
-      seq: this.analyzer.global.seq,
-      skipped: this.analyzer.skipped,
-      foreign: this.#replay.foreign,
-    };
+  async #foldSince(after: bigint, first?: Since): Promise<bigint> {
+    const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped };
+    let readUpTo = after;
+    let unmarked = 0;
     for (let [more, next] = [true, first]; more; next = undefined) {
-      const since = next ?? (this.#head === null ? await this.#sinceTheBeginning() : await this.#since());
+      const since = next ?? (await this.#since(readUpTo));
       this.checkHead(since.headFingerprint);
-      this.#fold(since.rows);
+      unmarked += this.#fold(since.rows);
       ({ more } = since);
+      readUpTo = BigInt(since.rows.at(-1)?.id ?? readUpTo);
     }
     this.#asLogDecides(() => this.#replay.end());
-    const unmarked = this.#replay.foreign - before.foreign;
     if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
     const merges = this.analyzer.global.seq - before.seq;
     const skipped = this.analyzer.skipped - before.skipped;
     if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
+    return readUpTo;
   }
 
   /** All journal rows up to this id are folded, as those that there are have been and no others can come. */
   settle(low: bigint): void {
-    if (this.#head !== null && low > this.#folded) this.#folded = low;
+    if (this.#head === null) this.#empty = low;
+    else if (low > this.#folded) this.#folded = low;
   }
 
   /** Ids of journal rows ascend with seq: the fence relies on it. @returns the last one's. @throws UnfitDatabase */
@@ -156,24 +176,22 @@ export class JournalMemory {
     return true;
   }
 
-  #since(): Promise<Since> {
-    return this.#log.journalSince(this.#head, this.#folded);
-  }
-
-  /** Page by page: a log may be long and have no row of ours yet. */
-  async #sinceTheBeginning(): Promise<Since> {
+  /** Without a row to stand on, page by page: a log may be long and have no row of ours yet. */
+  async #since(after: bigint): Promise<Since> {
+    if (this.#head !== null) return this.#log.journalSince(this.#head, after);
     const newest = await this.#log.newest();
     let rows: readonly RawJournalRow[] = [];
-    let after = this.#folded;
-    while (after < newest && rows.length === 0) {
-      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
-      rows = await this.#log.journal(after, end);
-      after = end;
+    for (let end = after; end < newest && rows.length === 0; ) {
+      const begin = end;
+      end = await this.#log.pageEnd(begin, newest, PAGE_ROWS);
+      rows = await this.#log.journal(begin, end);
     }
     return { headFingerprint: null, rows, more: rows.length > 0 };
   }
 
-  #fold(rows: readonly RawJournalRow[]): void {
+  /** @returns how many of them are somebody else's and were not seen before. */
+  #fold(rows: readonly RawJournalRow[]): number {
+    let unmarked = 0;
     const head = this.#asLogDecides(() =>
       acceptRows(this.#replay, rows, rows.map(parseJournalRow), (row) => {
         const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
@@ -181,11 +199,18 @@ export class JournalMemory {
           this.#news.add(mergeIdentity(merge));
           this.isHighest(merge.eventId);
         }
+        if (row.type === "foreign" && BigInt(row.id) > this.#told) {
+          this.#told = BigInt(row.id);
+          unmarked += 1;
+        }
         this.recent.accept(row);
       }),
     );
-    this.#head = head ?? this.#head;
-    this.#folded = BigInt(rows.at(-1)?.id ?? this.#folded);
+    if (head !== null) {
+      this.#head = head;
+      this.#folded = BigInt(head.id);
+    }
+    return unmarked;
   }
 
   /**

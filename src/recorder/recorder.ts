@@ -116,7 +116,7 @@ export class Recorder {
     this.#batch.beginAnew();
     const { top } = this.#lowMark;
     this.#memory.forgetNews();
-    const look = await this.#log.look(this.#memory.head, top, this.#memory.folded);
+    const look = await this.#log.look(this.#memory.head, top, this.#memory.newsAfter);
     this.#memory.checkHead(look.headFingerprint);
     // Only a log that was reset or cut at its newest end goes back.
     if (look.newest < top) throw new HistoryReset(String(top));
@@ -133,7 +133,8 @@ export class Recorder {
     this.#lowMark.settle();
     for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
     if (recorded === 0) {
-      if (look.news) await this.#memory.foldNews();
+      // A page was read after the question for news: what it showed as recorded may be news.
+      if (look.news || after < look.newest) await this.#memory.foldNews();
       // The next statement that asks for news need not pass again what is settled.
       this.#memory.settle(this.#lowMark.low);
     }

@@ -5,7 +5,7 @@ import { barrier } from "../support/barrier.ts";
 import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { CONFLICT, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { CONFLICT, event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
 import { waitsForLock } from "../support/writers-lock.ts";
@@ -91,6 +91,52 @@ it("goes on with the others when one of them crashes in the middle of a write", 
   await other.converged();
   expect(other.all("merge.recorded")).toHaveLength(1);
   expect(await violations(database.admin)).toEqual([]);
+});
+
+it("see somebody else's row of kind metric.* while a merge's rows are on their way: the merge is recorded once", async () => {
+  await using database = await createDatabase();
+  await merge(database.admin);
+  const looking = barrier();
+  const writing = barrier();
+  let looks = Number.POSITIVE_INFINITY;
+  await using one = startDaemon(database, {
+    wrap: (log) => ({
+      ...log,
+      look: async (head, after, folded) => {
+        const look = await log.look(head, after, folded);
+        if (looks-- !== 0) return look;
+        await looking.wait();
+        // As if its last statement, which asks for news, had been answered only now.
+        return { ...look, news: true };
+      },
+    }),
+  });
+  await one.converged();
+  looks = 0;
+  one.ring();
+  await looking.reached;
+  await merge(database.admin);
+  await using other = startDaemon(database, {
+    wrap: (log) => ({
+      ...log,
+      append: async (rows, after) => {
+        const appended = await log.append(rows, after);
+        await writing.wait();
+        return appended;
+      },
+    }),
+  });
+  await writing.reached;
+  await event(database.admin, { kind: "metric.somebody_elses", payload: "{}" });
+  looking.open();
+  await one.event("journal.unmarked_rows_ignored");
+  one.ring();
+  await until("the first one waits for the lock", () => waitsForLock(database));
+  writing.open();
+  await one.converged();
+  await other.converged();
+  expect(await violations(database.admin)).toEqual([]);
+  await expectSameMemory(database, [one, other]);
 });
 
 it("that are stopped together leave one checkpoint, as there is one place to leave it at", async () => {
