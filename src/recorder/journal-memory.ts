@@ -93,7 +93,10 @@ export class JournalMemory {
     if (this.#head === null) {
       await this.#log.beginLocked();
       await this.foldNews();
-    } else await this.foldNews(await this.#log.beginFenced(this.#head, this.#folded));
+    } else {
+      const since = await this.#log.beginFenced(this.#head, BigInt(this.#head.id));
+      await this.foldNews({ ...since, rows: this.#notFolded(since.rows) });
+    }
   }
 
   /**
@@ -154,6 +157,19 @@ export class JournalMemory {
     if (id < this.#highest) return false;
     this.#highest = id;
     return true;
+  }
+
+  /**
+   * The rows above what is folded. Behind a pooler a connection outlives a failover or a restore that loses rows after the
+   * head, and their ids are given again: then a merge's row is there that none could be.
+   */
+  #notFolded(rows: readonly RawJournalRow[]): readonly RawJournalRow[] {
+    return rows.filter((raw) => {
+      if (BigInt(raw.id) > this.#folded) return true;
+      const { type } = parseJournalRow(raw);
+      if (type === "metric" || type === "skipped") throw new HistoryReset(raw.id);
+      return false;
+    });
   }
 
   #since(): Promise<Since> {
