@@ -26,6 +26,9 @@ import { acceptRows } from "../restore/journal-head.ts";
 import type { Restored } from "../restore/restored.ts";
 import type { Plan } from "./plan.ts";
 
+/** Ids that the fence passes again, at most: a tenth of a second. */
+const FENCED_IDS = 500_000n;
+
 /** The newest row that memory stands on is gone or another one. */
 export class HistoryReset extends Error {
   readonly rowId: string;
@@ -105,7 +108,10 @@ export class JournalMemory {
   async beginFenced(): Promise<void> {
     let first: Since | undefined;
     if (this.#head === null) await this.#log.beginLocked();
-    else first = await this.#log.beginFenced(this.#head, this.#folded);
+    else {
+      const since = await this.#log.beginFenced(this.#head, this.#fencedAfter(BigInt(this.#head.id)));
+      first = { ...since, rows: this.#notFolded(since.rows) };
+    }
     const readUpTo = await this.#foldSince(this.#folded, first);
     if (this.#head !== null && readUpTo > this.#folded) this.#folded = readUpTo;
   }
@@ -174,6 +180,24 @@ export class JournalMemory {
     if (id < this.#highest) return false;
     this.#highest = id;
     return true;
+  }
+
+  /** From the head on; after a long stretch without a merge it would take too long to pass all of it under the lock. */
+  #fencedAfter(head: bigint): bigint {
+    return this.#folded - head > FENCED_IDS ? this.#folded : head;
+  }
+
+  /**
+   * The rows above what is folded. Behind a pooler a connection outlives a failover or a restore that loses rows after the
+   * head, and their ids are given again: then a merge's row is there that none could be.
+   */
+  #notFolded(rows: readonly RawJournalRow[]): readonly RawJournalRow[] {
+    return rows.filter((raw) => {
+      if (BigInt(raw.id) > this.#folded) return true;
+      const { type } = parseJournalRow(raw);
+      if (type === "metric" || type === "skipped") throw new HistoryReset(raw.id);
+      return false;
+    });
   }
 
   /** Without a row to stand on, page by page: a log may be long and have no row of ours yet. */

@@ -1,6 +1,7 @@
 /** A walk along the journal's order, which a restore from a checkpoint does not make: where it begins, and that it is dense. */
 import { contradiction, type MetricRow, parseJournalRow } from "../core/journal-row.ts";
 import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
+import { lasting } from "./lasting.ts";
 
 /**
  * Walks the journal's order from its old end.
@@ -9,7 +10,11 @@ import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
  * survives; else 0.
  * @throws UnfitLog for a gap or a repeat in `seq`: what seems to be due may have been recorded in the rows that are gone.
  */
-export async function surveyJournal(log: JournalReader, upTo: bigint): Promise<bigint> {
+export function surveyJournal(log: JournalReader, upTo: bigint): Promise<bigint> {
+  return lasting(() => walk(log, upTo));
+}
+
+async function walk(log: JournalReader, upTo: bigint): Promise<bigint> {
   let smallest: bigint | null = null;
   const first: MetricRow[] = [];
   let seq: number | null = null;

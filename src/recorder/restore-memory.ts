@@ -1,16 +1,12 @@
 /**
- * A recorder's memory from its log: which journal is restored, when a contradiction is one, and what is told of it.
+ * A recorder's memory from its log: which journal is restored, and what is told of it.
  * `restore.ts` is the same for the daemon and for commands that only read; this is what a writer needs besides.
  *
  * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
  * is has an id up to the newest visible one, and every later one will have a higher id.
- *
- * Pages are read one after another, so rows that retention deletes meanwhile leave what looks like a contradiction. A
- * real one stays where it is: it is one when it is found in the same row again.
  */
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
-import { UnfitLog } from "../core/journal-row.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Report } from "../daemon-event.ts";
 import type { OutboxLog } from "../outbox-log.ts";
@@ -18,24 +14,18 @@ import { Progress } from "../progress.ts";
 import { restore } from "../restore/restore.ts";
 import type { Restored } from "../restore/restored.ts";
 import { JournalMemory } from "./journal-memory.ts";
+import { lasting } from "./lasting.ts";
 
 type RestoredMemory = { readonly memory: JournalMemory; readonly restored: Restored };
 
 /** @throws UnfitLog when the journal contradicts itself or is a newer version's. */
-export async function restoreMemory(
+export function restoreMemory(
   log: OutboxLog,
   metrics: readonly MetricSettings[],
   report: Report,
   clock: Clock,
 ): Promise<RestoredMemory> {
-  for (let found: UnfitLog | null = null; ; ) {
-    try {
-      return await readMemory(log, metrics, report, clock);
-    } catch (error) {
-      if (!(error instanceof UnfitLog) || error.rowId === found?.rowId) throw error;
-      found = error;
-    }
-  }
+  return lasting(() => readMemory(log, metrics, report, clock));
 }
 
 async function readMemory(

@@ -36,14 +36,14 @@ type Standing = {
 };
 type Row = { kind: string; workItemId: string | null; payload: Record<string, unknown> };
 
-/** All rows that a history gives, set by set. */
-export function naiveSets(
-  merges: readonly Merge[],
-  settings: readonly MetricSettings[],
-  producer: string,
-): Row[][] {
+/** Who records a merge, and under which configuration. */
+export type NaiveWriter = { readonly settings: readonly MetricSettings[]; readonly producer: string };
+
+/** All rows that a history gives, set by set. @param writerOf of the merge at this place, from 0. */
+export function naiveSets(merges: readonly Merge[], writerOf: (place: number) => NaiveWriter): Row[][] {
   const standings = new Map<string, Standing>();
   return merges.map((merge, index) => {
+    const { settings, producer } = writerOf(index);
     const upToNow = merges.slice(0, index + 1);
     const set: Row[] = [];
     for (const scope of ["global", "project"] as const) {
@@ -86,7 +86,11 @@ function naiveRows(
     gate === null || figure.value === null || (figure.value < gate.upper && figure.value >= gate.lower);
   const crosses = state !== before.state && !inBand;
   const crossed = crosses ? { event_id: merge.eventId, since: merge.mergedAt } : before.crossed;
-  standings.set(series, { state, defined: figure.value !== null, crossed });
+  standings.set(series, {
+    state: gate === null ? "unknown" : state,
+    defined: figure.value !== null,
+    crossed,
+  });
 
   const payload: Record<string, unknown> = {
     schema_version: 1,

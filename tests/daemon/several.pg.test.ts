@@ -1,8 +1,11 @@
 /** Several daemons on one log: no leader, each merge once, and everybody's memory is the same. */
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
+import { readVerification } from "../../src/cli/read-verification.ts";
+import type { MetricSettings } from "../../src/core/metric.ts";
+import { FIRST_PASS, P95, REBASE } from "../core/build.ts";
 import { barrier } from "../support/barrier.ts";
-import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { comparable, configOf, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
@@ -137,6 +140,52 @@ it("see somebody else's row of kind metric.* while a merge's rows are on their w
   await other.converged();
   expect(await violations(database.admin)).toEqual([]);
   await expectSameMemory(database, [one, other]);
+  expect(one.all("history.reset")).toEqual([]);
+});
+
+const OTHER_WINDOWS: readonly MetricSettings[] = [
+  {
+    ...FIRST_PASS,
+    window: 7,
+    record: ["global", "project"],
+    gate: { name: "trust", upper: 0.6, lower: 0.3 },
+  },
+  { ...REBASE, window: 300, record: ["global"], verdicts: ["approve"] },
+  { ...P95, window: 500, record: [] },
+];
+const NO_GATES: readonly MetricSettings[] = [
+  { ...FIRST_PASS, window: 1000, record: [], gate: null },
+  { ...REBASE, window: 3, gate: null },
+  { ...P95, window: 5, record: ["global", "project"] },
+];
+
+it("of different configurations record each merge once, and no row contradicts another", async () => {
+  await using database = await createDatabase();
+  const configured = [{}, { metrics: OTHER_WINDOWS }, { metrics: NO_GATES }];
+  await using all = together(configured.map((options) => startDaemon(database, options)));
+  const rounds = 40;
+  for (let round = 0; round < rounds; round += 1) {
+    const other = { project: `p${round % 5}`, ...(round % 2 === 0 ? CONFLICT : {}) };
+    await merges(database.admin, [...times(2), ...times(round % 3, REWORKED), other]);
+    const next = all.daemons[round % all.daemons.length];
+    next?.ring();
+    const newest = (await database.admin.query<{ count: number }>("SELECT count(*)::int FROM work_items"))
+      .rows[0]?.count;
+    await until("it is recorded", () => next?.memory()?.as_of.seq === newest);
+  }
+  const recorded = all.daemons.map((daemon) => daemon.all("merge.recorded").length);
+  expect(recorded.reduce((sum, one) => sum + one)).toBe(3 * rounds + 39);
+  const verification = await readVerification(configOf(database.daemonUrl), {
+    timeoutMs: 10_000,
+    limit: 10,
+    progress: () => undefined,
+  });
+  expect(verification).toMatchObject({ verified: true, differences: { first: [] } });
+  for (const daemon of all.daemons) expect(daemon.all("history.reset")).toEqual([]);
+  for (const options of configured) {
+    await using next = startDaemon(database, options);
+    await next.ready();
+  }
 });
 
 it("that are stopped together leave one checkpoint, as there is one place to leave it at", async () => {

@@ -94,6 +94,26 @@ it("a column of the orchestrator's own, with a default, and a work_item_id that 
   await expectRight(database, next);
 });
 
+it("columns that become of another type while the daemon runs", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(10));
+  await using daemon = startDaemon(database);
+  await daemon.converged();
+  await database.admin.query(
+    `ALTER TABLE events_outbox ALTER work_item_id TYPE text;
+     ALTER TABLE work_items ALTER id DROP IDENTITY;
+     ALTER TABLE work_items ALTER id TYPE text, ALTER id SET DEFAULT gen_random_uuid()::text`,
+  );
+  await merges(database.admin, times(80));
+  await expectRight(database, daemon);
+  await database.admin.query(
+    "ALTER TABLE events_outbox ALTER payload DROP DEFAULT, ALTER payload TYPE json USING payload::json",
+  );
+  await merges(database.admin, times(80));
+  await expectRight(database, daemon);
+  expect(daemon.memory()).toMatchObject({ as_of: { seq: 170 } });
+});
+
 it("emptied of our rows while the daemon runs: told, and every merge is counted anew", async () => {
   await using database = await createDatabase();
   await merges(database.admin, times(70));

@@ -1,6 +1,7 @@
 /** Somebody changes the log under a daemon that runs: it counts anew what is left, passes it by, or stays silent and says why. */
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { barrier } from "../support/barrier.ts";
 import { comparable, countRecorded, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
@@ -18,6 +19,46 @@ describe("the log", () => {
     await daemon.event("history.reset");
     await expectRight(database, daemon);
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 55 } });
+  });
+
+  it("whose newest ids are given again while a daemon looks away, as at a failover behind a pooler: read anew", async () => {
+    await using database = await createDatabase();
+    const reviews = async (): Promise<void> => {
+      await database.admin.query(
+        `INSERT INTO events_outbox (kind, payload)
+         SELECT 'phase.transition', '{"target": "review"}' FROM generate_series(1, 40)`,
+      );
+    };
+    const gate = barrier();
+    let settled: bigint | null = null;
+    await using daemon = startDaemon(database, {
+      wrap: (log) => ({
+        ...log,
+        look: async (head, after, folded) => {
+          if (settled !== null && folded >= settled) {
+            settled = null;
+            await gate.wait();
+          }
+          return log.look(head, after, folded);
+        },
+      }),
+    });
+    await merge(database.admin);
+    await daemon.converged();
+    await reviews();
+    settled = 45n;
+    await gate.reached;
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE id > 5; SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), 5)",
+    );
+    await merge(database.admin);
+    await record(database);
+    await reviews();
+    await merge(database.admin);
+    gate.open();
+    await daemon.event("history.reset");
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 3 } });
   });
 
   it("that loses its newest rows is read again, and the merges are recorded once more", async () => {

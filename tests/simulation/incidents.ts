@@ -3,7 +3,8 @@ import type { Bell } from "../../src/bell.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import type { Judge } from "./judge.ts";
 import type { SimulatedLog } from "./log.ts";
-import type { Incident } from "./scenario.ts";
+import { isCheckpoint, type Row } from "./rows.ts";
+import type { Incident, Pruned } from "./scenario.ts";
 import type { Server } from "./server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -27,6 +28,10 @@ export type Stage = {
   readonly step: (label: string) => Promise<void>;
 };
 
+const PRUNED: Readonly<Record<Pruned, (row: Row) => boolean>> = {
+  checkpoints: isCheckpoint,
+  transitions: (row) => !row.kind.startsWith("metric."),
+};
 const HOUR_MS = 3_700_000;
 
 export async function happen(incident: Incident, stage: Stage): Promise<void> {
@@ -42,7 +47,7 @@ export async function happen(incident: Incident, stage: Stage): Promise<void> {
       break;
     case "prune":
       judge.judgeLog();
-      server.prune(incident.rows);
+      server.prune(incident.rows, incident.only === undefined ? undefined : PRUNED[incident.only]);
       break;
     case "hour":
       time.now += HOUR_MS;

@@ -5,14 +5,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Merge, RawFacts } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
-import { naiveFigure, naiveSets } from "../core/naive.ts";
+import { type NaiveWriter, naiveFigure, naiveSets } from "../core/naive.ts";
 import { isMerge, isRecord, type JournalPayload, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
 
-export const PRODUCER = "damascus-metrics/simulated";
+const PRODUCER = "damascus-metrics/simulated";
 
 /** The contract's metrics with windows so small that a schedule of a few merges fills them and crosses both bounds. */
-export const SETTINGS: readonly MetricSettings[] = [
+const SETTINGS: readonly MetricSettings[] = [
   {
     name: "first_pass_merge_rate",
     window: 2,
@@ -30,7 +30,55 @@ export const SETTINGS: readonly MetricSettings[] = [
   { name: "p95_attempts_to_merge", window: 3, record: ["global"], gate: null, verdicts: null },
 ];
 
+/** The same windows under other sizes, bounds, scopes and verdicts: what an operator may change while others run. */
+const OTHER_SETTINGS: readonly (readonly MetricSettings[])[] = [
+  [
+    {
+      name: "first_pass_merge_rate",
+      window: 3,
+      record: ["global", "project"],
+      gate: { name: "trust", upper: 0.6, lower: 0.6 },
+      verdicts: null,
+    },
+    {
+      name: "rebase_conflict_rate",
+      window: 2,
+      record: ["global"],
+      gate: { name: "scope_overlap", upper: 0.5, lower: 0.1 },
+      verdicts: ["approve", "rebase_conflict"],
+    },
+    { name: "p95_attempts_to_merge", window: 5, record: [], gate: null, verdicts: null },
+  ],
+  [
+    { name: "first_pass_merge_rate", window: 2, record: [], gate: null, verdicts: null },
+    {
+      name: "rebase_conflict_rate",
+      window: 4,
+      record: ["global", "project"],
+      gate: null,
+      verdicts: ["rebase_conflict"],
+    },
+    { name: "p95_attempts_to_merge", window: 1, record: ["global", "project"], gate: null, verdicts: null },
+  ],
+];
+
+/** The configurations of daemons; each names itself as the producer of its rows. */
+export const CONFIGURATIONS: readonly NaiveWriter[] = [SETTINGS, ...OTHER_SETTINGS].map(
+  (settings, index) => ({
+    settings,
+    producer: index === 0 ? PRODUCER : `${PRODUCER}-${index}`,
+  }),
+);
+
 export class Violation extends Error {}
+
+/** Who has written a row. */
+function writerOf(row: Row | undefined): NaiveWriter {
+  const producer = row === undefined ? null : payloadOf(row)["producer"];
+  const writer = CONFIGURATIONS.find((one) => one.producer === producer);
+  if (writer === undefined) throw new Violation(`row ${row?.id}: nobody is ${String(producer)}`);
+  return writer;
+}
 
 /** The rows of one merge, in the order of their ids. */
 type RecordedSet = { readonly rows: Row[]; readonly merge: Merge };
@@ -123,8 +171,7 @@ export function judgeWhole(journal: readonly Row[]): void {
   const sets = setsOf(journal);
   const expected = naiveSets(
     sets.map(({ merge }) => merge),
-    SETTINGS,
-    PRODUCER,
+    (place) => writerOf(sets[place]?.rows[0]),
   );
   sets.forEach(({ rows, merge }, index) => {
     const wanted = expected[index] ?? [];
@@ -145,11 +192,15 @@ export function judgeWhole(journal: readonly Row[]): void {
 export function judgePruned(state: State): void {
   const survives = new Set(state.rows);
   const sets = setsOf([...state.gone, ...state.rows].filter(isRecord).toSorted((a, b) => a.id - b.id));
+  const once = new Set<string>();
   const ever = new Map<string, Merge[]>();
   const surviving = new Map<string, number>();
-  const seqs = new Map<string, number>();
+  /** By how much the place that a scope's rows state is above the merges that are known of it. */
+  const ahead = new Map<string, number>();
   const states = new Map<string, unknown>();
   for (const { rows, merge } of sets) {
+    if (once.has(merge.eventId)) throw new Violation(`merge ${merge.eventId} is recorded anew`);
+    once.add(merge.eventId);
     const scopes = ["global", `project ${merge.project}`];
     for (const scope of scopes) ever.set(scope, [...(ever.get(scope) ?? []), merge]);
     const whole = rows.every((row) => survives.has(row));
@@ -157,7 +208,7 @@ export function judgePruned(state: State): void {
     for (const row of rows) {
       const payload = payloadOf(row);
       const scope = payload["scope"] === "global" ? "global" : `project ${merge.project}`;
-      const settings = SETTINGS.find((one) => one.name === payload["metric"]);
+      const settings = writerOf(row).settings.find((one) => one.name === payload["metric"]);
       if (settings === undefined) throw new Violation(`row ${row.id} is of no metric`);
       const fail = (what: string): never => {
         throw new Violation(`row ${row.id}: ${what}: ${JSON.stringify(payload)}`);
@@ -171,7 +222,8 @@ export function judgePruned(state: State): void {
       if (payload["value"] !== figure.value || payload["numerator"] !== figure.numerator)
         fail(`its facts give ${JSON.stringify(figure)}`);
       const series = `${settings.name} ${scope}`;
-      if (settings.gate !== null && figure.value !== null) {
+      if (settings.gate === null) states.delete(series);
+      else if (figure.value !== null) {
         const { upper, lower } = settings.gate;
         const forced = figure.value >= upper ? "high" : figure.value < lower ? "low" : null;
         const allowed =
@@ -180,10 +232,10 @@ export function judgePruned(state: State): void {
         states.set(series, payload["state"]);
       }
       if (!whole || row.kind === "metric.threshold_crossed") continue;
-      const seq = payload["seq"] as number;
-      const before = seqs.get(series);
-      if (before !== undefined && seq !== before + 1) fail(`seq follows ${before}`);
-      seqs.set(series, seq);
+      const place = (payload["seq"] as number) - known.length;
+      const before = ahead.get(scope) ?? place;
+      if (place !== before) fail(`seq should be ${known.length + before}`);
+      ahead.set(scope, place);
     }
   }
 }

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Analyzer } from "../../src/core/analyzer.ts";
 import { naiveFigure } from "../core/naive.ts";
-import { mergeOf, SETTINGS, setsOf } from "./judged-log.ts";
+import { mergeOf, setsOf } from "./judged-log.ts";
 import { payloadOf, type Row } from "./rows.ts";
 
 /** What in a memory differs from the journal it should equal. */
@@ -18,7 +18,7 @@ export function differences(analyzer: Analyzer, journal: readonly Row[]): string
     const scope = project === null ? analyzer.global : analyzer.projects.get(project);
     const mine = project === null ? merges : merges.filter((one) => one.project === project);
     if (scope?.seq !== mine.length) return `seq of ${project} is ${scope?.seq} instead of ${mine.length}`;
-    for (const [index, { name, window, verdicts }] of SETTINGS.entries()) {
+    for (const [index, { name, window, verdicts }] of analyzer.metrics.entries()) {
       const wanted = naiveFigure(name, window, verdicts ?? [], mine);
       const reading = scope.reading(index);
       const got = {

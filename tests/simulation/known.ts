@@ -37,6 +37,7 @@ function quietDay(from: number, merges: number): Scenario {
   );
   return {
     daemons: 1,
+    configurations: [0],
     cache: 1,
     pageRows: 1000,
     items: [],

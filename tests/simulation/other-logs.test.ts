@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { failing, withVirtualTime } from "./explore.ts";
 import { longHistory } from "./known.ts";
-import { LATER, SHRINKING, UNSEEN } from "./scenario.ts";
+import { LATER, RAGGED, SHRINKING, UNSEEN } from "./scenario.ts";
 
 withVirtualTime();
 
@@ -16,6 +16,11 @@ test("ids from a cache, ids given explicitly, holders passed over", { timeout: 6
 
 test("TRUNCATE and retention", { timeout: 600_000 }, async (context) => {
   const failure = await failing(context, { kind: SHRINKING, runs: 2_600 });
+  expect(failure).toBe("");
+});
+
+test("all of it at once, and retention of some rows only", { timeout: 600_000 }, async (context) => {
+  const failure = await failing(context, { kind: RAGGED, runs: 1_000 });
   expect(failure).toBe("");
 });
 

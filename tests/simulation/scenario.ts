@@ -26,18 +26,23 @@ export type Work = {
   readonly notifies: boolean;
 };
 
+/** Of which rows the oldest go; of all, if nothing is said. */
+export type Pruned = "checkpoints" | "transitions";
+
 export type Incident =
   | { readonly happens: "failover"; readonly lost: number; readonly skippedIds: number }
   | { readonly happens: "kill" | "restart" | "terminate"; readonly daemon: number }
   /** Somebody takes our advisory lock and keeps it for so many steps. */
   | { readonly happens: "stranger"; readonly steps: number }
   | { readonly happens: "truncate" }
-  | { readonly happens: "prune"; readonly rows: number }
+  | { readonly happens: "prune"; readonly rows: number; readonly only?: Pruned }
   /** An hour passes: whoever holds the low mark back is passed over. */
   | { readonly happens: "hour" };
 
 export type Scenario = {
   readonly daemons: number;
+  /** The configurations of daemons in the order in which they start, over and over. */
+  readonly configurations: readonly number[];
   /** The sequence's cache. */
   readonly cache: number;
   /** Rows in a page at most: small, so that restores, scans and comparisons have several. */
@@ -80,7 +85,11 @@ export type Kind = {
   readonly incidents: fc.Arbitrary<Incident>;
   readonly cache: fc.Arbitrary<number>;
   readonly explicitIds: boolean;
+  readonly configurations: fc.Arbitrary<readonly number[]>;
 };
+
+const ALIKE: Kind["configurations"] = fc.constant([0]);
+const DIFFERENT: Kind["configurations"] = fc.array(fc.nat(2), { minLength: 2, maxLength: 4, size: "max" });
 
 const daemon = fc.nat(2);
 const dying: fc.Arbitrary<Incident> = fc.oneof(
@@ -117,20 +126,43 @@ const shrinking: fc.Arbitrary<Incident> = fc.oneof(
     }),
   },
 );
+/** Of some rows only: their work items' records, and what stands on them, must stay as they are. */
+const thinning: fc.Arbitrary<Incident> = fc.record({
+  happens: fc.constant("prune" as const),
+  rows: fc.integer({ min: 1, max: 40 }),
+  only: fc.constantFrom<Pruned[]>("checkpoints", "transitions"),
+});
 
-export const EXACT: Kind = { name: "exact", incidents: dying, cache: fc.constant(1), explicitIds: false };
+export const EXACT: Kind = {
+  name: "exact",
+  incidents: dying,
+  cache: fc.constant(1),
+  explicitIds: false,
+  configurations: ALIKE,
+};
 export const UNSEEN: Kind = {
   name: "unseen",
   incidents: fc.oneof(dying, fc.constant({ happens: "hour" as const })),
   cache: fc.constantFrom(1, 3),
   explicitIds: true,
+  configurations: ALIKE,
 };
 export const SHRINKING: Kind = {
   name: "shrinking",
   incidents: shrinking,
   cache: fc.constant(1),
   explicitIds: false,
+  configurations: ALIKE,
 };
+/** All of it at once. */
+export const RAGGED: Kind = {
+  ...UNSEEN,
+  name: "shrinking",
+  incidents: fc.oneof(shrinking, thinning, fc.constant({ happens: "hour" as const })),
+};
+/** What daemons of different configurations make of one log. */
+export const MIXED: Kind = { ...EXACT, configurations: DIFFERENT };
+export const MIXED_RAGGED: Kind = { ...RAGGED, configurations: DIFFERENT };
 
 export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario> {
   const item = fc.nat(size.items - 1);
@@ -163,6 +195,7 @@ export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario
   });
   return fc.record({
     daemons: fc.integer({ min: 1, max: 3 }),
+    configurations: kind.configurations,
     cache: kind.cache,
     pageRows: fc.constantFrom(size.pageRows, 1000),
     items: fc.array(facts, { minLength: size.items, maxLength: size.items }),

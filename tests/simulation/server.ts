@@ -229,13 +229,14 @@ export class Server {
     return true;
   }
 
-  /** Retention deletes the oldest rows. */
-  prune(count: number): void {
+  /** Retention deletes the oldest rows of some kind. */
+  prune(count: number, only: (row: Row) => boolean = () => true): void {
     const { rows, gone } = this.state;
+    const pruned = new Set(rows.filter(only).slice(0, count));
     this.#durable({
       ...this.state,
-      rows: rows.slice(count),
-      gone: [...gone, ...rows.slice(0, count)].toSorted((a, b) => a.id - b.id),
+      rows: rows.filter((row) => !pruned.has(row)),
+      gone: [...gone, ...pruned].toSorted((a, b) => a.id - b.id),
     });
   }
 

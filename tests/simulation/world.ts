@@ -11,7 +11,7 @@ import type { DaemonEvent } from "../../src/daemon-event.ts";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
 import { happen, type Running } from "./incidents.ts";
 import { Judge } from "./judge.ts";
-import { PRODUCER, SETTINGS, Violation } from "./judged-log.ts";
+import { CONFIGURATIONS, Violation } from "./judged-log.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
 import { nameOf, Orchestrator } from "./orchestrator.ts";
 import type { Kind, Scenario } from "./scenario.ts";
@@ -37,9 +37,7 @@ export type DaemonFactory = (
   stop: AbortSignal,
 ) => Running["daemon"];
 
-const DAEMON_SETTINGS: Omit<DaemonSettings, "auditIntervalMs"> = {
-  metrics: SETTINGS,
-  producer: PRODUCER,
+const DAEMON_SETTINGS: Pick<DaemonSettings, "pollIntervalMs" | "backoff"> = {
   pollIntervalMs: 1_000,
   backoff: { firstMs: 100, capMs: 1_000 },
 };
@@ -174,6 +172,10 @@ class World {
   #start(): void {
     this.#started += 1;
     const name = `daemon ${this.#started}`;
+    const { configurations } = this.#scenario;
+    const { settings: metrics, producer } = CONFIGURATIONS[
+      configurations[this.#started % configurations.length] as number
+    ] as (typeof CONFIGURATIONS)[number];
     const stop = new AbortController();
     const bell = new Bell();
     const logs: SimulatedLog[] = [];
@@ -197,7 +199,7 @@ class World {
     const create: DaemonFactory = this.#options.daemon ?? ((...all) => new Daemon(...all));
     const auditIntervalMs = this.#options.kind === "exact" ? NEVER_MS : AUDIT_INTERVAL_MS;
     const daemon = create(
-      { ...DAEMON_SETTINGS, auditIntervalMs },
+      { ...DAEMON_SETTINGS, metrics, producer, auditIntervalMs },
       { open, report, clock },
       bell,
       stop.signal,
