@@ -18,7 +18,7 @@ export type Outcome = {
   readonly state: GateState;
   /** Merges after which the gate stood so. */
   readonly merges: Readonly<Record<GateState, number>>;
-  /** Seconds between merges during which it stood so; merges without a date are left out. */
+  /** Seconds that it stood so, from the first merge's date to the latest one's. */
   readonly seconds: Readonly<Record<GateState, number>>;
   readonly crossings: { readonly up: number; readonly down: number };
   /** Merges of which a state is recorded, and of these the ones at which it is the same. */
@@ -138,6 +138,8 @@ class Tally {
   readonly #turns = { up: 0, down: 0 };
   readonly #agreement = { compared: 0, equal: 0 };
   #newest: MetricPayload | null = null;
+  /** The latest date of a merge so far, milliseconds since 1970. */
+  #latestAt: number | null = null;
   #points: HistoryPoint[] = [];
 
   constructor(metric: MetricName, project: string | null, window: number, gate: Gate | null, keep: number) {
@@ -150,11 +152,13 @@ class Tally {
 
   accept(payload: MetricPayload, recorded: MetricRow | null): void {
     const state = payload.state ?? "unknown";
-    const [before, now] = [this.#newest?.merge.merged_at ?? null, payload.merge.merged_at];
-    if (before !== null && now !== null && this.#newest !== null) {
-      // Merges are recorded as they appear: a late one may be older than the one before it.
-      const seconds = Math.max(0, (Date.parse(now) - Date.parse(before)) / 1000);
-      this.#seconds[this.#newest.state ?? "unknown"] += seconds;
+    const now = payload.merge.merged_at;
+    if (now !== null) {
+      // Merges are recorded as they appear: where one is late, the time up to the latest is counted already.
+      const at = Date.parse(now);
+      const passed = Math.max(0, at - (this.#latestAt ?? at));
+      this.#seconds[this.#newest?.state ?? "unknown"] += passed / 1000;
+      this.#latestAt = Math.max(at, this.#latestAt ?? at);
     }
     this.#merges[state] += 1;
     if (recorded !== null && recorded.state !== null && payload.state !== null) {
