@@ -61,17 +61,19 @@ export type SimulatedCrossing = {
 
 const CROSSINGS_KEPT = 1000;
 
+/** Whose points and crossings are kept: the global scope's and these projects', of points the newest so many. */
+export type Told = { readonly projects: readonly string[]; readonly last: number };
+
 /** One fold of the history under some settings. */
 export class Simulation {
   readonly metrics: readonly MetricSettings[];
   readonly #analyzer: Analyzer;
   readonly #lines = new Map<string, Tally>();
-  readonly #keep: number;
+  readonly #told: Told;
 
-  /** @param keep how many of the newest points of the global scope are wanted. */
-  constructor(metrics: readonly MetricSettings[], keep: number) {
+  constructor(metrics: readonly MetricSettings[], told: Told) {
     this.metrics = metrics;
-    this.#keep = keep;
+    this.#told = told;
     this.#analyzer = new Analyzer(metrics);
   }
 
@@ -100,6 +102,7 @@ export class Simulation {
     return outcomes.length === 0 ? null : outcomes.reduce(sum);
   }
 
+  /** None of a project that is not told of. */
   points(metric: MetricName, project: string | null): HistoryPoint[] {
     return this.#lines.get(lineName(metric, project))?.points() ?? [];
   }
@@ -113,7 +116,9 @@ export class Simulation {
     let line = this.#lines.get(name);
     if (line === undefined) {
       const settings = this.metrics.find((one) => one.name === metric) as MetricSettings;
-      line = new Tally(metric, project, settings.window, gateFor(settings, scope), this.#keep);
+      const { projects, last } = this.#told;
+      const keep = project === null || projects.includes(project) ? last : 0;
+      line = new Tally(metric, project, settings.window, gateFor(settings, scope), keep);
       this.#lines.set(name, line);
     }
     return line;
@@ -142,6 +147,7 @@ class Tally {
   #latestAt: number | null = null;
   #points: HistoryPoint[] = [];
 
+  /** @param keep of the newest points; 0 for neither points nor crossings. */
   constructor(metric: MetricName, project: string | null, window: number, gate: Gate | null, keep: number) {
     this.metric = metric;
     this.project = project;
@@ -166,12 +172,14 @@ class Tally {
       if (recorded.state === state) this.#agreement.equal += 1;
     }
     this.#newest = payload;
+    if (this.#keep === 0) return;
     this.#points.push(pointOf(payload, { eventId: payload.merge.event_id, mergedAt: now }, null));
     if (this.#points.length >= 2 * this.#keep) this.#points = this.points();
   }
 
   crossed(payload: CrossingPayload): void {
     this.#turns[payload.direction] += 1;
+    if (this.#keep === 0) return;
     this.crossings.push(payload);
     if (this.crossings.length > 2 * CROSSINGS_KEPT) this.crossings.splice(0, CROSSINGS_KEPT);
     const point = this.#points.at(-1);

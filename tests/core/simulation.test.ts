@@ -32,7 +32,7 @@ function simulate(
   metrics: readonly MetricSettings[],
   keep = 1000,
 ): Simulation {
-  const simulation = new Simulation(metrics, keep);
+  const simulation = new Simulation(metrics, { projects: ["p1"], last: keep });
   for (const one of recorded) simulation.accept(one);
   return simulation;
 }
@@ -105,6 +105,10 @@ describe("a simulation", () => {
     expect(simulation.points("rebase_conflict_rate", null).map(({ seq }) => seq)).toStrictEqual([
       27, 28, 29, 30,
     ]);
+    expect(simulation.points("rebase_conflict_rate", "p1").map(({ seq }) => seq)).toStrictEqual([
+      7, 8, 9, 10,
+    ]);
+    expect(simulation.points("rebase_conflict_rate", "p2")).toStrictEqual([]);
     expect(simulation.allProjects("first_pass_merge_rate")).toBeNull();
   });
 });
