@@ -44,6 +44,7 @@ function linesOf(explanation: Explanation, view: ExplainView): string[] {
     ...windowLines(explanation, view),
     ...nextLines(explanation),
     ...explanation.moves.map((move) => moveLine(explanation, move)),
+    ...takeOverLine(explanation),
     ...(view.listColumns !== null && merges.length > 0
       ? ["", ...listLines(merges, view.listColumns, view.colour)]
       : []),
@@ -54,7 +55,7 @@ function ratioLines({ metric, numerator, n, window }: Explanation): string[] {
   const missing = window - n;
   return [
     `  ${numerator} of ${count(n, "merge")} ${KINDS[metric].counted}`,
-    ...(missing > 0 ? [`  undefined until ${count(missing, "more merge")} fill the window`] : []),
+    ...(missing > 0 ? [`  undefined: ${count(missing, "more merge")} needed`] : []),
   ];
 }
 
@@ -68,7 +69,7 @@ function percentileLines({ merges, value, n, window }: Explanation): string[] {
   return [
     `  merges by attempts: ${spread.join(", ")}`,
     value === null
-      ? `  undefined until ${count(window - n, "more merge")} fill the window`
+      ? `  undefined: ${count(window - n, "more merge")} needed`
       : `  at least 95% of the merges took ${count(value, "attempt")} or fewer; ${above} of ${n} took more`,
   ];
 }
@@ -146,4 +147,11 @@ function moveLine({ metric, window }: Explanation, { to, bound, reach }: Move): 
     reach.of_kind === reach.merges ? (reach.merges === 1 ? "" : "all ") : `${reach.of_kind} of them `;
   const all = reach.merges === window ? ", a whole window" : "";
   return `  ${side} takes at least ${count(reach.merges, "more merge")}${all}${reach.of_kind === 0 ? ", of any kind" : `, ${share}${kind}`}`;
+}
+
+/** Beside the bounds there is one way to a state: a project whose window fills between them takes over the global one. */
+function takeOverLine({ scope, value, gate }: Explanation): string[] {
+  return scope === "project" && value === null && gate?.state === "unknown"
+    ? ["  between the bounds when its window is full, it goes on with the global state"]
+    : [];
 }

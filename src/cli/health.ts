@@ -1,7 +1,10 @@
 /** `metrics health`: asks the daemon beside us whether it does its job. Made for a container's HEALTHCHECK. */
+import { get, type IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
+import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { type Config, ConfigError } from "../config.ts";
+import { parseObject } from "../core/json.ts";
 import { safe } from "../text/safe.ts";
 
 type Health = {
@@ -25,15 +28,25 @@ const ADVICE = "does the daemon run here, with this METRICS_HTTP_PORT?";
 /** @throws ConfigError when there is no HTTP service to ask. */
 export async function probe(http: Config["http"], timeoutMs: number): Promise<Health> {
   const url = readyzOf(http);
+  const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
-    const readiness = READINESS.safeParse(await response.json().catch(() => null));
+    const { status, body } = await ask(url, deadline);
+    const readiness = READINESS.safeParse(parseObject(body));
     if (!readiness.success)
       return { well: false, says: `not well: something else answers at ${url}: ${ADVICE}` };
-    return { well: response.ok && readiness.data.ready, says: describe(readiness.data) };
+    return { well: status === 200 && readiness.data.ready, says: describe(readiness.data) };
   } catch (error) {
-    return { well: false, says: `not well: ${whyNot(error, timeoutMs)} at ${url}: ${ADVICE}` };
+    const why = deadline.aborted ? `no answer within ${timeoutMs} ms` : whyNot(error);
+    return { well: false, says: `not well: ${why} at ${url}: ${ADVICE}` };
   }
+}
+
+/** Not by `fetch`: as browsers do, it refuses to ask at some ports at which a daemon may well listen. */
+async function ask(url: string, signal: AbortSignal) {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { signal, agent: false }, resolve).once("error", reject);
+  });
+  return { status: response.statusCode, body: await text(response) };
 }
 
 /** A daemon that is bound to every address is asked at the loopback one. */
@@ -61,9 +74,6 @@ function describe({ ready, degraded, checks }: z.output<typeof READINESS>): stri
   return ready ? told : `${told}; its log says more`;
 }
 
-function whyNot(error: unknown, timeoutMs: number): string {
-  if (!(error instanceof Error)) return "no answer";
-  if (error.name === "TimeoutError") return `no answer within ${timeoutMs} ms`;
-  const { cause } = error;
-  return cause instanceof Error && "code" in cause ? `no answer (${safe(String(cause.code))})` : "no answer";
+function whyNot(error: unknown): string {
+  return error instanceof Error && "code" in error ? `no answer (${safe(String(error.code))})` : "no answer";
 }

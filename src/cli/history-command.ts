@@ -8,6 +8,7 @@ import {
   configOption,
   examples,
   formatOf,
+  given,
   jsonOption,
   metricArgument,
   outputOption,
@@ -52,10 +53,9 @@ export function defineHistory(
     )
     .option("--ascii", "nothing but ASCII in the plot")
     .addOption(
-      new Option(
-        "--svg <file>",
-        "write the chart of one metric as an SVG document; - for standard output",
-      ).conflicts(["json", "output"]),
+      new Option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
+        .argParser((file) => given(file, "a file, or - for standard output"))
+        .conflicts(["json", "output"]),
     )
     .addOption(jsonOption())
     .addOption(outputOption("jsonl"))

@@ -84,8 +84,16 @@ function metricOf(text: string): MetricName {
 
 export function projectOption(usual: string): Option {
   return new Option("--project <name>", "only this project; may be repeated")
-    .argParser(collect)
+    .argParser((name: string, before: readonly string[]) =>
+      collect(given(name, "the name of a project"), before),
+    )
     .default([], usual);
+}
+
+/** Refuses an empty value, such as a script's variable that is not set leaves. */
+export function given(value: string, what: string): string {
+  if (value !== "") return value;
+  throw new InvalidArgumentError(`It must be ${what}.`);
 }
 
 /** Milliseconds, from a duration within bounds. */

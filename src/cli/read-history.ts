@@ -34,22 +34,48 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
 }
 
 async function read(access: LogAccess, config: Config, options: HistoryOptions): Promise<History> {
-  const newest = await access.reader.newest();
-  const series: HistorySeries[] = [];
+  const { reader } = access;
+  const newest = await reader.newest();
   const metrics = config.metrics.filter(({ name }) => options.metric === null || name === options.metric);
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
-  for (const project of scopes) {
-    for (const metric of metrics) {
-      const progress = (share: number) =>
-        options.progress((series.length + share) / (scopes.length * metrics.length));
-      series.push(await oneSeries(access, metric, project, newest, { ...options, progress }));
-    }
+  const wanted = scopes.flatMap((project) =>
+    metrics.map((metric) => ({ metric, project, computed: computedSeries(metric, project, options.last) })),
+  );
+  const computed = wanted.flatMap((one) => one.computed ?? []);
+  const readings = wanted.length - computed.length + Math.sign(computed.length);
+  let begun = 0;
+  const reading = () => {
+    const before = begun;
+    begun += 1;
+    return (share: number) => options.progress((before + share) / readings);
+  };
+  // All that is computed takes one reading of the whole journal.
+  if (computed.length > 0) {
+    await eachRecorded(reader, newest, reading(), ({ merge }) => {
+      for (const one of computed) one.accept(merge);
+    });
+  }
+  const series: HistorySeries[] = [];
+  for (const { metric, project, computed: own } of wanted) {
+    const scope = project === null ? "global" : "project";
+    const points =
+      own?.points() ??
+      (await recordedPoints(access, metric.name, project, newest, { ...options, progress: reading() }));
+    const source = own === null ? "recorded" : "computed";
+    series.push({ metric: metric.name, scope, project, source, gate: gateFor(metric, scope), points });
   }
   return {
     schema_version: 1,
     as_of: { ...(await newestMerge(access, newest)), generated_at: await now(access.query) },
     series,
   };
+}
+
+/** What computes a series of a project for which the metric is not recorded; null where its rows are to be read. */
+function computedSeries(metric: MetricSettings, project: string | null, last: number): ComputedSeries | null {
+  return project === null || metric.record.includes("project")
+    ? null
+    : new ComputedSeries(metric, project, last);
 }
 
 async function newestMerge({ query, names }: LogAccess, newest: bigint) {
@@ -59,23 +85,6 @@ async function newestMerge({ query, names }: LogAccess, newest: bigint) {
       return { seq: row.seq, event_id: row.merge.eventId, merged_at: row.merge.mergedAt };
   }
   return { seq: 0, event_id: null, merged_at: null };
-}
-
-async function oneSeries(
-  access: LogAccess,
-  metric: MetricSettings,
-  project: string | null,
-  newest: bigint,
-  options: HistoryOptions,
-): Promise<HistorySeries> {
-  const scope = project === null ? "global" : "project";
-  const recorded = metric.record.includes(scope);
-  const points =
-    recorded || project === null
-      ? await recordedPoints(access, metric.name, project, newest, options)
-      : await computedPoints(access, metric, project, newest, options);
-  const source = recorded || project === null ? "recorded" : "computed";
-  return { metric: metric.name, scope, project, source, gate: gateFor(metric, scope), points };
 }
 
 async function recordedPoints(
@@ -107,16 +116,4 @@ async function recordedPoints(
     progress(Math.max(points.length / last, 1 - Number(raw.id) / Number(newest)));
   }
   return points.toReversed();
-}
-
-async function computedPoints(
-  { reader }: LogAccess,
-  metric: MetricSettings,
-  project: string,
-  newest: bigint,
-  { last, progress }: HistoryOptions,
-): Promise<HistoryPoint[]> {
-  const computed = new ComputedSeries(metric, project, last);
-  await eachRecorded(reader, newest, progress, ({ merge }) => computed.accept(merge));
-  return computed.points();
 }

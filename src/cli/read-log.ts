@@ -17,6 +17,9 @@ export type LogAccess = {
   readonly columns: OutboxColumns;
 };
 
+/** Of the time for an answer, what may be spent on waiting for a lock. */
+const LOCK_SHARE = 0.8;
+
 /** The database cannot be read: the message says why and what to do. */
 class Unreadable extends Error {
   readonly exitCode = 3;
@@ -43,7 +46,8 @@ export async function readLog<T>(
     applicationName: applicationName(verb),
     connectTimeoutMs: timeoutMs,
     statementTimeoutMs: timeoutMs,
-    lockTimeoutMs: timeoutMs,
+    // Before the statement's own, or nobody would hear that it was a lock.
+    lockTimeoutMs: Math.ceil(timeoutMs * LOCK_SHARE),
   };
   try {
     const connection = await connect(settings);

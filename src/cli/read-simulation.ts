@@ -31,8 +31,8 @@ export function readSimulation(config: Config, options: SimulateOptions): Promis
 }
 
 async function simulate(access: LogAccess, config: Config, options: SimulateOptions): Promise<Simulated> {
-  const today = new Simulation(config.metrics, options.last);
-  const other = new Simulation(options.metrics, options.last);
+  const today = new Simulation(config.metrics, options);
+  const other = new Simulation(options.metrics, options);
   const ends: { first: RecordedMerge | null; newest: RecordedMerge | null } = { first: null, newest: null };
   await eachRecorded(access.reader, await access.reader.newest(), options.progress, (recorded) => {
     ends.first ??= recorded;

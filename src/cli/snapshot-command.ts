@@ -2,7 +2,6 @@
 import { type Command, Option } from "commander";
 import {
   type CommonFlags,
-  collect,
   colourOption,
   configOption,
   durationOf,
@@ -11,6 +10,7 @@ import {
   formatOf,
   jsonOption,
   outputOption,
+  projectOption,
   timeoutOption,
 } from "./options.ts";
 import type { ReadSnapshot, SnapshotOptions } from "./snapshot.ts";
@@ -47,11 +47,7 @@ export function defineSnapshot(
         `${name} --at 48213`,
       ),
     )
-    .addOption(
-      new Option("--project <name>", "only this project; may be repeated")
-        .argParser(collect)
-        .default([], "the busiest"),
-    )
+    .addOption(projectOption("the busiest"))
     .addOption(new Option("--all", "all projects").conflicts("project"))
     .addOption(
       new Option("--watch [interval]", "look again and again, as often as this, until interrupted")

@@ -34,19 +34,23 @@ const GAPS = [6, 3, 2, 2, 3];
 const DETAILS = [6, 5, 4, 1];
 
 export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): SnapshotText {
+  const readings = Map.groupBy(snapshot.metrics, ({ project }) => project);
   const present = projectsOf(snapshot);
   const shown = chooseProjects(snapshot, view, present);
   const blocks = [
-    ...block(linesOf(snapshot, null, "", view), view),
-    ...shown.flatMap((project) => [
-      "",
-      `project ${safe(project)}`,
-      ...(present.includes(project)
-        ? block(linesOf(snapshot, project, "  ", view), view)
-        : ["  no merges recorded; policies use the global readings"]),
-    ]),
+    ...block(linesOf(readings.get(null) ?? [], "", view), view),
+    ...shown.flatMap((project) => {
+      const own = readings.get(project);
+      return [
+        "",
+        `project ${safe(project)}`,
+        ...(own === undefined
+          ? ["  no merges recorded; policies use the global readings"]
+          : block(linesOf(own, "  ", view), view)),
+      ];
+    }),
   ];
-  const hidden = present.filter((project) => !shown.includes(project)).length;
+  const hidden = new Set(present).difference(new Set(shown)).size;
   return {
     body: blocks.map((line) => `${line}\n`).join(""),
     footer: `${footer(snapshot, present.length, hidden)}\n`,
@@ -69,8 +73,7 @@ function block(lines: readonly Line[], view: SnapshotView): string[] {
   return align(fitting ?? lines.map((line) => line.slice(0, 1)), GAPS);
 }
 
-function linesOf(snapshot: Snapshot, project: string | null, indent: string, view: SnapshotView): Line[] {
-  const metrics = snapshot.metrics.filter((metric) => metric.project === project);
+function linesOf(metrics: readonly SnapshotMetric[], indent: string, view: SnapshotView): Line[] {
   const digits = Math.max(...metrics.map(({ numerator }) => String(numerator ?? "").length));
   return metrics.map((metric) => [{ text: indent + reading(metric) }, ...details(metric, digits, view)]);
 }

@@ -121,7 +121,8 @@ function tampered(rows: readonly AuditRow[]): AuditRow[] {
 
 function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): SimulationDocument {
   const halved = metrics.map((metric) => ({ ...metric, window: Math.ceil(metric.window / 2) }));
-  const folds = { today: new Simulation(metrics, 1), simulated: new Simulation(halved, 1) };
+  const told = { projects: ["borealis"], last: 1 };
+  const folds = { today: new Simulation(metrics, told), simulated: new Simulation(halved, told) };
   const timeline = new Timeline();
   const recorded = [...rows.map((row) => timeline.accept(row)), timeline.end()].filter(
     (one): one is RecordedMerge => one !== null,
@@ -131,5 +132,5 @@ function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): 
     folds.simulated.accept(one);
   }
   const ends = { first: recorded[0] ?? null, newest: recorded.at(-1) ?? null };
-  return simulationOf(folds, ["borealis"], ends, generatedAt);
+  return simulationOf(folds, told.projects, ends, generatedAt);
 }

@@ -40,7 +40,9 @@ const explained = {
           .describe("Null where no number of merges will do."),
       }),
     )
-    .describe("What it takes to move the gate to the states that it is not in."),
+    .describe(
+      "What it takes to reach the bounds of the states that the gate is not in. A project whose window fills between the bounds goes on with the global state instead.",
+    ),
 };
 
 export const explanation = z

@@ -11,7 +11,7 @@ const outcome = z.strictObject({
   state: fields.state,
   merges: ofStates(fields.countOrZero).describe("Merges after which the gate stood so."),
   seconds: ofStates(z.number().min(0)).describe(
-    "Time between merges during which it stood so; merges without a date are left out.",
+    "Time that it stood so, from the date of the first merge to the latest one's.",
   ),
   crossings: z.strictObject({ up: fields.countOrZero, down: fields.countOrZero }),
   agreement: z

@@ -28,7 +28,10 @@ export type Explanation = SnapshotMetric & {
   readonly leaves_next: ExplainedMerge | null;
   /** The value after one further merge that counts, and after one that does not; null where undefined or not counted. */
   readonly next: { readonly if_counted: number | null; readonly if_not: number | null };
-  /** What it takes to move the gate to the states that it is not in; empty where there is no gate. */
+  /**
+   * What it takes to reach the bounds of the states that the gate is not in; empty where there is no gate. A project
+   * whose window fills between the bounds takes over the global state instead.
+   */
   readonly moves: readonly Move[];
 };
 

@@ -18,7 +18,7 @@ export type Outcome = {
   readonly state: GateState;
   /** Merges after which the gate stood so. */
   readonly merges: Readonly<Record<GateState, number>>;
-  /** Seconds between merges during which it stood so; merges without a date are left out. */
+  /** Seconds that it stood so, from the first merge's date to the latest one's. */
   readonly seconds: Readonly<Record<GateState, number>>;
   readonly crossings: { readonly up: number; readonly down: number };
   /** Merges of which a state is recorded, and of these the ones at which it is the same. */
@@ -61,17 +61,19 @@ export type SimulatedCrossing = {
 
 const CROSSINGS_KEPT = 1000;
 
+/** Whose points and crossings are kept: the global scope's and these projects', of points the newest so many. */
+export type Told = { readonly projects: readonly string[]; readonly last: number };
+
 /** One fold of the history under some settings. */
 export class Simulation {
   readonly metrics: readonly MetricSettings[];
   readonly #analyzer: Analyzer;
   readonly #lines = new Map<string, Tally>();
-  readonly #keep: number;
+  readonly #told: Told;
 
-  /** @param keep how many of the newest points of the global scope are wanted. */
-  constructor(metrics: readonly MetricSettings[], keep: number) {
+  constructor(metrics: readonly MetricSettings[], told: Told) {
     this.metrics = metrics;
-    this.#keep = keep;
+    this.#told = told;
     this.#analyzer = new Analyzer(metrics);
   }
 
@@ -100,6 +102,7 @@ export class Simulation {
     return outcomes.length === 0 ? null : outcomes.reduce(sum);
   }
 
+  /** None of a project that is not told of. */
   points(metric: MetricName, project: string | null): HistoryPoint[] {
     return this.#lines.get(lineName(metric, project))?.points() ?? [];
   }
@@ -113,7 +116,9 @@ export class Simulation {
     let line = this.#lines.get(name);
     if (line === undefined) {
       const settings = this.metrics.find((one) => one.name === metric) as MetricSettings;
-      line = new Tally(metric, project, settings.window, gateFor(settings, scope), this.#keep);
+      const { projects, last } = this.#told;
+      const keep = project === null || projects.includes(project) ? last : 0;
+      line = new Tally(metric, project, settings.window, gateFor(settings, scope), keep);
       this.#lines.set(name, line);
     }
     return line;
@@ -138,8 +143,11 @@ class Tally {
   readonly #turns = { up: 0, down: 0 };
   readonly #agreement = { compared: 0, equal: 0 };
   #newest: MetricPayload | null = null;
+  /** The latest date of a merge so far, milliseconds since 1970. */
+  #latestAt: number | null = null;
   #points: HistoryPoint[] = [];
 
+  /** @param keep of the newest points; 0 for neither points nor crossings. */
   constructor(metric: MetricName, project: string | null, window: number, gate: Gate | null, keep: number) {
     this.metric = metric;
     this.project = project;
@@ -150,11 +158,13 @@ class Tally {
 
   accept(payload: MetricPayload, recorded: MetricRow | null): void {
     const state = payload.state ?? "unknown";
-    const [before, now] = [this.#newest?.merge.merged_at ?? null, payload.merge.merged_at];
-    if (before !== null && now !== null && this.#newest !== null) {
-      // Merges are recorded as they appear: a late one may be older than the one before it.
-      const seconds = Math.max(0, (Date.parse(now) - Date.parse(before)) / 1000);
-      this.#seconds[this.#newest.state ?? "unknown"] += seconds;
+    const now = payload.merge.merged_at;
+    if (now !== null) {
+      // Merges are recorded as they appear: where one is late, the time up to the latest is counted already.
+      const at = Date.parse(now);
+      const passed = Math.max(0, at - (this.#latestAt ?? at));
+      this.#seconds[this.#newest?.state ?? "unknown"] += passed / 1000;
+      this.#latestAt = Math.max(at, this.#latestAt ?? at);
     }
     this.#merges[state] += 1;
     if (recorded !== null && recorded.state !== null && payload.state !== null) {
@@ -162,12 +172,14 @@ class Tally {
       if (recorded.state === state) this.#agreement.equal += 1;
     }
     this.#newest = payload;
+    if (this.#keep === 0) return;
     this.#points.push(pointOf(payload, { eventId: payload.merge.event_id, mergedAt: now }, null));
     if (this.#points.length >= 2 * this.#keep) this.#points = this.points();
   }
 
   crossed(payload: CrossingPayload): void {
     this.#turns[payload.direction] += 1;
+    if (this.#keep === 0) return;
     this.crossings.push(payload);
     if (this.crossings.length > 2 * CROSSINGS_KEPT) this.crossings.splice(0, CROSSINGS_KEPT);
     const point = this.#points.at(-1);

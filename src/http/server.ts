@@ -53,6 +53,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const TIMEOUT_MS = 5_000;
+const CHECK_MS = 1_000;
 const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 64;
 
@@ -107,7 +108,12 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
     requestTimeout: TIMEOUT_MS,
     keepAliveTimeout: TIMEOUT_MS,
     forceCloseConnections: true,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: TIMEOUT_MS },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: TIMEOUT_MS,
+      // Left alone, Node.js looks every thirty seconds who has taken too long.
+      connectionsCheckingInterval: CHECK_MS,
+    },
     schemaController: NO_SCHEMAS,
     frameworkErrors: (_error, _request, reply) => {
       send(reply, 400, { error: "bad_request" });

@@ -9,11 +9,18 @@ import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
 
 const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
 const { analyzer } = record(MERGES, SMALL);
-const SNAPSHOT = snapshotOf(analyzer, {
+const SNAPSHOT_OF = {
   generatedAt: "2026-11-22T12:00:00.000Z",
   running: 1,
   lag: { merges: 0, seconds: null },
-});
+};
+const SNAPSHOT = snapshotOf(analyzer, SNAPSHOT_OF);
+/** A band in which a half lies. */
+const BAND = SMALL.map((metric) =>
+  metric.name === "rebase_conflict_rate" && metric.gate !== null
+    ? { ...metric, gate: { ...metric.gate, upper: 0.75, lower: 0.5 } }
+    : metric,
+);
 const RECORDED = MERGES.map((merge, index) => ({ seq: index + 1, merge })).toReversed();
 
 function explanation(metric: string, recorded = RECORDED): Explanation {
@@ -63,6 +70,27 @@ describe("an explanation", () => {
       [null, 2, false],
       [7, 1, true],
     ]);
+  });
+
+  test("of a young project says that it may go on with the global state, before it could reach a bound", () => {
+    const calm = times(8, CLEAN);
+    const zeus = { project: "zeus" };
+    const story = history([...calm, { ...CONFLICT, ...zeus }, zeus, { ...CONFLICT, ...zeus }, ...calm]);
+    const upTo = (merges: typeof story) => {
+      const memory = record(merges, BAND).analyzer;
+      const { metrics } = snapshotOf(memory, SNAPSHOT_OF);
+      const reading = metrics.find((one) => one.project === "zeus" && one.gate !== null);
+      if (reading === undefined) throw new Error("no reading");
+      return explain(memory, reading, []);
+    };
+    const young = upTo(story);
+    expect(young.moves).toMatchObject([{ to: "high" }, { to: "low", reach: { merges: 2 } }]);
+    // One merge later, between the bounds.
+    expect(upTo([...story, ...history([zeus])]).gate?.state).toBe("low");
+    expect(renderExplanations([young], VIEW)).toContain(
+      "  between the bounds when its window is full, it goes on with the global state\n",
+    );
+    expect(renderExplanations(DOCUMENT.explanations, VIEW)).not.toContain("goes on with");
   });
 
   test("in words", () => {

@@ -21,17 +21,21 @@ afterEach(() => {
   }
 });
 
-/** A daemon's port that answers so; with null it never answers. */
-async function daemon(status: number, document: unknown): Promise<number> {
+/** A daemon's port that answers so; with null it never answers. @param ports the first of these that is free. */
+async function daemon(status: number, document: unknown, ports: readonly number[] = [0]): Promise<number> {
   const server = createServer((_, response) => {
     if (document !== null)
       response.writeHead(status).end(typeof document === "string" ? document : JSON.stringify(document));
   });
   servers.push(server);
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  return (server.address() as AddressInfo).port;
+  for (const port of ports) {
+    const listening = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (listening) return (server.address() as AddressInfo).port;
+  }
+  throw new Error(`no port of ${ports.join(", ")} is free`);
 }
 
 async function health(port: number, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
@@ -54,6 +58,11 @@ describe("metrics health", () => {
       });
     },
   );
+
+  test("asks at every port, also at those that browsers do not", async () => {
+    const port = await daemon(200, READY, [6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10_080]);
+    expect(await health(port)).toMatchObject({ code: 0, out: "ready\n" });
+  });
 
   test("degraded is well", async () => {
     const listen = { ok: false, since: SINCE, reason: "not_heard" };

@@ -173,3 +173,17 @@ it("a database that is away exits with 3", async () => {
   for (const look of [readHistory(away, { ...asked, last: 5 }), readExplanations(away, asked)])
     await expect(look).rejects.toMatchObject({ exitCode: 3 });
 });
+
+it("a table that somebody has locked is told of as such", async () => {
+  const holder = await database.admin.connect();
+  try {
+    await holder.query("BEGIN; LOCK TABLE events_outbox");
+    await expect(readSnapshot(config, { timeoutMs: 500 })).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining("somebody changes a table and locks it"),
+    });
+  } finally {
+    await holder.query("ROLLBACK");
+    holder.release();
+  }
+});

@@ -56,6 +56,12 @@ project atlas
     }
   });
 
+  test("of twenty thousand projects takes a moment, not minutes", () => {
+    const names = Array.from({ length: 20_000 }, (_, index) => `project-${index}`);
+    const metrics = [...GLOBAL, ...names.flatMap((name) => youngProject(name))];
+    expect(linesOf(snapshotWith({ metrics }), { all: true })).toHaveLength(4 + 5 * names.length);
+  });
+
   test("before the windows are full says so, and how many merges are missing", () => {
     const metrics = [
       metricOf("first_pass_merge_rate", null, {

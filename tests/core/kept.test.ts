@@ -25,7 +25,7 @@ describe("of a long history are kept", () => {
 
   it("a simulation's newest crossings, while all of them are counted", () => {
     const restless = history(times(1_100, [times(3, CLEAN), times(3, REWORKED)]).flat(2));
-    const simulation = new Simulation(SMALL, 10);
+    const simulation = new Simulation(SMALL, { projects: [], last: 10 });
     const timeline = new Timeline();
     const merges = journal(record(restless, SMALL).rows).map((raw) => timeline.accept(raw));
     for (const one of [...merges, timeline.end()]) if (one !== null) simulation.accept(one);

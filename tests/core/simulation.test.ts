@@ -32,7 +32,7 @@ function simulate(
   metrics: readonly MetricSettings[],
   keep = 1000,
 ): Simulation {
-  const simulation = new Simulation(metrics, keep);
+  const simulation = new Simulation(metrics, { projects: ["p1"], last: keep });
   for (const one of recorded) simulation.accept(one);
   return simulation;
 }
@@ -91,10 +91,11 @@ describe("a simulation", () => {
     });
   });
 
-  it("never counts time backwards, nor merges without a date", () => {
+  it("counts each second once, whatever merges are late or have no date", () => {
     const all = [merge(1), merge(3), merge(2), merge(4, { mergedAt: null }), merge(5)];
     const outcome = simulate(recordedUnder(all, CONTRACT), CONTRACT).outcome("first_pass_merge_rate", null);
-    expect(outcome?.seconds).toStrictEqual({ unknown: 120, high: 0, low: 0 });
+    // From the first merge, a minute each, to the fifth.
+    expect(outcome?.seconds).toStrictEqual({ unknown: 240, high: 0, low: 0 });
   });
 
   it("adds up all projects, and keeps no more points than are wanted", () => {
@@ -104,6 +105,10 @@ describe("a simulation", () => {
     expect(simulation.points("rebase_conflict_rate", null).map(({ seq }) => seq)).toStrictEqual([
       27, 28, 29, 30,
     ]);
+    expect(simulation.points("rebase_conflict_rate", "p1").map(({ seq }) => seq)).toStrictEqual([
+      7, 8, 9, 10,
+    ]);
+    expect(simulation.points("rebase_conflict_rate", "p2")).toStrictEqual([]);
     expect(simulation.allProjects("first_pass_merge_rate")).toBeNull();
   });
 });

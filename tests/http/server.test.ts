@@ -180,6 +180,20 @@ describe("listening", () => {
     expect(socket.destroyed).toBe(true);
   });
 
+  test("who sends a request bit by bit is sent away, so that others get a connection", async () => {
+    const { outcome } = await listen(0);
+    const socket = connect(Number(new URL((outcome as HttpService).address).port), "127.0.0.1");
+    socket.write("GET /healthz HTTP/1.1\r\nx: ");
+    const dripping = setInterval(() => socket.write("a"), 200);
+    let answer = "";
+    const startedAt = performance.now();
+    for await (const chunk of socket) answer += String(chunk);
+    clearInterval(dripping);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    // Five seconds are granted; without a check in between Node.js looks every thirty.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+
   test("what is not HTTP, and a header that is too large, gets an error and no more", async () => {
     const { outcome } = await listen(0);
     const port = Number(new URL((outcome as HttpService).address).port);
