@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Database } from "../demo/database.ts";
+import { withClient } from "../demo/with-client.ts";
 import { endPrepared } from "./load.ts";
 import type { ServerFault } from "./plan.ts";
 
@@ -47,7 +48,7 @@ export async function strikeServer(
         await admin.query(REWRITES[Math.floor(chance * REWRITES.length)] ?? "");
       });
     case "rewind":
-      return administer(database, (admin) => rewind(admin, chance, forgiven));
+      return administer(database, (admin) => alone(database, admin, () => rewind(admin, chance, forgiven)));
   }
 }
 
@@ -64,31 +65,39 @@ const REWRITES = [
   "REINDEX TABLE events_outbox",
 ];
 
-/** As a failover does that loses the newest commits: everybody is sent away, rows are gone, and their ids come again. */
+/** Everybody else is sent away and kept out meanwhile, as by a server that is gone. */
+async function alone(database: Database, admin: pg.Client, deed: () => Promise<void>): Promise<void> {
+  const { rows } = await admin.query<{ name: string }>("SELECT current_database() AS name");
+  const name = rows[0]?.name ?? "";
+  // Of a database one is connected to connections cannot be refused.
+  const elsewhere = new URL(database.ownerUrl);
+  elsewhere.pathname = "/postgres";
+  await withClient(elsewhere.href, async (porter) => {
+    await porter.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    try {
+      await emptied(admin);
+      await deed();
+    } finally {
+      await porter.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    }
+  });
+}
+
+/** As a failover does that loses the newest commits: rows are gone, and their ids come again. */
 async function rewind(admin: pg.Client, chance: number, forgiven: Forgiven): Promise<void> {
-  const { rows: named } = await admin.query<{ name: string }>("SELECT current_database() AS name");
-  const name = named[0]?.name ?? "";
-  await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-  try {
-    await emptied(admin);
-    await endPrepared(admin, "ROLLBACK");
-    await admin.query("BEGIN");
-    const { rows } = await admin.query<{ newest: string }>(
-      "SELECT max(id)::text AS newest FROM events_outbox",
-    );
-    const wish = BigInt(rows[0]?.newest ?? 0) - BigInt(1 + Math.floor(REWINDS_AT_MOST * chance));
-    const cut = await betweenTransactions(admin, wish < 1n ? 1n : wish);
-    const { rows: lost } = await admin.query<{ told: string | null }>(
-      `DELETE FROM events_outbox WHERE id > $1
-       RETURNING (payload->'merge'->>'event_id') || '|' || (payload->'merge'->>'work_item_id') AS told`,
-      [String(cut)],
-    );
-    for (const { told } of lost) if (told !== null) forgiven.add(told);
-    await admin.query("SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), $1)", [String(cut)]);
-    await admin.query("COMMIT");
-  } finally {
-    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-  }
+  await endPrepared(admin, "ROLLBACK");
+  await admin.query("BEGIN");
+  const { rows } = await admin.query<{ newest: string }>("SELECT max(id)::text AS newest FROM events_outbox");
+  const wish = BigInt(rows[0]?.newest ?? 0) - BigInt(1 + Math.floor(REWINDS_AT_MOST * chance));
+  const cut = await betweenTransactions(admin, wish < 1n ? 1n : wish);
+  const { rows: lost } = await admin.query<{ told: string | null }>(
+    `DELETE FROM events_outbox WHERE id > $1
+     RETURNING (payload->'merge'->>'event_id') || '|' || (payload->'merge'->>'work_item_id') AS told`,
+    [String(cut)],
+  );
+  for (const { told } of lost) if (told !== null) forgiven.add(told);
+  await admin.query("SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), $1)", [String(cut)]);
+  await admin.query("COMMIT");
 }
 
 /** A failover loses whole transactions. */
@@ -106,13 +115,21 @@ async function betweenTransactions(admin: pg.Client, wish: bigint): Promise<bigi
   }
 }
 
+/**
+ * A session that is beginning passes the gate before it is among the activities, but holds a lock on its database until
+ * it is: so the locks are looked at first.
+ */
 async function emptied(admin: pg.Client): Promise<void> {
   for (let others = 1; others > 0; ) {
+    const { rows: beginning } = await admin.query<{ others: number }>(
+      `SELECT count(*)::int AS others FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
+          AND objid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`,
+    );
     const { rows } = await admin.query<{ others: number }>(
       `SELECT count(pg_terminate_backend(pid))::int AS others FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
     );
-    others = rows[0]?.others ?? 0;
+    others = (beginning[0]?.others ?? 0) + (rows[0]?.others ?? 0);
     await delay(5);
   }
 }
