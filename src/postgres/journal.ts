@@ -1,7 +1,7 @@
 /** Reading our own rows back. */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { Since } from "../outbox-log.ts";
+import { DatabaseFailure, type Since } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
 import type { Statement } from "./prepared.ts";
@@ -51,7 +51,22 @@ export async function newestJournal(
 /** A few megabytes. */
 const SINCE_ROWS = 5_000;
 
-/** The head and what follows it in one statement, so that both are of one moment. */
+/**
+ * Since when a server runs, in seconds. Behind a pooler a connection outlives its server: the next one may be a standby
+ * that lacked the newest commits, and gives their ids again.
+ */
+export const STARTED = "extract(epoch FROM pg_postmaster_start_time())::text";
+
+/** @throws DatabaseFailure when another server answers than before: whoever asked has to connect anew. */
+export function expectServer(started: string | null | undefined, before: string): void {
+  if (started !== before)
+    throw new DatabaseFailure({
+      code: "SERVER_REPLACED",
+      message: "another server answers than before, or it was started again",
+    });
+}
+
+/** The head, with since when the server runs, and what follows it in one statement, so that all is of one moment. */
 export function sinceStatement({ outbox }: Names): Statement {
   return {
     name: "since",
@@ -59,7 +74,7 @@ export function sinceStatement({ outbox }: Names): Statement {
     text: (
       head,
       after,
-    ) => `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, NULL AS kind, ${PAYLOAD_FINGERPRINT} AS payload
+    ) => `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, ${STARTED} AS kind, ${PAYLOAD_FINGERPRINT} AS payload
        FROM ${outbox} e WHERE e.id = ${head}::bigint
      UNION ALL
      (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${after} AND ${OURS}
@@ -68,10 +83,13 @@ export function sinceStatement({ outbox }: Names): Statement {
   };
 }
 
-export function sinceIn(rows: readonly TextRow[]): Since {
+/** @throws DatabaseFailure when another server answers than the one that runs since `started`. */
+export function sinceIn(rows: readonly TextRow[], started: string): Since {
   const since = rows.filter((row) => row["part"] === "row");
+  const head = rows.find((row) => row["part"] === "head");
+  if (head !== undefined) expectServer(head["kind"], started);
   return {
-    headFingerprint: rows.find((row) => row["part"] === "head")?.["payload"] ?? null,
+    headFingerprint: head?.["payload"] ?? null,
     rows: since.map(rawRow),
     more: since.length === SINCE_ROWS,
   };

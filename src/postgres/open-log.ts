@@ -61,13 +61,14 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   return {
     ...journalReader(query, connection.readOut, settings, fitness.columns),
     look: looker(connection, say, looks, fitness.watched, source),
-    journalSince: async (head, after) => sinceIn((await query(say(since, head?.id ?? null, after))).rows),
+    journalSince: async (head, after) =>
+      sinceIn((await query(say(since, head?.id ?? null, after))).rows, fitness.watched.server),
     beginLocked: async () => {
       await runLocked("");
     },
     beginFenced: async (head, after) => {
       const { rows } = await runLocked(`; ${PLANNED_ONCE}; ${say(since, head.id, after)}`);
-      return sinceIn(rows);
+      return sinceIn(rows, fitness.watched.server);
     },
     append: (rows, after) => append(connection, names, fitness, rows, after, name("insert")),
     commit: async () => {

@@ -37,7 +37,7 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
     throw new UnfitDatabase("unfit_schema", [...new Set(problems)]);
   return {
     columns: outboxColumnsIn(columns),
-    watched: sequence.watched,
+    watched: { ...sequence.watched, server: server.started },
     sequenceCache: sequence.cache,
     serverVersion: server.version,
     role: server.role,

@@ -2,16 +2,18 @@
 import { DatabaseFailure, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
-import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
+import { expectServer, OURS, PAYLOAD_FINGERPRINT, STARTED } from "./journal.ts";
 import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
 import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
 
-/** The relations whose locks tell who may still bring rows, by oid as decimal text. */
+/** What must stay as it was, and whose locks tell who may still bring rows; relations by oid as decimal text. */
 export type Watched = {
   readonly outbox: string;
   /** What its id is drawn from. */
   readonly sequences: readonly string[];
+  /** Since when the server runs, see `STARTED`. */
+  readonly server: string;
 };
 
 /** Ids in which one look reads merges: what is more is a backlog and is read by pages. */
@@ -27,7 +29,7 @@ const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
   types: ["bigint"],
   text: (head) => `
   SELECT
-    '${outbox}'::regclass::oid::text AS outbox,
+    '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
     (SELECT max(id) FROM ${outbox})::text AS newest,
     (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
@@ -113,6 +115,7 @@ function seenIn(
       code: "TABLE_REPLACED",
       message: "events_outbox is another table than before",
     });
+  expectServer(row["server"], watched.server);
   return {
     newest: BigInt(row["newest"] ?? 0),
     holders: new Set(row["holders"]?.split(" ")),

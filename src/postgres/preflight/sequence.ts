@@ -12,7 +12,7 @@ export async function inspectSequence(
   query: Query,
   { schema, outbox }: Names,
   role: string,
-): Promise<Findings & { readonly watched: Watched; readonly cache: number }> {
+): Promise<Findings & { readonly watched: Omit<Watched, "server">; readonly cache: number }> {
   const { rows } = await query(
     `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqincrement::text AS increment,
             s.seqcycle::text AS cycle, s.seqmin::text AS least,

@@ -1,6 +1,7 @@
 /** The server and the database, before any table is looked at: whether it takes writes, and any name of a project. */
 import { UnfitDatabase } from "../../outbox-log.ts";
 import type { Query } from "../connection.ts";
+import { STARTED } from "../journal.ts";
 import type { Findings } from "./findings.ts";
 
 export type Server = {
@@ -10,6 +11,8 @@ export type Server = {
   readonly quotedRole: string;
   /** The process id of the backend that answered. */
   readonly backend: string;
+  /** See `STARTED`. */
+  readonly started: string;
 };
 
 const OLDEST_SERVER = 15;
@@ -19,7 +22,8 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
   const { rows } = await query(
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
             current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,
-            current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend`,
+            current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend,
+            ${STARTED} AS started`,
   );
   const row = rows[0] ?? {};
   const server = {
@@ -27,6 +31,7 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
     role: row["role"] ?? "",
     quotedRole: row["quoted_role"] ?? "",
     backend: row["backend"] ?? "",
+    started: row["started"] ?? "",
   };
   if (row["standby"] === "true") {
     throw new UnfitDatabase("read_only_server", [
