@@ -1,5 +1,5 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
-import { DatabaseFailure, type Look, type OutboxLog } from "../outbox-log.ts";
+import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
 import { expectServer, OURS, PAYLOAD_FINGERPRINT, STARTED } from "./journal.ts";
@@ -87,9 +87,10 @@ export function looker(
     try {
       const mergesText = say(statements.merges, after, upTo);
       const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
-      const found = await source.complete(merged?.rows ?? []);
-      const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
+      const first = await source.complete(merged?.rows ?? []);
+      const last = first.length === FIRST_MERGES ? first.at(-1) : undefined;
       const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
+      const found = first.some(lacksItem) ? await source.merges(after, readUpTo) : first;
       return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
     } catch (error) {
       // A row that the second statement cannot take in: it is looked for with care.
@@ -100,6 +101,14 @@ export function looker(
       return { ...seen, found, readUpTo, news: newsIn(await read(newsText)) };
     }
   };
+}
+
+/**
+ * A prepared statement takes its snapshot before it waits for a table. To one that was rewritten meanwhile, by a
+ * migration, every work item is missing; a statement said in full takes its snapshot when it has the table.
+ */
+function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
+  return workItemId !== null && facts === null && recordedAs === null;
 }
 
 function newsIn(answer: Answer | undefined): boolean {

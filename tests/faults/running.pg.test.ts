@@ -1,11 +1,13 @@
 /** The server and others at work around a daemon that runs: it waits, comes back by itself, and hinders nobody. */
 import { describe, expect, it } from "vitest";
 import { sendAway } from "../support/backends.ts";
+import { barrier } from "../support/barrier.ts";
 import { countRecorded, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { LOCK_KEY } from "../support/writers-lock.ts";
 
 describe("the server", () => {
@@ -60,6 +62,41 @@ describe("locks", () => {
     });
     await stranger.rollback();
     await expectRight(database, daemon);
+  });
+
+  it("work items rewritten while a look waits for them: the merge is recorded with its facts, not as one without an item", async () => {
+    await using database = await createDatabase();
+    const gate = barrier();
+    let armed = false;
+    await using daemon = startDaemon(database, {
+      lockTimeoutMs: 60_000,
+      statementTimeoutMs: 60_000,
+      wrap: (log) => ({
+        ...log,
+        look: async (head, after, folded) => {
+          if (armed) await gate.wait();
+          return log.look(head, after, folded);
+        },
+      }),
+    });
+    await merge(database.admin);
+    await daemon.converged();
+    armed = true;
+    await merge(database.admin);
+    daemon.ring();
+    await gate.reached;
+    await using migration = await hold(database);
+    await migration.client.query("ALTER TABLE work_items ALTER attempts TYPE bigint");
+    gate.open();
+    await until("the look waits for the table", async () => {
+      const { rows } = await database.admin.query(
+        "SELECT FROM pg_locks WHERE locktype = 'relation' AND NOT granted AND relation = 'work_items'::regclass",
+      );
+      return rows.length > 0;
+    });
+    await migration.commit();
+    await expectRight(database, daemon);
+    expect(daemon.all("merge.skipped")).toEqual([]);
   });
 
   it("the table locked against everybody, then changed: waited for, and gone on with", async () => {
