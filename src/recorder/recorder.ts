@@ -138,7 +138,9 @@ export class Recorder {
       // The next statement that asks for news need not pass again what is settled.
       this.#memory.settle(this.#lowMark.low);
     }
-    if (this.#memory.uncovered >= this.#checkpointEvery) await this.checkpoint();
+    // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
+    const enough = recorded >= MOST_UNCOVERED ? 1 : this.#checkpointEvery;
+    if (this.#memory.uncovered >= enough) await this.checkpoint();
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
@@ -225,9 +227,11 @@ export class Recorder {
     for (let start = 0; start < due.length && !shouldStop(); ) {
       const batch = due.slice(start, start + this.#batch.merges);
       start += batch.length;
+      // Before it, so that something is left to cover when all is settled.
+      const most = Math.max(MOST_UNCOVERED, this.#checkpointEvery);
+      if (this.#memory.uncovered + batch.length > most) await this.checkpoint();
       recorded += await this.#record(batch, foundBy);
       this.due = due.length - start;
-      if (this.#memory.uncovered >= Math.max(MOST_UNCOVERED, this.#checkpointEvery)) await this.checkpoint();
     }
     return recorded;
   }

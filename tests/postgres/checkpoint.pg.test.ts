@@ -74,12 +74,20 @@ describe("a checkpoint", () => {
     expect(await checkpoints(database)).toHaveLength(1);
   });
 
-  test("is written during a long backlog, at most 1000 merges and a page apart", async () => {
+  test("is written during a long backlog, at most 1000 merges apart, and when it is settled", async () => {
     await using database = await createDatabase();
     await merges(database.admin, times(2_500));
     await using daemon = startDaemon(database);
     await daemon.ready();
-    expect((await checkpoints(database)).length).toBeGreaterThanOrEqual(1);
+    const { rows } = await database.admin.query<{ seq: number; low: number }>(
+      `SELECT (payload->>'seq')::int AS seq, (payload->>'low_mark')::int AS low FROM events_outbox
+        WHERE kind = 'metric.checkpoint' ORDER BY id`,
+    );
+    const seqs = rows.map(({ seq }) => seq);
+    expect(seqs.at(-1)).toBe(2_500);
+    expect(Math.max(...seqs.map((seq, index) => seq - (seqs[index - 1] ?? 0)))).toBeLessThanOrEqual(1000);
+    // Who begins from the last one need not read the backlog again.
+    expect(rows.at(-1)?.low).toBeGreaterThanOrEqual(2_500);
     await daemon.crash();
     await merge(database.admin);
     const again = await recorded(database);
