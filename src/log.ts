@@ -76,11 +76,12 @@ function printable(field: string, value: unknown): unknown {
   }
   if (field === "problems") return (value as readonly string[]).map(withoutPassword);
   if (field === "holders") {
-    return (value as readonly Holder[]).map(({ pid, application, role, seconds }) => ({
+    return (value as readonly Holder[]).map(({ pid, application, role, seconds, prepared }) => ({
       pid,
       application,
       role,
       seconds,
+      prepared,
     }));
   }
   return value;

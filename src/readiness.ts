@@ -63,6 +63,8 @@ export class Readiness {
         this.#not("database", failureReason(event.failure.code, event.event));
         return this.#not("restore", "pending");
       case "db.unfit":
+        // It answers, or nobody would know.
+        this.#ok("database");
         this.#not("writer", code(event.reason));
         return this.#not("restore", "pending");
       case "writer.blocked":

@@ -129,7 +129,7 @@ describe("secrets", () => {
       retry_in_ms: 1,
       payload: "canary",
     } as DaemonEvent);
-    const holder = { pid: 1, application: null, role: null, seconds: 2, query: "canary" };
+    const holder = { pid: 1, application: null, role: null, seconds: 2, prepared: null, query: "canary" };
     report({ event: "writer.blocked", holders: [holder], retry_in_ms: 1 });
     expect(lines.join("")).not.toContain("canary");
     expect(lines.join("")).not.toContain("stack");

@@ -110,6 +110,11 @@ describe("while running", () => {
     expect(state()).toStrictEqual(WELL);
   });
 
+  test("a server that says what is unfit is not away", () => {
+    report(disconnected, unfit("read_only_server"));
+    expect(state().failing).toStrictEqual(["restore: pending", "writer: read_only_server"]);
+  });
+
   test("what makes the database or the log unfit is the reason, through every attempt, until a restore succeeds", () => {
     report(unfit("read_only_server"));
     expect(state()).toMatchObject({

@@ -91,7 +91,6 @@ function daemonSeries(to: Series, { readiness, lag, snapshot }: Scrape): void {
     if (reason !== null)
       to.set("check_failing", "Checks that are not ok, with their reason; always 1.", 1, { check, reason });
   }
-  to.set("lag_merges", "Merges that are known to be due and not recorded.", lag.merges);
   to.set("lag_seconds", "For how long there may have been merges that are not recorded.", lag.seconds);
   to.set(
     "restored",
@@ -99,6 +98,7 @@ function daemonSeries(to: Series, { readiness, lag, snapshot }: Scrape): void {
     bit(snapshot !== null),
   );
   if (snapshot === null) return;
+  to.set("lag_merges", "Merges that are known to be due and not recorded.", lag.merges);
   const { as_of, skipped, history_truncated } = snapshot;
   to.set("seq", "Merges recorded in the whole log.", as_of.seq);
   to.set("skipped_merges", "Merges in the whole log that could not be counted.", skipped.total);

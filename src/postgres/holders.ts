@@ -24,16 +24,19 @@ export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Hold
 
 async function holders(query: Query, condition: string): Promise<Holder[]> {
   const { rows } = await query(
-    `SELECT DISTINCT l.virtualtransaction, l.pid::text AS pid, a.application_name, a.usename,
-            round(extract(epoch FROM clock_timestamp() - a.xact_start))::text AS seconds
+    `SELECT DISTINCT l.virtualtransaction, l.pid::text AS pid, a.application_name, coalesce(a.usename, p.owner) AS role, p.gid,
+            round(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, p.prepared)))::text AS seconds
        FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+       LEFT JOIN pg_locks x ON l.pid IS NULL AND x.virtualtransaction = l.virtualtransaction AND x.locktype = 'transactionid'
+       LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
       WHERE ${condition}`,
   );
   return rows.map((row) => ({
     pid: numberOrNull(row["pid"]),
     application: row["application_name"] ?? null,
-    role: row["usename"] ?? null,
+    role: row["role"] ?? null,
     seconds: numberOrNull(row["seconds"]),
+    prepared: row["gid"] ?? null,
   }));
 }
 

@@ -31,9 +31,10 @@ it("a merge that is not recorded has no record, nor has what is no id", async ()
   expect(await recordedMerge(connection.read, NAMES, "1; DROP TABLE work_items")).toBeNull();
 });
 
-it("a prepared transaction is described as nobody's: it has no session, no application and no role", async () => {
+it("a prepared transaction is described by its name: it has no session", async () => {
   await using late = await hold(database);
   await merge(late.client);
+  const { rows } = await late.client.query<{ owner: string }>("SELECT current_user::text AS owner");
   await late.prepare();
   const { watched, columns } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
@@ -41,7 +42,13 @@ it("a prepared transaction is described as nobody's: it has no session, no appli
   const { holders } = await look(null, 0n, 0n);
   expect(holders.size).toBe(1);
   expect(await describeTransactions(connection.read, holders)).toStrictEqual([
-    { pid: null, application: null, role: null, seconds: null },
+    {
+      pid: null,
+      application: null,
+      role: rows[0]?.owner,
+      seconds: expect.any(Number),
+      prepared: expect.stringMatching(new RegExp(`^${database.name}_`)),
+    },
   ]);
 });
 
