@@ -6,7 +6,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { Merge, RawFacts } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { type NaiveWriter, naiveFigure, naiveSets } from "../core/naive.ts";
-import { isMerge, isRecord, type JournalPayload, mergedAt, payloadOf, type Row } from "./rows.ts";
+import {
+  isCheckpoint,
+  isMerge,
+  isRecord,
+  type JournalPayload,
+  mergedAt,
+  payloadOf,
+  type Row,
+} from "./rows.ts";
 import type { State } from "./server.ts";
 
 const PRODUCER = "damascus-metrics/simulated";
@@ -87,7 +95,7 @@ type RecordedSet = { readonly rows: Row[]; readonly merge: Merge };
 export function judgeKeys(state: State): void {
   const keys = new Set<string>();
   for (const row of state.rows) {
-    if (!row.kind.startsWith("metric.")) continue;
+    if (!isRecord(row) && !isCheckpoint(row)) continue;
     const { key } = payloadOf(row);
     if (keys.has(key)) throw new Violation(`key ${key} twice, again in row ${row.id}`);
     keys.add(key);

@@ -1,5 +1,5 @@
 /** An orchestrator: a client that runs its transactions one after another, statement by statement. */
-import { mergeRow } from "./rows.ts";
+import { mergeRow, type Row, STRANGE_KIND } from "./rows.ts";
 import type { Work, Write } from "./scenario.ts";
 import type { Server, Session, Transaction } from "./server.ts";
 
@@ -110,14 +110,22 @@ export class Orchestrator {
     }
     transaction.locksTable = true;
     const item = write.item === null ? null : nameOf(write.item);
-    const row = mergeRow(id, item);
-    transaction.rows.push(write.does === "merge" ? row : { ...row, payload: '{"target": "review"}' });
+    transaction.rows.push(WRITTEN[write.does](id, item));
   }
 
   #step(label: string): Promise<void> {
     return this.#wait(`${this.#name}: ${label}`);
   }
 }
+
+const WRITTEN = {
+  merge: mergeRow,
+  transition: (id: number, item: string | null): Row => ({
+    ...mergeRow(id, item),
+    payload: '{"target": "review"}',
+  }),
+  "strange row": (id: number, item: string | null): Row => ({ id, item, kind: STRANGE_KIND, payload: "{}" }),
+};
 
 /** A work item's id. */
 export function nameOf(item: number): string {

@@ -26,9 +26,12 @@ export function isCheckpoint(row: Row): boolean {
   return row.kind === "metric.checkpoint";
 }
 
+/** Of rows that somebody else writes. */
+export const STRANGE_KIND = "metric.somebody_elses";
+
 /** A row of a merge's record. */
 export function isRecord(row: Row): boolean {
-  return row.kind.startsWith("metric.") && !isCheckpoint(row);
+  return row.kind.startsWith("metric.") && row.kind !== STRANGE_KIND && !isCheckpoint(row);
 }
 
 export type JournalPayload = Readonly<Record<string, unknown>> & {

@@ -16,6 +16,8 @@ export type Write =
       readonly drawnAhead: number | null;
     }
   | { readonly does: "transition"; readonly item: number }
+  /** A row of kind `metric.*` that is nobody's of ours, written without our lock. */
+  | { readonly does: "strange row"; readonly item: number }
   | { readonly does: "facts"; readonly item: number; readonly facts: RawFacts | null }
   /** A merge under an id that a transaction left behind when it rolled back. */
   | { readonly does: "explicit id"; readonly item: number };
@@ -174,6 +176,7 @@ export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario
   const write: fc.Arbitrary<Write> = fc.oneof(
     { weight: 6, arbitrary: merge },
     { weight: 1, arbitrary: fc.record({ does: fc.constant("transition" as const), item }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("strange row" as const), item }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant("facts" as const), item, facts }) },
     ...(kind.explicitIds
       ? [{ weight: 1, arbitrary: fc.record({ does: fc.constant("explicit id" as const), item }) }]
