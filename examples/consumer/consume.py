@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Follows the metric events of damascus-metrics and says what a scheduler may do: an example to copy from.
+"""Follows the metric events of damascus-metrics and says what a scheduler may do: an example to copy from,
+hence one file.
 
     consume.py --dsn postgresql://…/damascus --state consumer.json     follow the outbox, until interrupted
     consume.py --dsn … --state consumer.json --once                    read what is there, and end

@@ -21,8 +21,8 @@
  */
 
 /**
- * A transaction as `pg_locks.virtualtransaction` names it. PREPARE TRANSACTION keeps the name; a restart of the server
- * makes it `-1/<xid>` (measured on PostgreSQL 15.18 and 18.4, after smart, fast and immediate stops).
+ * A transaction as `pg_locks.virtualtransaction` names it. PREPARE TRANSACTION keeps the name; a start or recovery of the
+ * server makes it `-1/<xid>` (measured on PostgreSQL 15.18 and 18.4, after smart, fast and immediate stops and a crash).
  */
 export type TransactionName = string;
 
@@ -66,9 +66,9 @@ export class LowMark {
       if (ended.length > 0 && after < readAfter) readAfter = after;
       after = segment.upTo;
     }
-    // Behind a pooler this outlives a restart of the server, after which a prepared transaction bears another name. Which
-    // one it bore is not told, so whoever is new under such a name may be anyone's; it keeps every segment, as the old
-    // name may by now be a stranger's, who would make the segment look as it was.
+    // Behind a pooler this outlives the server's recovery from the crash of one of its processes, after which a prepared
+    // transaction bears another name. Which one it bore is not told, so whoever is new under such a name may be anyone's;
+    // it keeps every segment, as the old name may by now be a stranger's, who would make the segment look as it was.
     const prepared = new Set([...holders].filter((holder) => holder.startsWith("-1/")));
     for (const holder of prepared) {
       if (!this.#prepared.has(holder)) for (const segment of this.#segments) segment.holders.add(holder);

@@ -1,12 +1,13 @@
 /** Behind a pooler in transaction mode each transaction may run on another backend: nothing of a session can be relied on. */
 import { expect, it } from "vitest";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
-import { createDatabase } from "../support/database.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { startPooler } from "../support/pooler.ts";
 import { findProgram } from "../support/programs.ts";
 import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { startWatched } from "../support/watched-daemon.ts";
 
 const PGBOUNCER = findProgram("pgbouncer", "../sbin/pgbouncer");
@@ -41,8 +42,8 @@ it.for([
   },
 );
 
-it.for(["fast", "immediate"] as const)(
-  "a restart (%s) of the server behind PgBouncer, which a connection outlives, is noticed: a prepared transaction is waited for under its new name",
+it.for(["stopped fast", "stopped at once", "a process crashed"] as const)(
+  "a connection to PgBouncer outlives the server (%s): a prepared transaction is waited for under its new name",
   async (mode, ctx) => {
     if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
     await using server = await startServer();
@@ -57,7 +58,8 @@ it.for(["fast", "immediate"] as const)(
     await late.prepare();
     await daemon.looks();
     await pooler.pause();
-    await server.restart(mode);
+    if (mode === "a process crashed") await crash(database);
+    else await server.restart(mode === "stopped fast" ? "fast" : "immediate");
     await pooler.resume();
     await daemon.looks();
     await daemon.looks();
@@ -65,7 +67,21 @@ it.for(["fast", "immediate"] as const)(
     await daemon.looks();
     const found = await daemon.event("merge.recorded", (one) => one.event_id === low.eventId);
     expect(found).toMatchObject({ seq: 2, late: true, found_by: "scan" });
-    expect(daemon.all("db.disconnected")).toMatchObject([{ failure: { code: "SERVER_REPLACED" } }]);
+    // A server that recovers from a crash of one of its processes is the same one: nothing tells that it did.
+    const noticed = mode === "a process crashed" ? [] : [{ failure: { code: "SERVER_REPLACED" } }];
+    expect(daemon.all("db.disconnected")).toMatchObject(noticed);
     expect(await violations(database.admin)).toEqual([]);
   },
 );
+
+/** One of the server's processes dies, so it ends all of them and recovers. */
+async function crash(database: TestDatabase): Promise<void> {
+  const { rows } = await database.admin.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  process.kill(rows[0]?.pid ?? 0, "SIGKILL");
+  await until("the server has recovered", () =>
+    database.admin.query("SELECT 1").then(
+      () => true,
+      () => false,
+    ),
+  );
+}
