@@ -92,7 +92,14 @@ const metrics = z
   .strictObject(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`)
   .refine((named) => METRIC_NAMES.some((name) => named[name].record.length > 0), {
     error: "an object in which at least one metric is recorded: its rows are the order of the merges",
-  });
+  })
+  .refine(
+    ({ first_pass_merge_rate: one, rebase_conflict_rate: other }) =>
+      one.gate?.name !== other.gate?.name || !one.gate,
+    {
+      error: "an object in which each gate has a name of its own: whoever acts on a crossing goes by it",
+    },
+  );
 
 export const METRICS_FILE = z.strictObject(
   { merge: merge.optional(), metrics },

@@ -48,9 +48,9 @@ export class LowMark {
     return this.#segments.at(-1)?.upTo ?? this.low;
   }
 
-  /** The transactions that keep the low mark where it is. */
+  /** The transactions that keep the low mark from reaching the top. */
   get holders(): ReadonlySet<TransactionName> {
-    return this.#segments[0]?.holders ?? new Set();
+    return new Set(this.#segments.flatMap((segment) => [...segment.holders]));
   }
 
   /**

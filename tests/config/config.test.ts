@@ -9,6 +9,7 @@ const fileOf = (content: unknown) => ({
 });
 const configOf = (env: NodeJS.ProcessEnv) => loadConfig({ ...DATABASE, ...env });
 const rate = { window: 2, record: ["global"] };
+const GATED = { ...rate, gate: { name: "trust", upper: 0.8, lower: 0.7 } };
 /** All metrics, some of them said otherwise. */
 const named = (some: object) => ({
   ...Object.fromEntries(METRIC_NAMES.map((name) => [name, rate])),
@@ -215,6 +216,10 @@ describe("the configuration file", () => {
         },
       },
       "verdicts that take at most 16384 bytes together, as every row carries them",
+    ],
+    [
+      { metrics: named({ first_pass_merge_rate: GATED, rebase_conflict_rate: GATED }) },
+      "each gate has a name of its own",
     ],
     [
       { metrics: { rebase_conflict_rate: { ...rate, verdicts: [] } } },

@@ -152,6 +152,15 @@ describe("the low mark", () => {
     expect([...mark.holders]).toEqual(["3/1"]);
   });
 
+  it("names everybody who is waited for, also those who are not the first in its way", () => {
+    const mark = new LowMark(0n);
+    mark.look(5n, new Set(["3/1"]));
+    mark.settle();
+    mark.look(9n, new Set(["3/1", "3/2"]));
+    mark.settle();
+    expect([...mark.holders]).toEqual(["3/1", "3/2"]);
+  });
+
   it("waits for a prepared transaction under the name that a restart of the server gives it", () => {
     const mark = new LowMark(0n);
     mark.look(5n, new Set(["3/1"]));
