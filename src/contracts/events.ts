@@ -3,7 +3,7 @@
  * test holds whole histories against this, so that neither the code nor the published schemas drift alone.
  */
 import { z } from "zod";
-import { CATALOGUE } from "../core/catalogue.ts";
+import { CATALOGUE, isRatio } from "../core/catalogue.ts";
 import { SKIP_REASONS } from "../core/merge.ts";
 import type { MetricName } from "../core/metric.ts";
 import * as fields from "./fields.ts";
@@ -77,11 +77,11 @@ function common(
 const tail = { merge, set_size: setSize, producer };
 
 function metricEvent(name: MetricName, title: string, description: string) {
-  const { measures, looksAtVerdicts } = CATALOGUE[name];
-  const isRatio = measures === "ratio";
-  const value = (isRatio ? fields.ratio : fields.attempts).nullable();
-  const numerator = isRatio ? fields.countOrZero : z.null();
-  const state = isRatio ? fields.state.nullable() : z.null();
+  const { looksAtVerdicts } = CATALOGUE[name];
+  const ratio = isRatio(name);
+  const value = (ratio ? fields.ratio : fields.attempts).nullable();
+  const numerator = ratio ? fields.countOrZero : z.null();
+  const state = ratio ? fields.state.nullable() : z.null();
   const rowOf = (scope: Scope) =>
     z.strictObject({
       ...common(scope, z.literal(name), value, numerator, state),

@@ -1,6 +1,6 @@
 /** The explanation document: the merges behind a number, as `metrics explain --json` prints it. */
 import type { Analyzer } from "./analyzer.ts";
-import { CATALOGUE } from "./catalogue.ts";
+import { CATALOGUE, isRatio } from "./catalogue.ts";
 import type { Merge } from "./merge.ts";
 import type { MetricName, MetricSettings } from "./metric.ts";
 import { type Reach, reach } from "./reach.ts";
@@ -70,7 +70,7 @@ export function explain(
     merges.push(describe(scope.ring.at(age), settings.name, recorded[age] ?? null));
   }
   const counted = merges.flatMap((merge) => merge.counted ?? []);
-  const ratio = CATALOGUE[metric].measures === "ratio";
+  const ratio = isRatio(metric);
   const full = n === window;
   const staying = counted.filter(Boolean).length - (full && counted[0] === true ? 1 : 0);
   const after = (more: number) => (ratio && n + 1 >= window ? (staying + more) / window : null);
@@ -106,7 +106,7 @@ function describe(entry: Entry, metric: MetricName, recorded: PlacedMerge | null
 }
 
 function countsFor(metric: MetricName, entry: Entry): boolean | null {
-  if (CATALOGUE[metric].measures !== "ratio") return null;
+  if (!isRatio(metric)) return null;
   // Bit 0 stands for the configured verdicts.
   return CATALOGUE[metric].looksAtVerdicts ? (flagsIn(entry) & 1) === 1 : attemptsIn(entry) === 1;
 }

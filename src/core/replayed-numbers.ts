@@ -5,7 +5,7 @@
  * survive, never fewer; a value that stands for some that are gone is left alone.
  */
 import type { Analyzer } from "./analyzer.ts";
-import { CATALOGUE, createFigure } from "./catalogue.ts";
+import { CATALOGUE, createFigure, isRatio } from "./catalogue.ts";
 import { contradiction, type MetricRow } from "./journal-row.ts";
 import type { MetricSettings } from "./metric.ts";
 import { sameVerdicts } from "./metric-event.ts";
@@ -19,7 +19,7 @@ import { NO_ENTRY } from "./window.ts";
  */
 export function checkNumbers(row: MetricRow, scope: ScopeState, analyzer: Analyzer): void {
   const { n, window, value, numerator } = row;
-  const ratio = CATALOGUE[row.metric].measures === "ratio";
+  const ratio = isRatio(row.metric);
   const surviving = Math.min(scope.ring.length, window);
   const due = analyzer.truncated ? Math.max(n, surviving) : Math.min(scope.seq, window);
   if (n !== due || n > window) throw contradiction(row.id, `n is ${n}, its merges give ${due} of ${window}`);

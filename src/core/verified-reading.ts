@@ -1,5 +1,5 @@
 /** A row's numbers held against the recorded facts, and its effective reading against the global one beside it. */
-import { CATALOGUE } from "./catalogue.ts";
+import { isRatio } from "./catalogue.ts";
 import type { MetricRow } from "./journal-row.ts";
 import { asObject } from "./json.ts";
 import { valueOf } from "./reading.ts";
@@ -10,7 +10,7 @@ import type { VerifiedScope } from "./verified-scope.ts";
 /** Value, numerator and n are what the merges of the scope give. */
 export function verifyNumbers(row: MetricRow, scope: VerifiedScope, findings: Findings): void {
   const { n, window, value, numerator } = row;
-  const ratio = CATALOGUE[row.metric].measures === "ratio";
+  const ratio = isRatio(row.metric);
   const known = Math.min(scope.length, window);
   // Where merges are missing the writer may have known more of them, never fewer.
   const due = scope.complete ? known : Math.min(Math.max(n, known), window, scope.seq ?? window);
