@@ -208,8 +208,7 @@ function emptyText(points: readonly HistoryPoint[]): string {
 }
 
 function valueText(value: number, { ratio, bounds }: Pick<HistorySvgOptions, "ratio" | "bounds">): string {
-  if (!ratio) return String(value);
-  return percent(value, bounds === null ? [] : [bounds.upper, bounds.lower]);
+  return ratio ? percent(value, bounds) : String(value);
 }
 
 function at(pixel: number): string {

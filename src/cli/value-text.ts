@@ -9,5 +9,5 @@ type Bounds = { readonly upper: number; readonly lower: number };
 export function valueText(metric: MetricName, value: number | null, bounds: Bounds | null): string {
   if (value === null) return "undefined";
   if (!isRatio(metric)) return String(value);
-  return percent(value, bounds === null ? [] : [bounds.upper, bounds.lower]);
+  return percent(value, bounds);
 }

@@ -1,13 +1,17 @@
 /** Numbers and times as people read them. */
 
+/** Of a gate, as ratios. */
+type Bounds = { readonly upper: number; readonly lower: number };
+
 /**
  * A ratio as a percentage with one digit, or with as many as it takes to stand on its own side of the bounds: 849 of
  * 999 is below 85 %, so it reads 84.98%, not 85.0%.
  */
-export function percent(ratio: number, bounds: readonly number[] = []): string {
+export function percent(ratio: number, bounds: Bounds | null = null): string {
+  const stands = bounds === null ? [] : [bounds.upper, bounds.lower];
   const written = [1, 2, 3, 4, 5, 6].map((digits) => (ratio * 100).toFixed(digits));
   const honest = written.find((text) =>
-    bounds.every((bound) => Number(`${text}e-2`) >= bound === ratio >= bound),
+    stands.every((bound) => Number(`${text}e-2`) >= bound === ratio >= bound),
   );
   return `${honest ?? ratio * 100}%`;
 }

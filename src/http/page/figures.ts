@@ -17,8 +17,7 @@ export const TITLES: Readonly<Record<MetricName, string>> = {
 /** A value, or the word for there being none. */
 export function valueHtml(metric: MetricName, value: number | null, gate: Bounds | null): Html {
   if (value === null) return html`<span class="undefined">undefined</span>`;
-  const bounds = gate === null ? [] : [gate.upper, gate.lower];
-  return html`<data value="${value}">${isRatio(metric) ? percent(value, bounds) : value}</data>`;
+  return html`<data value="${value}">${isRatio(metric) ? percent(value, gate) : value}</data>`;
 }
 
 const SIGNS: Readonly<Record<GateState, string>> = { high: "▲", low: "▼", unknown: "○" };
