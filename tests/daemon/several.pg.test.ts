@@ -10,7 +10,7 @@ import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
-import { stopsBeforeRecording } from "../support/writer-gate.ts";
+import { stopsBeforeCommit, stopsBeforeRecording } from "../support/writer-gate.ts";
 import { waitsForLock } from "../support/writers-lock.ts";
 
 async function expectSameMemory(database: TestDatabase, daemons: readonly TestDaemon[]): Promise<void> {
@@ -75,14 +75,7 @@ it("goes on with the others when one of them crashes in the middle of a write", 
   await using database = await createDatabase();
   const gate = barrier();
   const victim = startDaemon(database, {
-    wrap: (log) => ({
-      ...log,
-      append: async (rows, after) => {
-        const appended = await log.append(rows, after);
-        await gate.wait();
-        return appended;
-      },
-    }),
+    wrap: stopsBeforeCommit(gate.wait),
   });
   await merge(database.admin);
   await gate.reached;
@@ -120,14 +113,7 @@ it("see somebody else's row of kind metric.* while a merge's rows are on their w
   await looking.reached;
   await merge(database.admin);
   await using other = startDaemon(database, {
-    wrap: (log) => ({
-      ...log,
-      append: async (rows, after) => {
-        const appended = await log.append(rows, after);
-        await writing.wait();
-        return appended;
-      },
-    }),
+    wrap: stopsBeforeCommit(writing.wait),
   });
   await writing.reached;
   await event(database.admin, { kind: "metric.somebody_elses", payload: "{}" });

@@ -8,6 +8,7 @@ import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
+import { stopsBeforeCommit } from "../support/writer-gate.ts";
 import { LOCK_KEY } from "../support/writers-lock.ts";
 
 describe("the server", () => {
@@ -119,21 +120,10 @@ describe("locks", () => {
 
   it("of ours hinder nobody: with a write under way the orchestrator inserts, changes, deletes and notifies", async () => {
     await using database = await createDatabase();
-    const inserted = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
-    await using daemon = startDaemon(database, {
-      wrap: (log) => ({
-        ...log,
-        append: async (rows, after) => {
-          const appended = await log.append(rows, after);
-          inserted.resolve();
-          await goOn.promise;
-          return appended;
-        },
-      }),
-    });
+    const gate = barrier();
+    await using daemon = startDaemon(database, { wrap: stopsBeforeCommit(gate.wait) });
     await merge(database.admin);
-    await inserted.promise;
+    await gate.reached;
     await using other = await hold(database);
     await other.client.query("SET LOCAL lock_timeout = '100ms'");
     await merge(other.client);
@@ -143,7 +133,7 @@ describe("locks", () => {
     await notify(other.client);
     await other.commit();
     expect(await countRecorded(database)).toMatchObject({ seq: 0 });
-    goOn.resolve();
+    gate.open();
     await expectRight(database, daemon);
   });
 

@@ -1,7 +1,7 @@
-/** Stops a daemon before the writers' lock when it has found merges to record; restoring is let through. */
+/** Stops a daemon on its way to a write: before the lock, or when the rows are appended. */
 import type { FoundMerge, OutboxLog } from "../../src/outbox-log.ts";
 
-/** @param foundBy a look, which finds few merges, or the page that is read after it. */
+/** Before the writers' lock when it has found merges to record; restoring is let through. @param foundBy a look, which finds few merges, or the page that is read after it. */
 export function stopsBeforeRecording(
   wait: () => Promise<void>,
   foundBy: "look" | "page" = "look",
@@ -49,4 +49,16 @@ export function stopsBeforeRecording(
       },
     };
   };
+}
+
+/** With the lock in its hands: its rows are appended, and nobody sees them yet. */
+export function stopsBeforeCommit(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
+  return (log) => ({
+    ...log,
+    append: async (rows, after) => {
+      const appended = await log.append(rows, after);
+      await wait();
+      return appended;
+    },
+  });
 }
