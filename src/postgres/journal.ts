@@ -1,10 +1,11 @@
 /** Reading our own rows back. */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import { DatabaseFailure, type Since } from "../outbox-log.ts";
+import type { Since } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
 import type { Statement } from "./prepared.ts";
+import { expectServer, STARTED } from "./server-identity.ts";
 
 /** SHA-256 of a payload's text, to tell whether a row is still the one that was folded. Needs the alias `e`. */
 export const PAYLOAD_FINGERPRINT = "encode(sha256(convert_to(e.payload::text, 'UTF8')), 'hex')";
@@ -50,21 +51,6 @@ export async function newestJournal(
 
 /** A few megabytes. */
 const SINCE_ROWS = 5_000;
-
-/**
- * Since when a server runs, in seconds. Behind a pooler a connection outlives its server: the next one may be a standby
- * that lacked the newest commits, and gives their ids again.
- */
-export const STARTED = "extract(epoch FROM pg_postmaster_start_time())::text";
-
-/** @throws DatabaseFailure when another server answers than before: whoever asked has to connect anew. */
-export function expectServer(started: string | null | undefined, before: string): void {
-  if (started !== before)
-    throw new DatabaseFailure({
-      code: "SERVER_REPLACED",
-      message: "another server answers than before, or it was started again",
-    });
-}
 
 /** The head, with since when the server runs, and what follows it in one statement, so that all is of one moment. */
 export function sinceStatement({ outbox }: Names): Statement {

@@ -9,7 +9,7 @@ import { parseJournalRow } from "../core/journal-row.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
-import { type Query, type TextRow } from "./connection.ts";
+import type { Query, TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
 import { LARGEST_PAYLOAD } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";

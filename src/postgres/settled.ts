@@ -2,10 +2,11 @@
 import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
-import { expectServer, OURS, PAYLOAD_FINGERPRINT, STARTED } from "./journal.ts";
+import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
 import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
+import { expectServer, STARTED } from "./server-identity.ts";
 
 /** What must stay as it was, and whose locks tell who may still bring rows; relations by oid as decimal text. */
 export type Watched = {

@@ -1,7 +1,7 @@
 /** The server and the database, before any table is looked at: whether it takes writes, and any name of a project. */
 import { UnfitDatabase } from "../../outbox-log.ts";
 import type { Query } from "../connection.ts";
-import { STARTED } from "../journal.ts";
+import { STARTED } from "../server-identity.ts";
 import type { Findings } from "./findings.ts";
 
 export type Server = {

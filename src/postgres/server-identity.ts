@@ -1,0 +1,17 @@
+/** Which server answers: told by since when it runs. */
+import { DatabaseFailure } from "../outbox-log.ts";
+
+/**
+ * Since when a server runs, in seconds. Behind a pooler a connection outlives its server: the next one may be a standby
+ * that lacked the newest commits, and gives their ids again.
+ */
+export const STARTED = "extract(epoch FROM pg_postmaster_start_time())::text";
+
+/** @throws DatabaseFailure when another server answers than before: whoever asked has to connect anew. */
+export function expectServer(started: string | null | undefined, before: string): void {
+  if (started !== before)
+    throw new DatabaseFailure({
+      code: "SERVER_REPLACED",
+      message: "another server answers than before, or it was started again",
+    });
+}
