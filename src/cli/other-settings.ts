@@ -84,7 +84,7 @@ function windowOf(text: string): number {
 }
 
 function verdictsOf(text: string): string[] {
-  const verdicts = text.split(",");
+  const verdicts = text.split(",").map((verdict) => verdict.trim());
   if (!verdicts.includes("")) return verdicts;
   throw new Error(
     `--verdicts is ${JSON.stringify(text)}: it must be verdicts separated by commas, such as rebase_conflict,needs_rebase`,

@@ -75,7 +75,7 @@ describe("other settings", () => {
       window: ["first=30", "p95_attempts_to_merge=20"],
       upper: ["trust=0.9", "scope_overlap=12.5%"],
       lower: ["first_pass_merge_rate=60%"],
-      verdicts: "rebase_conflict,needs_rebase",
+      verdicts: "rebase_conflict, needs_rebase",
     });
     expect(
       changed.map(({ window, gate, verdicts }) => [window, gate?.upper, gate?.lower, verdicts]),
@@ -94,7 +94,7 @@ describe("other settings", () => {
     [{ upper: ["trust=1.5"] }, "number from 0 to 1, or a percentage"],
     [{ upper: ["trust=0.5"] }, "lower is 0.7, above upper 0.5"],
     [{ verdicts: "" }, "must be verdicts separated by commas"],
-    [{ verdicts: "rebase_conflict,,needs_rebase" }, "must be verdicts separated by commas"],
+    [{ verdicts: "rebase_conflict, ,needs_rebase" }, "must be verdicts separated by commas"],
     [{ lower: ["p95=1"] }, '"p95_attempts_to_merge": it has no gate; there are trust, scope_overlap'],
   ])("%j is refused", (changes, why) => {
     expect(() => otherSettings(CONTRACT, { ...NOTHING, ...changes })).toThrow(why);
