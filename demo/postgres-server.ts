@@ -123,8 +123,7 @@ function runnable(
 
   /** The postmaster's own word that it owns the port; before it, a stranger on that port could be the one to answer. */
   function announced(child: ChildProcess): boolean {
-    const file = join(dataDir, "postmaster.pid");
-    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+    const lines = lockFileLines(dataDir);
     return lines[0] === String(child.pid) && /^(ready|standby)/.test(lines[7] ?? "");
   }
 
@@ -228,6 +227,16 @@ function appendSettings(
     ([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`,
   );
   appendFileSync(join(dataDir, "postgresql.conf"), `\n${lines.join("\n")}\n`);
+}
+
+/** None where there is no such file: a server that starts removes a killed one's at any moment. */
+function lockFileLines(dataDir: string): string[] {
+  try {
+    return readFileSync(join(dataDir, "postmaster.pid"), "utf8").split("\n");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 function lastLogLines(dataDir: string): string {
