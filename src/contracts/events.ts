@@ -100,7 +100,7 @@ function metricEvent(name: MetricName, title: string, description: string) {
 export const firstPassMergeRate = metricEvent(
   "first_pass_merge_rate",
   "metric.first_pass_merge_rate",
-  "Share of the last merges that took one build.",
+  "Share of the last merges that took one attempt.",
 );
 
 export const rebaseConflictRate = metricEvent(
@@ -112,7 +112,7 @@ export const rebaseConflictRate = metricEvent(
 export const p95AttemptsToMerge = metricEvent(
   "p95_attempts_to_merge",
   "metric.p95_attempts_to_merge",
-  "95th percentile (nearest rank) of the builds that the last merges took.",
+  "95th percentile (nearest rank) of the attempts that the last merges took.",
 );
 
 const crossingRow = (scope: Scope) =>

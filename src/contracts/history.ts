@@ -54,7 +54,7 @@ const recentMerge = z.strictObject({
   attempts: fields.attempts,
   last_verdict: z.string().nullable(),
   merged_at: fields.moment.nullable(),
-  first_pass: z.boolean().describe("Whether one build was enough."),
+  first_pass: z.boolean().describe("Whether one attempt was enough."),
   rebase_conflict: z.boolean().describe("Whether the last verdict is one of those that count today."),
 });
 

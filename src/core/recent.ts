@@ -25,7 +25,7 @@ export type RecentMerge = {
   readonly attempts: number;
   readonly last_verdict: string | null;
   readonly merged_at: string | null;
-  /** Whether one build was enough. */
+  /** Whether one attempt was enough. */
   readonly first_pass: boolean;
   /** Whether the last verdict is one of those that count as a conflict today. */
   readonly rebase_conflict: boolean;

@@ -21,7 +21,7 @@ export const PREFIX = "damascus_metrics_";
 export const MOST_PROJECTS = 200;
 
 const HELP: Readonly<Record<MetricName, string>> = {
-  first_pass_merge_rate: "Share of the last merges that took one build; a ratio 0-1.",
+  first_pass_merge_rate: "Share of the last merges that took one attempt; a ratio 0-1.",
   rebase_conflict_rate: "Share of the last merges whose last verdict was a rebase conflict; a ratio 0-1.",
   p95_attempts_to_merge: "95th percentile (nearest rank) of the attempts that the last merges took.",
 };

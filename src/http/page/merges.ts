@@ -33,7 +33,7 @@ function cell(merge: RecentMerge): Html {
   } = merge;
   const kind = rebase_conflict ? "conflict" : first_pass ? "first" : "again";
   const shown = rebase_conflict ? "C" : attempts > 99 ? "+" : attempts;
-  const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "build")}`;
+  const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "attempt")}`;
   const says = `merge ${seq}, ${safe(project, 40)}: ${what}`;
   const when = mergedAt === null ? "" : `, ${moment(mergedAt, "minutes")}`;
   const verdictText = verdict === null ? "" : `, last verdict ${safe(verdict, 40)}`;
