@@ -55,8 +55,12 @@ function ratioLines({ metric, numerator, n, window }: Explanation): string[] {
   const missing = window - n;
   return [
     `  ${numerator} of ${count(n, "merge")} ${KINDS[metric].counted}`,
-    ...(missing > 0 ? [`  undefined: ${count(missing, "more merge")} needed`] : []),
+    ...(missing > 0 ? [undefinedLine(missing)] : []),
   ];
+}
+
+function undefinedLine(missing: number): string {
+  return `  undefined: ${count(missing, "more merge")} needed`;
 }
 
 /** How often each number of attempts occurs, and at which rank the value stands. */
@@ -69,7 +73,7 @@ function percentileLines({ merges, value, n, window }: Explanation): string[] {
   return [
     `  merges by attempts: ${spread.join(", ")}`,
     value === null
-      ? `  undefined: ${count(window - n, "more merge")} needed`
+      ? undefinedLine(window - n)
       : `  at least 95% of the merges took ${count(value, "attempt")} or fewer; ${above} of ${n} took more`,
   ];
 }

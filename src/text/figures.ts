@@ -1,7 +1,7 @@
 /** Numbers and times as people read them. */
 
 /** Of a gate, as ratios. */
-type Bounds = { readonly upper: number; readonly lower: number };
+export type Bounds = { readonly upper: number; readonly lower: number };
 
 /**
  * A ratio as a percentage with one digit, or with as many as it takes to stand on its own side of the bounds: 849 of

@@ -2,11 +2,8 @@
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
-import type { SnapshotGate } from "../../core/snapshot.ts";
-import { boundText, moment, percent } from "../../text/figures.ts";
+import { type Bounds, boundText, moment, percent } from "../../text/figures.ts";
 import { type Html, html } from "./html.ts";
-
-type Bounds = Pick<SnapshotGate, "upper" | "lower">;
 
 export const TITLES: Readonly<Record<MetricName, string>> = {
   first_pass_merge_rate: "First-pass merge rate",
