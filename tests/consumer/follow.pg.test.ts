@@ -9,8 +9,9 @@ import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, type TestContext } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { CONFLICT, type GivenFacts, hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { CONFLICT, hold, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { findProgram, runProgram } from "../support/programs.ts";
+import { recorded } from "../support/recorded.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../examples/consumer/consume.py", import.meta.url));
 
@@ -31,14 +32,6 @@ function lookOnce(python: string, database: TestDatabase, state: string): Decisi
   const { status, stdout, stderr } = runProgram(python, [SCRIPT, ...place, "--once", "--no-jsonschema"]);
   expect([status, stderr.replace("the log was reset: reading it again\n", "")]).toStrictEqual([0, ""]);
   return stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
-}
-
-/** What a daemon records from its start to its orderly end, a checkpoint last. */
-async function recorded(database: TestDatabase, facts: readonly GivenFacts[]): Promise<void> {
-  await merges(database.admin, facts);
-  await using daemon = startDaemon(database);
-  await daemon.converged();
-  await daemon.stop();
 }
 
 it("is up to date after every look, however late merges commit, and starts anew on another log", async (ctx) => {
@@ -107,8 +100,7 @@ it("keeps what it knows of a project whose rows were deleted before it read on",
 });
 
 it("follows until it is interrupted: what comes after a wait is decided as well, and another log is noticed", async (ctx) => {
-  const python = findProgram("/usr/bin/python3", "python3");
-  if (python === null) return ctx.skip("python3 is not installed");
+  const python = lookingPython(ctx);
   await using database = await createDatabase();
   await using daemon = startDaemon(database);
   const follower = spawn(python, [SCRIPT, "--dsn", database.url, "--poll", "0.1", "--no-jsonschema"], {

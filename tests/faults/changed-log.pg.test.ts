@@ -7,6 +7,7 @@ import { createDatabase } from "../support/database.ts";
 import { event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { record } from "../support/recorded.ts";
 import { expectRight } from "../support/right.ts";
+import { stopsBeforeLook } from "../support/writer-gate.ts";
 
 describe("the log", () => {
   it("truncated with its identity restarted: told, and counted anew", async () => {
@@ -32,16 +33,7 @@ describe("the log", () => {
     const gate = barrier();
     let settled: bigint | null = null;
     await using daemon = startDaemon(database, {
-      wrap: (log) => ({
-        ...log,
-        look: async (head, after, folded) => {
-          if (settled !== null && folded >= settled) {
-            settled = null;
-            await gate.wait();
-          }
-          return log.look(head, after, folded);
-        },
-      }),
+      wrap: stopsBeforeLook(gate.wait, (folded) => settled !== null && folded >= settled),
     });
     await merge(database.admin);
     await daemon.converged();

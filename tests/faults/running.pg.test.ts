@@ -8,7 +8,7 @@ import { hold, merge, merges, notify, times } from "../support/orchestrator.ts";
 import { expectRight } from "../support/right.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { stopsBeforeCommit } from "../support/writer-gate.ts";
+import { stopsBeforeCommit, stopsBeforeLook } from "../support/writer-gate.ts";
 import { LOCK_KEY } from "../support/writers-lock.ts";
 
 describe("the server", () => {
@@ -72,13 +72,7 @@ describe("locks", () => {
     await using daemon = startDaemon(database, {
       lockTimeoutMs: 60_000,
       statementTimeoutMs: 60_000,
-      wrap: (log) => ({
-        ...log,
-        look: async (head, after, folded) => {
-          if (armed) await gate.wait();
-          return log.look(head, after, folded);
-        },
-      }),
+      wrap: stopsBeforeLook(gate.wait, () => armed),
     });
     await merge(database.admin);
     await daemon.converged();

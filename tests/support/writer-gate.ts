@@ -1,5 +1,19 @@
-/** Stops a daemon on its way to a write: before the lock, or when the rows are appended. */
+/** Stops a daemon on its way to a write: before it looks, before the lock, or when the rows are appended. */
 import type { FoundMerge, OutboxLog } from "../../src/outbox-log.ts";
+
+/** @param when asked at each look, with the id up to which the journal is folded. */
+export function stopsBeforeLook(
+  wait: () => Promise<void>,
+  when: (folded: bigint) => boolean,
+): (log: OutboxLog) => OutboxLog {
+  return (log) => ({
+    ...log,
+    look: async (head, after, folded) => {
+      if (when(folded)) await wait();
+      return log.look(head, after, folded);
+    },
+  });
+}
 
 /** Before the writers' lock when it has found merges to record; restoring is let through. @param foundBy a look, which finds few merges, or the page that is read after it. */
 export function stopsBeforeRecording(
