@@ -10,6 +10,7 @@ import { daemonName } from "../src/postgres/application-name.ts";
 import { openLog } from "../src/postgres/open-log.ts";
 import { listen } from "../src/postgres/wakeup.ts";
 import { Recorder } from "../src/recorder/recorder.ts";
+import { Reported } from "../src/recorder/reported.ts";
 import { PRODUCER } from "../src/version.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
@@ -41,7 +42,7 @@ export function open(databaseUrl: string): Promise<OutboxLog> {
 
 /** The same log, as if nobody had ever left a checkpoint in it. */
 export function withoutCheckpoints(log: OutboxLog): OutboxLog {
-  return { ...log, checkpoints: async () => [] };
+  return { ...log, checkpoints: async function* () {} };
 }
 
 export function restoreFrom(
@@ -52,8 +53,7 @@ export function restoreFrom(
   return Recorder.restore(
     log,
     { metrics: configOf(databaseUrl).metrics, producer: PRODUCER },
-    report,
-    systemClock,
+    { report, reported: new Reported(), clock: systemClock },
   );
 }
 

@@ -7,14 +7,16 @@ import type { Patch } from "../tests/support/mutant.ts";
 export type Mutant = { readonly mistake: string; readonly patches: readonly Patch[] };
 
 /** What holds a connection can be given another one. */
-export const MOVABLE: readonly Patch[] = ["recorder/journal-memory.ts", "recorder/comparison.ts"].flatMap(
-  (file) => [
-    { file, replace: "  readonly #log: OutboxLog;", by: "  log: OutboxLog;" },
-    { file, replace: /this\.#log/g, by: "this.log" },
-  ],
-);
+export const MOVABLE: readonly Patch[] = [
+  ["recorder/journal-memory.ts", "OutboxLog"],
+  ["recorder/comparison.ts", "OutboxLog"],
+  ["restore/recorded.ts", "JournalReader"],
+].flatMap(([file = "", type]) => [
+  { file, replace: `  readonly #log: ${type};`, by: `  log: ${type};` },
+  { file, replace: /this\.#log/g, by: "this.log" },
+]);
 
-const LOCK = "; SELECT pg_advisory_xact_lock(${literal(lockKey(names))})";
+const LOCK = "    `SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,\n";
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   "repeatable-read": {
@@ -80,8 +82,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patches: [
       {
         file: "recorder/recorder.ts",
-        replace: "      throw error;\n    }\n    this.#batch.took(",
-        by: "    }\n    this.#batch.took(",
+        replace: "      throw error;\n    }\n    if (fingerprint",
+        by: '      fingerprint = "unknown";\n    }\n    if (fingerprint',
       },
     ],
   },
@@ -109,7 +111,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       {
         file: "recorder/recorder.ts",
         replace: "  /** What became of a transaction",
-        by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n    this.#memory.log = log;\n    this.#comparison.log = log;\n  }\n\n  /** What became of a transaction",
+        by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n    this.#memory.log = log;\n    this.#recorded.log = log;\n    this.#comparison.log = log;\n  }\n\n  /** What became of a transaction",
       },
     ],
   },

@@ -57,8 +57,8 @@ GRANT SELECT ON TABLE public.events_outbox TO damascus_metrics;
 -- To append metric.* events. By column: id and created_at always come from the table's defaults and cannot be forged.
 GRANT INSERT (kind, work_item_id, payload) ON TABLE public.events_outbox TO damascus_metrics;
 
--- To draw the id of an appended event. A serial column asks for this; an identity column does not, and it does no harm
--- there. Not UPDATE: that would allow setval(). Not on work_items: we never add one.
+-- To draw the id of an appended event (a serial column asks for this; an identity column does not, and it does no harm
+-- there), and to read which id was drawn last. Not UPDATE: that would allow setval(). Not on work_items: we never add one.
 DO $$
 DECLARE
   id_sequence pg_catalog.regclass;
@@ -78,7 +78,7 @@ BEGIN
   LOOP
     CONTINUE WHEN id_sequence IS NULL;
     EXECUTE pg_catalog.format('REVOKE ALL ON SEQUENCE %s FROM damascus_metrics', id_sequence);
-    EXECUTE pg_catalog.format('GRANT USAGE ON SEQUENCE %s TO damascus_metrics', id_sequence);
+    EXECUTE pg_catalog.format('GRANT USAGE, SELECT ON SEQUENCE %s TO damascus_metrics', id_sequence);
   END LOOP;
 END
 $$;

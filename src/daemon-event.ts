@@ -118,6 +118,21 @@ export type DaemonEvent =
       readonly event_id: string;
       readonly work_item_id: string | null;
     }
+  /** No row records it, and no checkpoint knows: rows are gone from the journal's old end, and it is older than what is left. */
+  | {
+      readonly event: "merge.presumed_recorded";
+      readonly event_id: string;
+      readonly work_item_id: string | null;
+      readonly reason: "older_than_journal";
+    }
+  /** The table did not take its rows: it is tried again, and nothing waits for it. */
+  | {
+      readonly event: "merge.refused";
+      readonly event_id: string;
+      readonly work_item_id: string | null;
+      readonly failure: Failure;
+      readonly retry_in_ms: number;
+    }
   | {
       readonly event: "metric.defined";
       readonly metric: MetricName;

@@ -12,10 +12,11 @@ import type { Analyzer } from "./core/analyzer.ts";
 import { UnfitLog } from "./core/journal-row.ts";
 import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
-import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { checkOrder } from "./recorder/check-order.ts";
 import { HistoryReset } from "./recorder/journal-memory.ts";
-import { surveyJournal } from "./recorder/journal-survey.ts";
-import { Recorder, type RecorderSettings } from "./recorder/recorder.ts";
+import { Recorder, type RecorderSettings, type Unanswered } from "./recorder/recorder.ts";
+import { Reported } from "./recorder/reported.ts";
 
 export type DaemonSettings = RecorderSettings & {
   /** Without any wake-up, look again after this long. */
@@ -49,8 +50,9 @@ export class Daemon {
   #opened = false;
   /** The log contradicted itself when it was last read. */
   #suspect = false;
-  /** The last row of a transaction whose COMMIT went unanswered. */
-  #unresolved: Head | null = null;
+  /** The transaction whose COMMIT was not answered. */
+  #unresolved: Unanswered | null = null;
+  readonly #reported = new Reported();
   #nextComparison = 0;
   #comparing: { spentMs: number } | null = null;
   /** Since when there may be merges that are not recorded; null while there are none. */
@@ -81,6 +83,11 @@ export class Daemon {
   /** Merges known to be due and not recorded yet. */
   get due(): number {
     return this.#recorder?.due ?? 0;
+  }
+
+  /** Merges that the table did not take so far. */
+  get refused(): number {
+    return this.#recorder?.refused ?? 0;
   }
 
   /** For how many seconds there may have been merges that are not recorded; 0 when everything is. */
@@ -121,15 +128,21 @@ export class Daemon {
         await this.#afterFailure(error, attempt);
         continue;
       }
-      await this.#bell.wait(this.#comparing === null ? this.#settings.pollIntervalMs : 0);
+      await this.#bell.wait(this.#restMs);
     }
     await this.#leave();
+  }
+
+  /** How long to wait for the bell. */
+  get #restMs(): number {
+    if (this.#comparing !== null) return 0;
+    return Math.min(this.#settings.pollIntervalMs, this.#recorder?.retryInMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** Leaves a checkpoint behind, if there is anything to cover, so that the next start has little to fold. */
   async #leave(): Promise<void> {
     try {
-      await this.#recorder?.checkpoint();
+      await this.#recorder?.checkpointAtStop();
       await this.#log?.end();
     } catch (error) {
       if (this.#describe(error, 0, 0) === null) throw error;
@@ -157,10 +170,11 @@ export class Daemon {
     const { open, report, clock } = this.#ports;
     const log = await open(this.#stop);
     this.#log = log;
-    // What made the log unfit may lie where a restore from a checkpoint does not look. First, as whoever hears that a
-    // restore is complete takes the log for mended.
-    if (this.#suspect) await surveyJournal(log, await log.newest());
-    const recorder = await Recorder.restore(log, this.#settings, report, clock);
+    // What made the log unfit may lie where a restore from a checkpoint does not look. First, as a completed restore says that
+    // the log is fit again.
+    if (this.#suspect) await checkOrder(log);
+    const ports = { report, clock, reported: this.#reported };
+    const recorder = await Recorder.restore(log, this.#settings, ports);
     this.#opened = true;
     if (this.#unresolved !== null) {
       report({ event: "commit.resolved", outcome: await recorder.outcomeOf(this.#unresolved) });

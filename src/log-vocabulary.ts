@@ -124,6 +124,16 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "work item merged again, only the first time counts",
     fields: { event_id: true, work_item_id: true },
   },
+  "merge.presumed_recorded": {
+    level: "warn",
+    msg: "no row records this merge and no checkpoint knows it: it is older than the rows that retention left, and taken as recorded",
+    fields: { event_id: true, work_item_id: true, reason: true },
+  },
+  "merge.refused": {
+    level: "error",
+    msg: "events_outbox did not take the rows of this merge, the others are recorded; it is tried again",
+    fields: { event_id: true, work_item_id: true, failure: true, retry_in_ms: true },
+  },
   "metric.defined": {
     level: "info",
     msg: "window is full, metric is defined",

@@ -16,8 +16,10 @@ export const PAGE_ROWS = 20_000;
 export type Head = { readonly id: string; readonly fingerprint: string };
 
 export type Look = {
-  /** The newest visible id, 0 for an empty log. */
+  /** The newest visible id, `BEFORE_ALL` for an empty log. */
   readonly newest: bigint;
+  /** The id that the sequence gave last, below which it gives no other; null where our role may not know. */
+  readonly drawn: bigint | null;
   /** Transactions that may still bring rows, see `core/low-mark.ts`. */
   readonly holders: ReadonlySet<string>;
   /** The fingerprint of the row at the head's id; null where there is no such row. */
@@ -27,6 +29,8 @@ export type Look = {
   readonly readUpTo: bigint;
   /** Whether a later statement saw rows of kind `metric.*` after the last one that was folded. */
   readonly news: boolean;
+  /** Whether the row with the id that was asked for as the journal's first one still exists. */
+  readonly beginsThere: boolean;
 };
 
 /** A transition to merged, with its work item's facts of this moment. */
@@ -43,7 +47,7 @@ export type FoundMerge = Identified & {
 export type AppendedRow = EventRow | CheckpointRow;
 
 /** A checkpoint as it is chosen, before it is read. */
-export type CheckpointInLog = { readonly rowId: string; readonly seq: number; readonly lowMark: bigint };
+export type CheckpointInLog = { readonly rowId: string; readonly seq: number };
 
 /** From how many merges on a log is read by its facts, and how many of the newest are folded row by row all the same. */
 export type LongLog = { readonly merges: number; readonly checked: number };
@@ -56,23 +60,34 @@ export type Since = {
   readonly more: boolean;
 };
 
-/** Where rows were appended: the first and the last one's id, null where the row cannot be found above what it must be. */
+/** Where rows were appended. */
 export type Appended = {
-  readonly first: bigint | null;
-  readonly last: bigint | null;
-  /** The last row's. */
-  readonly fingerprint: string;
+  /** The ids of the rows that the table took, in the order in which it took them. */
+  readonly ids: readonly bigint[];
+};
+
+/** What a look compares the log with. */
+export type Known = {
+  readonly head: Head | null;
+  /** Merges after this id are looked for. */
+  readonly after: bigint;
+  /** Rows of kind `metric.*` after this id are news. */
+  readonly folded: bigint;
+  /** The journal's first row, as far as it is known. */
+  readonly begins: bigint | null;
 };
 
 export interface OutboxLog {
-  /** The newest visible id, 0 for an empty log. */
+  /** The newest visible id, `BEFORE_ALL` for an empty log. */
   newest(): Promise<bigint>;
+  /** The smallest visible id; null for an empty log. */
+  oldest(): Promise<bigint | null>;
   /**
-   * One statement: the newest id, who may still bring rows below it, and the head's row. And by later ones, sent along
-   * with it, the first merges after `after`, which are all there are in most cases, and whether others have recorded
-   * anything since `folded`.
+   * One statement: the newest id, who may still bring rows below it, the head's row, and the journal's first one. And by
+   * later ones, sent along with it, the first merges after `after`, which are all there are in most cases, and whether
+   * others have recorded anything since `folded`.
    */
-  look(head: Head | null, after: bigint, folded: bigint): Promise<Look>;
+  look(known: Known): Promise<Look>;
   /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */
@@ -84,9 +99,11 @@ export interface OutboxLog {
   /** The newest rows of kind `metric.*`, at most `rows`, newest first. */
   newestJournal(rows: number): Promise<RawJournalRow[]>;
 
+  /** The smallest id that the sequence gives. */
+  readonly leastId: bigint;
   readonly long: LongLog;
   /**
-   * In one statement, as they come: the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in id order.
+   * As they come: the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in id order.
    * @returns false when they cannot be read in this way: what was told then is not all.
    */
   facts(
@@ -95,11 +112,18 @@ export interface OutboxLog {
     row: (row: RawFactsRow) => void,
     other: (row: RawJournalRow) => void,
   ): Promise<boolean>;
+  /** Events named by rows of ours with after < id ≤ upTo that belong to no work item, or to none any more. */
+  orphans(after: bigint, upTo: bigint): Promise<string[]>;
+  /**
+   * For each of these merges that has a work item: the other transitions to merged of the same work item.
+   * @returns by event id; nothing for merges without another one.
+   */
+  otherMerges(merges: readonly Identified[]): Promise<ReadonlyMap<string, readonly bigint[]>>;
   /** The metric rows and crossings up to `upTo` of the work items that these rows belong to, in no order. */
   setsOf(rowIds: readonly number[], upTo: bigint): Promise<readonly RawJournalRow[]>;
 
-  /** The newest checkpoints, newest first. */
-  checkpoints(limit: number): Promise<CheckpointInLog[]>;
+  /** Checkpoints with id ≤ upTo, newest first, wherever they are; each page is asked for only when it is needed. */
+  checkpoints(upTo: bigint): AsyncIterable<CheckpointInLog>;
   /** The payload of one, as text; null where there is none or it is absurdly large. */
   checkpoint(rowId: string): Promise<string | null>;
 
@@ -108,15 +132,20 @@ export interface OutboxLog {
   /** The same, and in a later statement, sent along with it, what `journalSince` gives. @throws LockBlocked */
   beginFenced(head: Head, after: bigint): Promise<Since>;
   /**
-   * Appends rows, at least one, in their order.
-   * @param rows asked for as they are sent: they may be made meanwhile.
-   * @param after the id above which theirs must be.
+   * Appends rows, at least one, in their order, by one statement.
+   * @throws AppendRefused when the table did not take them; then nothing is left but to roll back.
    */
-  append(rows: Iterable<AppendedRow>, after: bigint): Promise<Appended>;
-  /** @throws CommitUnknown when no answer came; any other failure means that nothing was committed. */
-  commit(): Promise<void>;
+  append(rows: readonly AppendedRow[]): Promise<Appended>;
+  /**
+   * @param last the row that memory is to stand on.
+   * @returns its fingerprint; null where there is no such row.
+   * @throws CommitUnknown when no answer came; any other failure means that nothing was committed.
+   */
+  commit(last: bigint): Promise<string | null>;
   rollback(): Promise<void>;
 
+  /** The id that the sequence gave last; null where our role may not know. */
+  drawn(): Promise<bigint | null>;
   /** Who these transactions are. */
   describe(transactions: ReadonlySet<string>): Promise<Holder[]>;
   /** Ends the connection in good order. */
@@ -129,12 +158,15 @@ export interface OutboxLog {
 export type JournalReader = Pick<
   OutboxLog,
   | "newest"
+  | "oldest"
   | "pageEnd"
   | "merges"
   | "journal"
   | "newestJournal"
   | "long"
   | "facts"
+  | "orphans"
+  | "otherMerges"
   | "setsOf"
   | "checkpoints"
   | "checkpoint"
@@ -159,6 +191,17 @@ export class LockBlocked extends DatabaseFailure {
     super(failure);
     this.name = "LockBlocked";
     this.holders = holders;
+  }
+}
+
+/**
+ * The table did not take rows, because of what they say or because of a row that another transaction has locked. The
+ * connection is well, and other rows may be taken.
+ */
+export class AppendRefused extends DatabaseFailure {
+  constructor(failure: Failure) {
+    super(failure);
+    this.name = "AppendRefused";
   }
 }
 

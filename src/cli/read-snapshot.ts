@@ -1,6 +1,7 @@
 /** The snapshot from the log alone: one connection, one repeatable-read snapshot, the same fold as the daemon's. */
 import type { Config } from "../config.ts";
 import type { Analyzer } from "../core/analyzer.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { PAGE_ROWS } from "../outbox-log.ts";
@@ -8,6 +9,7 @@ import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
+import { RecordedMerges } from "../restore/recorded.ts";
 import { restore } from "../restore/restore.ts";
 import { type LogAccess, now, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
@@ -38,33 +40,32 @@ export async function lookAt(
   config: Config,
   { at }: Pick<SnapshotRequest, "at">,
 ): Promise<{ readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly newest: bigint }> {
-  const { reader, query, names, columns } = access;
+  const { reader, query, names } = access;
   const newest = await reader.newest();
   const upTo = at === undefined ? newest : await recordedAt(access, config, at);
-  const source = at === undefined ? reader : readerAt(reader, query, names, columns, upTo);
-  const { replay, lowMark: reached } = await restore(source, config.metrics, upTo, SILENT);
-  const lowMark = at === undefined ? reached : await newestLowMark(access, reached);
+  const source = at === undefined ? reader : readerAt(reader, query, names, upTo);
+  const { replay, known } = await restore(source, config.metrics, upTo, SILENT);
+  const recorded = new RecordedMerges(
+    reader,
+    at === undefined ? known : (await restore(reader, config.metrics, newest, SILENT)).known,
+  );
   const due = new Map<string, number | null>();
-  for (let after = lowMark; after < newest; ) {
+  const low = recorded.coverage.low;
+  for (let after = low === BEFORE_ALL ? ((await reader.oldest()) ?? newest) - 1n : low; after < newest; ) {
     const end = await reader.pageEnd(after, newest, PAGE_ROWS);
-    for (const merge of await reader.merges(after, end)) {
-      const identity = mergeIdentity(merge);
-      if (merge.recordedAs === null && !due.has(identity)) due.set(identity, merge.ageMs);
-    }
+    for (const merge of (await recorded.classify(await reader.merges(after, end))).due)
+      if (!due.has(mergeIdentity(merge))) due.set(mergeIdentity(merge), merge.ageMs);
     after = end;
   }
+  for (const event of recorded.coverage.unrecorded)
+    for (const merge of (await recorded.classify(await reader.merges(event - 1n, event))).due)
+      due.set(mergeIdentity(merge), merge.ageMs);
   const ages = [...due.values()].filter((age) => age !== null);
   const snapshot = snapshotOf(replay.analyzer, {
     ...(await surroundings(query)),
     lag: { merges: due.size, seconds: ages.length === 0 ? null : Math.round(Math.max(...ages) / 100) / 10 },
   });
   return { snapshot, analyzer: replay.analyzer, newest };
-}
-
-/** What is due is due now, also when the values are older. */
-async function newestLowMark({ reader }: LogAccess, reached: bigint): Promise<bigint> {
-  const marks = (await reader.checkpoints(1)).map(({ lowMark }) => lowMark);
-  return marks.reduce((highest, mark) => (mark > highest ? mark : highest), reached);
 }
 
 async function surroundings(query: Query): Promise<{ generatedAt: string; running: number }> {

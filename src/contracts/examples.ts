@@ -41,7 +41,18 @@ export function examples(metrics: readonly MetricSettings[]): Examples {
       skippedRow({ eventId: "48220", workItemId: null, reason: "work_item_missing" }, PRODUCER).payload,
     ],
     "metric.checkpoint": [
-      checkpointRow(analyzer, { row_id: "52031", low_mark: "52020", floor: "0" }, PRODUCER).payload,
+      checkpointRow(
+        analyzer,
+        {
+          row_id: "52031",
+          journal_begins: "131",
+          low_mark: "52020",
+          recorded_above: "2 6",
+          unrecorded: ["51007"],
+          floor: null,
+        },
+        PRODUCER,
+      ).payload,
     ],
     ...documentExamples({
       metrics,

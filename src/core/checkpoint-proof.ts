@@ -29,8 +29,8 @@ export function proveCheckpoint(
   // The rows that it stands for went from the old end: nothing here can prove it or contradict it.
   if (newestRowId === null) return;
   if (checkpoint.row_id !== newestRowId) tell(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);
-  if (checkpoint.key !== `checkpoint|${checkpoint.row_id}`)
-    tell(`key ${checkpoint.key}`, `key checkpoint|${checkpoint.row_id}`);
+  const key = `checkpoint|${checkpoint.row_id}|${checkpoint.low_mark}`;
+  if (checkpoint.key !== key) tell(`key ${checkpoint.key}`, `key ${key}`);
   if (truncated ? checkpoint.skipped < counts.skipped : checkpoint.skipped !== counts.skipped)
     tell(`skipped ${checkpoint.skipped}`, `skipped ${counts.skipped}${truncated ? " or more" : ""}`);
   if (newest !== null && checkpoint.newest?.event_id !== newest.eventId)

@@ -8,6 +8,7 @@
  */
 import { Analyzer, type JournalNeeds } from "./analyzer.ts";
 import type { VerdictSets } from "./catalogue.ts";
+import { readCoverage, type StoredCoverage } from "./coverage.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
@@ -23,14 +24,14 @@ export type CheckpointRow = {
   readonly payload: CheckpointPayload;
 };
 
-/** Where in the log a checkpoint stands. */
-export type CheckpointPlace = {
+/** Where in the log a checkpoint stands, and which merges were recorded when it was written. */
+export type CheckpointPlace = StoredCoverage & {
   /** The newest row of the journal that is folded into it. */
   readonly row_id: string;
-  /** Every merge up to this id is recorded, and none can still appear. */
-  readonly low_mark: string;
-  /** Merges up to this id count as recorded, as their rows are gone; "0" where none are. */
-  readonly floor: string;
+  /** The first row of the journal; null where rows were gone from its old end before that was known. */
+  readonly journal_begins: string | null;
+  /** Merges up to this id were taken as recorded, as rows were gone and no checkpoint was left; null where none were. */
+  readonly floor: string | null;
 };
 
 export type CheckpointPayload = CheckpointPlace & {
@@ -78,7 +79,7 @@ export function checkpointRow(analyzer: Analyzer, place: CheckpointPlace, produc
 function checkpointPayload(analyzer: Analyzer, place: CheckpointPlace, producer: string): CheckpointPayload {
   return {
     schema_version: SCHEMA_VERSION,
-    key: `checkpoint|${place.row_id}`,
+    key: `checkpoint|${place.row_id}|${place.low_mark}`,
     seq: analyzer.global.seq,
     skipped: analyzer.skipped,
     truncated: analyzer.truncated,
@@ -162,7 +163,9 @@ function isWhole(payload: Json): payload is CheckpointPayload {
     isCount(capacity) &&
     Array.isArray(sets) &&
     sets.every((set) => Array.isArray(set) && set.every((verdict) => typeof verdict === "string")) &&
-    [payload["row_id"], payload["low_mark"], payload["floor"]].every(isId) &&
+    isId(payload["row_id"]) &&
+    [payload["journal_begins"], payload["floor"]].every((id) => id === null || isId(id)) &&
+    readCoverage(payload) !== null &&
     isScope(asObject(global)) &&
     Array.isArray(projects) &&
     projects.every((scope) => isScope(asObject(scope)) && typeof asObject(scope)?.["project"] === "string")

@@ -11,7 +11,7 @@
  */
 import { Analyzer, type JournalNeeds } from "./analyzer.ts";
 import { entryOf } from "./catalogue.ts";
-import { type MetricRow, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
+import { type MetricRow, mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
 import type { MetricName, MetricSettings } from "./metric.ts";
 import { SCHEMA_VERSION } from "./metric-event.ts";
@@ -69,6 +69,8 @@ export class FactsReplay {
   #checkpointSeq = 0;
   #foreign = 0;
   #firstRow: number | null = null;
+  /** The first row that was read, of whatever sort. */
+  #begins = Number.POSITIVE_INFINITY;
   /** Of each project the row of its newest merge. */
   readonly #newestRows = new Map<string, number>();
 
@@ -107,6 +109,7 @@ export class FactsReplay {
     analyzer.global.push(entry);
     analyzer.project(project).push(entry);
     this.#firstRow ??= id;
+    this.#begins = Math.min(this.#begins, id);
     this.#newestRows.set(project, id);
   }
 
@@ -114,6 +117,7 @@ export class FactsReplay {
   acceptOther(raw: RawJournalRow): void {
     if (this.impassable) return;
     const row = parsed(raw);
+    if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
     if (row?.type === "skipped") this.analyzer.skipped += 1;
     else if (row?.type === "foreign") this.#foreign += 1;
     else if (row?.type === "metric" && row.crossing !== null) this.#crossed(row);
@@ -143,6 +147,12 @@ export class FactsReplay {
     const first = rows.find(({ id }) => Number(id) === this.#firstRow);
     const set = rows.filter(({ merge }) => merge.eventId === first?.merge.eventId);
     if (first === undefined || set.length !== first.setSize) this.impassable = true;
+    this.#begins = Math.min(this.#begins, ...set.map(({ id }) => Number(id)));
+  }
+
+  /** The journal's first row. */
+  get begins(): bigint {
+    return BigInt(this.#begins);
   }
 
   /** Rows of sets that must be looked at, one of the newest set of each project; none where projects have no rows. */

@@ -6,7 +6,7 @@
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, type Json, parseObject } from "./json.ts";
-import { MAX_ATTEMPTS, type Merge } from "./merge.ts";
+import { type Identified, MAX_ATTEMPTS, type Merge } from "./merge.ts";
 import { METRIC_NAMES, type MetricName } from "./metric.ts";
 import { CHECKPOINT_KIND, CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
 import type { ScopeKind } from "./scope.ts";
@@ -110,6 +110,17 @@ export function parseJournalRow(raw: RawJournalRow): JournalRow {
     return row;
   }
   return { type: "other", id: raw.id, key };
+}
+
+/** The merge that a row records or skips; null for rows of other sorts. */
+export function mergeIn(row: JournalRow): Identified | null {
+  if (row.type === "metric") return row.merge;
+  return row.type === "skipped" ? row : null;
+}
+
+/** The event that a row records or skips; null for rows of other sorts. */
+export function eventOf(row: JournalRow): string | null {
+  return mergeIn(row)?.eventId ?? null;
 }
 
 function parseSkipped(id: string, key: string, payload: Json): SkippedRow | null {

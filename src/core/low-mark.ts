@@ -80,6 +80,17 @@ export class LowMark {
     return readAfter;
   }
 
+  /**
+   * Every row up to here has been read, from where the last look asked, and recorded. Where no transaction holds the first
+   * segment back that much is settled: a long backlog is settled page by page.
+   */
+  read(upTo: bigint): void {
+    const [first] = this.#segments;
+    if (first === undefined || first.holders.size > 0) return;
+    const low = upTo < first.upTo ? upTo : first.upTo;
+    if (low > this.low) this.low = low;
+  }
+
   /** All that the last look asked to be read has been read and recorded: settled segments go, the low mark rises. */
   settle(): void {
     while (this.#segments[0]?.holders.size === 0) this.low = (this.#segments.shift() as Segment).upTo;

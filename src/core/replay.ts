@@ -37,9 +37,9 @@ export class Replay {
     this.checkpointSeq = analyzer.global.seq;
   }
 
-  /** Merges up to this id count as recorded: their rows went from the old end. 0 where nothing is known to be gone. */
-  get floor(): bigint {
-    return this.analyzer.truncated && this.smallestEvent !== null ? this.smallestEvent - 1n : 0n;
+  /** Merges up to this id are taken as recorded: their rows are gone from the old end. Null where nothing is known to be gone. */
+  get floor(): bigint | null {
+    return this.analyzer.truncated && this.smallestEvent !== null ? this.smallestEvent - 1n : null;
   }
 
   /** @throws UnfitLog when the row contradicts what came before it. */

@@ -1,52 +1,88 @@
 /**
- * Finding checkpoints without reading the log: by the index (work_item_id, kind, created_at), where the column allows
- * rows without a work item; otherwise among the newest rows.
+ * Finding checkpoints, newest first, wherever they are: by the index (work_item_id, kind, …) where the column allows rows
+ * without a work item; otherwise, or without such an index, by walking the log back from its newest row.
  */
 import { int64Of } from "../core/int64.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
-import { type Query } from "./connection.ts";
+import type { Query, TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
 import { literal, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 
-/** More than lies between two checkpoints in a lively log. */
-const NEWEST_ROWS = 100_000;
+/** Checkpoints that one statement reads by the index. */
+const FIRST_PAGE = 4;
+/** Outbox rows that one statement passes: the newest checkpoint is most often among the first of them. */
+const FIRST_WALK = 2_000;
+const LONGEST_WALK = 32_000;
 /** Larger than any checkpoint of ours: 10,000 projects take 1.5 MB. */
 const LARGEST_CHECKPOINT = 67_108_864;
 
-/** The newest ones, by `seq` descending; some that do not serve may be among them. */
-export async function checkpoints(
+const COLUMNS = "e.id::text AS row_id, e.payload->>'seq' AS seq";
+
+/** Checkpoints with id ≤ upTo; some that do not serve may be among them. */
+export function checkpoints(
   query: Query,
-  { outbox }: Names,
+  names: Names,
   columns: OutboxColumns,
-  limit: number,
-): Promise<CheckpointInLog[]> {
-  const where = columns.workItemNullable
-    ? "e.work_item_id IS NULL"
-    : `e.id > (SELECT max(id) FROM ${outbox}) - ${literal(NEWEST_ROWS)}`;
-  // All of the index's columns: to the planner IS NULL is no constant, and by `created_at` alone it would sort them all.
-  const order = columns.workItemNullable
-    ? "e.work_item_id DESC, e.kind DESC, e.created_at DESC"
-    : "e.id DESC";
-  try {
-    const { rows } = await query(
-      `SELECT e.id::text AS row_id, e.payload->>'seq' AS seq, e.payload->>'low_mark' AS low_mark FROM ${outbox} e
-        WHERE ${where} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY ${order} LIMIT ${literal(limit)}`,
+  upTo: bigint,
+): AsyncIterable<CheckpointInLog> {
+  const indexed = columns.workItemNullable && columns.itemsIndexed;
+  return indexed ? byIndex(query, names, upTo) : byWalk(query, names, upTo);
+}
+
+/** By the order of the index, which is that of writing: to the planner IS NULL is no constant, so all of its columns are named. */
+async function* byIndex(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<CheckpointInLog> {
+  let [offset, limit] = [0, FIRST_PAGE];
+  for (;;) {
+    const rows = await read(
+      query,
+      `SELECT ${COLUMNS} FROM ${outbox} e
+        WHERE e.work_item_id IS NULL AND e.kind = '${CHECKPOINT_KIND}' AND e.id <= ${literal(upTo)}
+        ORDER BY e.work_item_id DESC, e.kind DESC, e.created_at DESC LIMIT ${literal(limit)} OFFSET ${literal(offset)}`,
     );
-    return rows
-      .filter((row) => isBigint(row["seq"]) && isBigint(row["low_mark"]))
-      .map((row) => ({
-        rowId: row["row_id"] ?? "",
-        seq: Number(row["seq"]),
-        lowMark: BigInt(row["low_mark"] ?? 0),
-      }))
-      .toSorted((a, b) => b.seq - a.seq);
+    yield* rows.flatMap(checkpointIn);
+    if (rows.length < limit) return;
+    offset += limit;
+    limit *= 2;
+  }
+}
+
+async function* byWalk(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<CheckpointInLog> {
+  let [last, walk] = [upTo, FIRST_WALK];
+  for (;;) {
+    const page = `(SELECT o.id FROM ${outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(walk)})`;
+    const [ends] = await read(
+      query,
+      `SELECT min(p.id)::text AS first, count(*)::text AS size FROM ${page} p`,
+    );
+    const first = ends?.["first"];
+    if (first == null) return;
+    const rows = await read(
+      query,
+      `SELECT ${COLUMNS} FROM ${outbox} e
+        WHERE e.id >= ${literal(BigInt(first))} AND e.id <= ${literal(last)} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY e.id DESC`,
+    );
+    yield* rows.flatMap(checkpointIn);
+    if (Number(ends?.["size"]) < walk) return;
+    last = BigInt(first) - 1n;
+    walk = Math.min(walk * 2, LONGEST_WALK);
+  }
+}
+
+/** A row of kind `metric.checkpoint` that `->>` refuses, which is not ours, takes the short cut away. */
+async function read(query: Query, statement: string): Promise<readonly TextRow[]> {
+  try {
+    return (await query(statement)).rows;
   } catch (error) {
-    // Somebody else's row that `->>` refuses: then there is no short cut.
     if (isBadData(error)) return [];
     throw error;
   }
+}
+
+function checkpointIn(row: TextRow): CheckpointInLog[] {
+  const seq = row["seq"] ?? "";
+  return int64Of(seq) === null ? [] : [{ rowId: row["row_id"] ?? "", seq: Number(seq) }];
 }
 
 /** The payload of one, as text; null where it is gone or absurdly large. */
@@ -56,8 +92,4 @@ export async function checkpoint(query: Query, { outbox }: Names, rowId: string)
        FROM ${outbox} e WHERE e.id = ${literal(rowId)}::bigint`,
   );
   return rows[0]?.["payload"] ?? null;
-}
-
-function isBigint(text: string | null | undefined): boolean {
-  return int64Of(text ?? "") !== null;
 }

@@ -1,6 +1,7 @@
 /** What a failed statement or connection was: kinds that the conversations tell apart, and what may be told of it. */
+import pg from "pg";
 import type { Failure } from "../daemon-event.ts";
-import { DatabaseFailure } from "../outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 
 /** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
 export function isBadData(error: unknown): boolean {
@@ -15,6 +16,19 @@ export function isOverdue(error: unknown): boolean {
 /** SQLSTATE 55P03: a lock was not granted within `lock_timeout`. */
 export function isLockTimeout(error: unknown): error is DatabaseFailure {
   return failureOf(error).code === "55P03";
+}
+
+/**
+ * Whether the table did not take rows because of what they say, or because of another row that is locked. The server names
+ * a context where a row is the reason: the check of a foreign key, or a function that a trigger runs. What is locked without
+ * one is the whole table.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof AppendRefused) return true;
+  if (!(error instanceof pg.DatabaseError)) return false;
+  const { code = "", where } = error;
+  if (/^(23|27|44|P0)/.test(code)) return true;
+  return where !== undefined && /^(0A|21|22|2F|38|39|42|54|55P03|40P01)/.test(code);
 }
 
 /** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */

@@ -3,6 +3,7 @@
  * of everybody, and the age of its own sessions' transactions; others' ages are null without `pg_read_all_stats`.
  */
 import type { Holder } from "../daemon-event.ts";
+import { DAEMON_NAME } from "./application-name.ts";
 import type { Query } from "./connection.ts";
 import { literal, literals } from "./names.ts";
 
@@ -14,12 +15,28 @@ export function describeTransactions(query: Query, transactions: ReadonlySet<str
 /** The holders of an advisory lock; its 64 bits stand in two halves in `pg_locks`. */
 export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Holder[]> {
   const key = BigInt.asUintN(64, lockKey);
-  return holders(
-    query,
-    `l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-     AND l.classid = ${literal(key >> 32n)} AND l.objid = ${literal(key & 0xffff_ffffn)}`,
+  return holders(query, holdsLock(key));
+}
+
+/**
+ * Ends the backends of daemons of our role that hold the writers' lock in a transaction that began longer ago than any of
+ * ours may last: their daemon was stopped, or its host is gone. The server rolls the transaction back.
+ * @returns how many it ended.
+ */
+export async function endStalledPeers(query: Query, lockKey: bigint, afterMs: number): Promise<number> {
+  const key = BigInt.asUintN(64, lockKey);
+  const { rows } = await query(
+    `SELECT pg_terminate_backend(a.pid)::text AS ended FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+      WHERE ${holdsLock(key)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
+        AND clock_timestamp() - a.xact_start > ${literal(afterMs)} * interval '1 millisecond'`,
   );
+  return rows.length;
+}
+
+function holdsLock(key: bigint): string {
+  return `l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     AND l.classid = ${literal(key >> 32n)} AND l.objid = ${literal(key & 0xffff_ffffn)}`;
 }
 
 async function holders(query: Query, condition: string): Promise<Holder[]> {

@@ -5,13 +5,14 @@
  * takes escapes at its insert that `->>` refuses later. Then the range is halved down to that row, and the row is read
  * as text and decided here.
  */
-import { parseJournalRow } from "../core/journal-row.ts";
+import { eventOf, parseJournalRow } from "../core/journal-row.ts";
+import type { Identified } from "../core/merge.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
-import { LARGEST_PAYLOAD } from "./journal.ts";
+import { LARGEST_PAYLOAD, rawRow } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
@@ -74,9 +75,8 @@ function recordedAs({ outbox }: Names, columns: OutboxColumns): string {
 export type MergeSource = {
   /** The first merges of a range, which fails where it cannot take in a row. */
   readonly first: Statement;
-  /** What that statement found. */
-  readonly complete: (rows: readonly TextRow[]) => Promise<FoundMerge[]>;
   readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
+  readonly otherMerges: (found: readonly Identified[]) => Promise<ReadonlyMap<string, readonly bigint[]>>;
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
 
@@ -104,27 +104,9 @@ export function mergeSource(
   const statement = (after: string, upTo: string): string =>
     `${select} WHERE ${inRange(after, upTo)} AND ${isMerge} ORDER BY e.id`;
 
-  /** Merges without a work item are rare, and recorded as themselves or not at all: they are asked for by themselves. */
-  async function complete(rows: readonly TextRow[]): Promise<FoundMerge[]> {
-    const found = rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
-    const alone = found.filter((merge) => merge.workItemId === null);
-    if (alone.length === 0 || asked === "facts alone") return found;
-    const recording = await query(
-      `SELECT ${EVENT} AS event FROM ${outbox} r
-        WHERE r.work_item_id IS NULL AND r.kind = '${SKIPPED_KIND}' AND ${marked(columns)}
-          AND ${EVENT} IN (${literals(alone.map((merge) => merge.eventId))})`,
-    );
-    const events = new Set(recording.rows.map((row) => row["event"]));
-    return found.map((merge) =>
-      merge.workItemId === null && events.has(merge.eventId)
-        ? { ...merge, recordedAs: merge.eventId }
-        : merge,
-    );
-  }
-
   async function merges(after: bigint, upTo: bigint): Promise<FoundMerge[]> {
     try {
-      return await complete((await query(statement(literal(after), literal(upTo)))).rows);
+      return foundIn((await query(statement(literal(after), literal(upTo)))).rows);
     } catch (error) {
       if (!isBadData(error)) throw error;
       if (upTo - after === 1n) return oddRow(upTo);
@@ -143,12 +125,31 @@ export function mergeSource(
     if (row === undefined || targetOf(row["payload"] ?? null) !== rule.target) return [];
     const recording = await query(
       `SELECT r.id::text AS row_id, r.kind, left(r.payload::text, ${LONGEST_PAYLOAD}) AS payload FROM ${outbox} r
-        WHERE r.work_item_id IS NOT DISTINCT FROM (SELECT e.work_item_id FROM ${outbox} e WHERE e.id = ${literal(id)})
+        WHERE r.work_item_id = (SELECT e.work_item_id FROM ${outbox} e WHERE e.id = ${literal(id)})
           AND r.kind IN (${literals(RECORDING_KINDS)})`,
     );
-    const events = recording.rows.flatMap(eventOf);
-    const event = row["work_item_id"] === null ? events.find((one) => one === String(id)) : events[0];
+    const [event] = recording.rows.flatMap((one) => eventOf(parseJournalRow(rawRow(one))) ?? []);
     return [foundMerge(row, event ?? null)];
+  }
+
+  /** By the index of work items: retention may leave transitions whose record is gone. */
+  async function otherMerges(found: readonly Identified[]): Promise<ReadonlyMap<string, readonly bigint[]>> {
+    const events = found.flatMap(({ eventId, workItemId }) => (workItemId === null ? [] : [BigInt(eventId)]));
+    const others = new Map<string, bigint[]>();
+    if (events.length === 0) return others;
+    const { rows } = await query(
+      `SELECT e.id::text AS event_id, other.id::text AS other_id
+         FROM unnest(ARRAY[${events.map(literal).join(", ")}]::bigint[]) AS place (id)
+        CROSS JOIN LATERAL (SELECT o.id, o.work_item_id FROM ${outbox} o WHERE o.id = place.id OFFSET 0) e
+        CROSS JOIN LATERAL (SELECT t.id, t.kind, t.payload FROM ${outbox} t
+          WHERE t.work_item_id = e.work_item_id AND t.kind = ${literal(rule.kind)} AND t.id <> e.id OFFSET 0) other
+        WHERE CASE WHEN other.kind = ${literal(rule.kind)} THEN other.payload->>'target' = ${literal(rule.target)} ELSE false END`,
+    );
+    for (const row of rows) {
+      const event = row["event_id"] ?? "";
+      others.set(event, [...(others.get(event) ?? []), BigInt(row["other_id"] ?? 0)]);
+    }
+    return others;
   }
 
   return {
@@ -157,8 +158,8 @@ export function mergeSource(
       types: ["bigint", "bigint"],
       text: (after, upTo) => `${statement(after, upTo)} LIMIT ${literal(FIRST_MERGES)}`,
     },
-    complete,
     merges,
+    otherMerges,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
     pageEnd: async (after, upTo, pageRows) => {
       if (upTo - after <= BigInt(pageRows)) return upTo;
@@ -170,6 +171,11 @@ export function mergeSource(
       return end === null || Number(rows[0]?.["size"]) < pageRows ? upTo : BigInt(end);
     },
   };
+}
+
+/** What the statement of merges found. */
+export function foundIn(rows: readonly TextRow[]): FoundMerge[] {
+  return rows.map((row) => foundMerge(row, row["recorded_as"] ?? null));
 }
 
 function foundMerge(row: TextRow, recorded: string | null): FoundMerge {
@@ -197,14 +203,4 @@ function targetOf(payload: string | null): unknown {
   } catch {
     return undefined;
   }
-}
-
-function eventOf(row: TextRow): string[] {
-  const parsed = parseJournalRow({
-    id: row["row_id"] ?? "",
-    kind: row["kind"] ?? "",
-    payload: row["payload"] ?? null,
-  });
-  if (parsed.type === "metric") return [parsed.merge.eventId];
-  return parsed.type === "skipped" ? [parsed.eventId] : [];
 }

@@ -9,6 +9,7 @@ export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
 /** The names of the orchestrator's tables in one schema, quoted. */
 export type Names = {
   readonly schema: string;
+  readonly quotedSchema: string;
   readonly outbox: string;
   readonly workItems: string;
 };
@@ -16,7 +17,12 @@ export type Names = {
 /** @throws Error for a name that is not a plain identifier; configuration has refused it before. */
 export function namesIn(schema: string): Names {
   const quoted = quote(schema);
-  return { schema, outbox: `${quoted}."events_outbox"`, workItems: `${quoted}."work_items"` };
+  return {
+    schema,
+    quotedSchema: quoted,
+    outbox: `${quoted}."events_outbox"`,
+    workItems: `${quoted}."work_items"`,
+  };
 }
 
 function quote(identifier: string): string {

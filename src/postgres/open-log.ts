@@ -3,15 +3,15 @@ import type { Report } from "../daemon-event.ts";
 import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type ConnectionSettings, connect, inSavepoint } from "./connection.ts";
 import { isLockTimeout } from "./failure.ts";
-import { advisoryLockHolders, describeTransactions } from "./holders.ts";
+import { advisoryLockHolders, describeTransactions, endStalledPeers } from "./holders.ts";
 import { sinceIn, sinceStatement } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
-import { append, commit, lockingStatements, lockKey } from "./metric-writer.ts";
+import { append, commit, fingerprintStatement, lockingStatements, lockKey } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
 import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
-import { looker, lookStatements } from "./settled.ts";
+import { drawn, looker, lookStatements } from "./settled.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -42,8 +42,13 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   const source = mergeSource(read, names, settings.merge, fitness.columns);
   const looks = lookStatements(names, fitness.watched, source);
   const since = sinceStatement(names);
-  const { say, name } = await prepare(connection, fitness.backend, [...Object.values(looks), since]);
-  const begin = lockingStatements(settings, names);
+  const fingerprint = fingerprintStatement(names);
+  const { say, name } = await prepare(connection, fitness.backend, [
+    ...Object.values(looks),
+    since,
+    fingerprint,
+  ]);
+  const begin = lockingStatements(settings, names, fitness.deadlockMs);
   /** @param more statements behind the lock's. */
   const runLocked = async (more: string): Promise<Answer> => {
     try {
@@ -53,6 +58,7 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       await run("ROLLBACK");
+      await endStalledPeers(read, lockKey(names), settings.statementTimeoutMs);
       const holders = await advisoryLockHolders(read, lockKey(names));
       // Nobody has it: what was waited for was the table.
       throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
@@ -60,6 +66,7 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
   };
   return {
     ...journalReader(query, connection.readOut, settings, fitness.columns),
+    leastId: fitness.leastId,
     look: looker(connection, say, looks, fitness.watched, source),
     journalSince: async (head, after) =>
       sinceIn((await query(say(since, head?.id ?? null, after))).rows, fitness.watched.server),
@@ -70,15 +77,17 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
       const { rows } = await runLocked(`; ${PLANNED_ONCE}; ${say(since, head.id, after)}`);
       return sinceIn(rows, fitness.watched.server);
     },
-    append: (rows, after) => append(connection, names, fitness, rows, after, name("insert")),
-    commit: async () => {
-      await commit(connection);
+    append: (rows) => append(connection, names, fitness, rows, name("insert")),
+    commit: async (last) => {
+      const appended = await commit(connection, say(fingerprint, last));
       locked = false;
+      return appended;
     },
     rollback: async () => {
       await run("ROLLBACK");
       locked = false;
     },
+    drawn: () => drawn(query, fitness.watched),
     describe: (transactions) => describeTransactions(query, transactions),
     end: connection.end,
     destroy: connection.destroy,

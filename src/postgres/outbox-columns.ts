@@ -11,6 +11,8 @@ export type OutboxColumns = {
   readonly payload: "json" | "jsonb";
   readonly workItemId: string;
   readonly workItemNullable: boolean;
+  /** Whether an index begins with work_item_id and kind. */
+  readonly itemsIndexed: boolean;
 };
 
 /** A row for each column of both tables. */
@@ -21,6 +23,10 @@ export async function columnsOf(query: Query, { schema }: Names): Promise<readon
          has_column_privilege(c.oid, a.attnum, 'SELECT')::text AS may_select,
          has_column_privilege(c.oid, a.attnum, 'INSERT')::text AS may_insert,
          a.attnotnull::text AS not_null, (a.atttypmod - 4)::text AS characters,
+         EXISTS (SELECT FROM pg_index i
+                   JOIN pg_attribute one ON one.attrelid = c.oid AND one.attnum = i.indkey[0] AND one.attname = 'work_item_id'
+                   JOIN pg_attribute two ON two.attrelid = c.oid AND two.attnum = i.indkey[1] AND two.attname = 'kind'
+                  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL)::text AS items_indexed,
          (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '')::text AS must_be_given
     FROM pg_namespace n
     JOIN pg_class c ON c.relnamespace = n.oid
@@ -39,6 +45,7 @@ export function outboxColumnsIn(rows: readonly TextRow[]): OutboxColumns {
     payload: column("payload")?.["typname"] === "json" ? "json" : "jsonb",
     workItemId: column("work_item_id")?.["typname"] ?? "text",
     workItemNullable: column("work_item_id")?.["not_null"] !== "true",
+    itemsIndexed: column("work_item_id")?.["items_indexed"] === "true",
   };
 }
 

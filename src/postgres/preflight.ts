@@ -18,7 +18,11 @@ export type Fitness = {
   readonly watched: Watched;
   /** Ids that a session may set aside at once. */
   readonly sequenceCache: number;
+  /** The smallest id that the sequence gives. */
+  readonly leastId: bigint;
   readonly serverVersion: string;
+  /** After how many milliseconds of a wait the server looks for deadlocks. */
+  readonly deadlockMs: number;
   readonly role: string;
   /** The process id of the backend that answered. */
   readonly backend: string;
@@ -39,7 +43,9 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
     columns: outboxColumnsIn(columns),
     watched: { ...sequence.watched, server: server.started },
     sequenceCache: sequence.cache,
+    leastId: sequence.leastId,
     serverVersion: server.version,
+    deadlockMs: server.deadlockMs,
     role: server.role,
     backend: server.backend,
     warnings: [...found.warnings, ...sequence.warnings, ...(await inspectSurroundings(query, names))],

@@ -1,22 +1,12 @@
 /** The log as it was just after a merge was recorded: rows up to the last one of its set, and nothing later. */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import type { JournalReader } from "../outbox-log.ts";
-import { checkpoints } from "./checkpoints.ts";
 import type { Query } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
-import type { OutboxColumns } from "./outbox-columns.ts";
-
-const EVERY_CHECKPOINT = 1_000_000;
 
 /** @param upTo the last row of that merge. */
-export function readerAt(
-  reader: JournalReader,
-  query: Query,
-  names: Names,
-  columns: OutboxColumns,
-  upTo: bigint,
-): JournalReader {
+export function readerAt(reader: JournalReader, query: Query, names: Names, upTo: bigint): JournalReader {
   return {
     ...reader,
     newestJournal: async (rows) => {
@@ -26,10 +16,7 @@ export function readerAt(
       );
       return answer.rows.map(rawRow);
     },
-    checkpoints: async (limit) => {
-      const all = await checkpoints(query, names, columns, EVERY_CHECKPOINT);
-      return all.filter(({ rowId }) => BigInt(rowId) <= upTo).slice(0, limit);
-    },
+    checkpoints: (last) => reader.checkpoints(last < upTo ? last : upTo),
   };
 }
 

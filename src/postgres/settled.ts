@@ -1,9 +1,10 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
+import { BEFORE_ALL, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
 import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
-import { FIRST_MERGES, type MergeSource } from "./merge-source.ts";
+import { FIRST_MERGES, foundIn, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
 import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
 import { expectServer, STARTED } from "./server-identity.ts";
@@ -13,6 +14,8 @@ export type Watched = {
   readonly outbox: string;
   /** What its id is drawn from. */
   readonly sequences: readonly string[];
+  /** The name of the one that says what it gave last; null where our role may not read it. */
+  readonly counter: string | null;
   /** Since when the server runs, see `STARTED`. */
   readonly server: string;
 };
@@ -27,11 +30,12 @@ const READ_IDS = 20_000n;
  */
 const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
   name: "seen",
-  types: ["bigint"],
-  text: (head) => `
+  types: ["bigint", "bigint"],
+  text: (head, begins) => `
   SELECT
     '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
-    (SELECT max(id) FROM ${outbox})::text AS newest,
+    (SELECT max(id) FROM ${outbox})::text AS newest, ${lastDrawn(watched)} AS drawn,
+    EXISTS (SELECT FROM ${outbox} e WHERE e.id = ${begins}::bigint)::text AS begins,
     (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
        FROM pg_locks l
@@ -41,6 +45,11 @@ const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
         AND l.relation = ANY (ARRAY(SELECT inhrelid FROM pg_inherits WHERE inhparent = ${literal(watched.outbox)})
                               || ARRAY[${literals([watched.outbox, ...watched.sequences])}]::oid[])) AS holders`,
 });
+
+/** Read from the sequence itself: the function for it takes the lock by which writers are known. */
+function lastDrawn({ counter }: Watched): string {
+  return counter === null ? "NULL" : `(SELECT last_value - (NOT is_called)::int FROM ${counter})::text`;
+}
 
 /** By its id, and not by EXISTS: the planner would look for any such row from the table's beginning. */
 const newsStatement = ({ outbox }: Names): Statement => ({
@@ -64,7 +73,20 @@ export const SEQUENCES_OF_ID = `
 
 export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
   const { rows } = await query(`SELECT max(id)::text AS newest FROM ${outbox}`);
-  return BigInt(rows[0]?.["newest"] ?? 0);
+  return BigInt(rows[0]?.["newest"] ?? BEFORE_ALL);
+}
+
+/** The id that the sequence gave last; null where our role may not know. */
+export async function drawn(query: Query, watched: Watched): Promise<bigint | null> {
+  if (watched.counter === null) return null;
+  const { rows } = await query(`SELECT ${lastDrawn(watched)} AS drawn`);
+  return rows[0]?.["drawn"] == null ? null : BigInt(rows[0]["drawn"]);
+}
+
+/** The smallest visible id after this one; null where there is none. */
+export async function nextId(query: Query, { outbox }: Names, after: bigint): Promise<bigint | null> {
+  const { rows } = await query(`SELECT min(id)::text AS next FROM ${outbox} WHERE id > ${literal(after)}`);
+  return rows[0]?.["next"] == null ? null : BigInt(rows[0]["next"]);
 }
 
 type LookStatements = { readonly seen: Statement; readonly merges: Statement; readonly news: Statement };
@@ -81,14 +103,16 @@ export function looker(
   watched: Watched,
   source: MergeSource,
 ): OutboxLog["look"] {
-  return async (head, after, folded) => {
-    const upTo = after + READ_IDS;
-    const seenText = say(statements.seen, head?.id ?? null);
-    const newsText = say(statements.news, folded);
+  return async ({ head, after: from, folded, begins }) => {
+    // A parameter of the statements must be a bigint.
+    const after = from < SMALLEST_ID ? SMALLEST_ID : from;
+    const upTo = after > LARGEST_ID - READ_IDS ? LARGEST_ID : after + READ_IDS;
+    const seenText = say(statements.seen, head?.id ?? null, begins);
+    const newsText = say(statements.news, folded < SMALLEST_ID ? SMALLEST_ID : folded);
     try {
       const mergesText = say(statements.merges, after, upTo);
       const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
-      const first = await source.complete(merged?.rows ?? []);
+      const first = foundIn(merged?.rows ?? []);
       const last = first.length === FIRST_MERGES ? first.at(-1) : undefined;
       const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
       const found = first.some(lacksItem) ? await source.merges(after, readUpTo) : first;
@@ -119,7 +143,7 @@ function newsIn(answer: Answer | undefined): boolean {
 function seenIn(
   row: TextRow | undefined,
   watched: Watched,
-): Pick<Look, "newest" | "holders" | "headFingerprint"> {
+): Pick<Look, "newest" | "drawn" | "holders" | "headFingerprint" | "beginsThere"> {
   if (row?.["outbox"] !== watched.outbox)
     throw new DatabaseFailure({
       code: "TABLE_REPLACED",
@@ -127,7 +151,9 @@ function seenIn(
     });
   expectServer(row["server"], watched.server);
   return {
-    newest: BigInt(row["newest"] ?? 0),
+    newest: BigInt(row["newest"] ?? BEFORE_ALL),
+    drawn: row["drawn"] == null ? null : BigInt(row["drawn"]),
+    beginsThere: row["begins"] === "true",
     holders: new Set(row["holders"]?.split(" ")),
     headFingerprint: row["head"] ?? null,
   };

@@ -11,8 +11,6 @@ const LARGEST = 1000;
 const VERY_FAST_MS = 25;
 const FAST_MS = 100;
 const SLOW_MS = 250;
-/** Answers that COPY waits for, however much it appends: to begin, at its end, and where its rows are. */
-const ROUND_TRIPS = 3;
 
 /** What the parts of a transaction took, in milliseconds. */
 export type BatchTimes = {
@@ -38,7 +36,7 @@ export class BatchSize {
   took(merges: number, { fenced, appended, committed }: BatchTimes): void {
     // Each is one round trip, and more where the lock or the disk was waited for.
     const roundTrip = Math.min(fenced, committed);
-    const rows = appended - ROUND_TRIPS * roundTrip;
+    const rows = appended - roundTrip;
     if (rows > SLOW_MS) this.#merges = Math.max(1, Math.floor(this.#merges / 2));
     else if (rows < FAST_MS)
       this.#merges = Math.max(this.#merges, Math.min(LARGEST, merges * (rows < VERY_FAST_MS ? 4 : 2)));

@@ -29,16 +29,16 @@ export class Comparison {
 
   /**
    * One page.
-   * @param floor merges up to here count as recorded.
+   * @param recordDoubtful records, at the end, the merges of which only the whole log could tell that they are due.
    * @returns whether it has reached its end.
    */
   async page(
-    floor: bigint,
     { low, top }: Pick<LowMark, "low" | "top">,
     record: RecordPage,
+    recordDoubtful: (after: bigint) => Promise<number>,
   ): Promise<boolean> {
     if (this.#place === null) {
-      this.#place = floor;
+      this.#place = ((await this.#log.oldest()) ?? top + 1n) - 1n;
       this.#found = 0;
       this.#startedAt = this.#clock.monotonic();
     }
@@ -51,6 +51,7 @@ export class Comparison {
       this.#place = end;
     }
     if (this.#place < top) return false;
+    this.#found += await recordDoubtful(this.#place);
     this.#place = null;
     const took_ms = Math.round(this.#clock.monotonic() - this.#startedAt);
     this.#report({ event: "comparison.completed", found: this.#found, took_ms });

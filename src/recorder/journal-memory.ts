@@ -9,20 +9,15 @@
  * are settled.
  */
 import type { Analyzer } from "../core/analyzer.ts";
-import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
-import { mergeIdentity } from "../core/merge.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
+import { mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
+import { type Identified, mergeIdentity } from "../core/merge.ts";
 import type { Recent } from "../core/recent.ts";
 import type { Replay } from "../core/replay.ts";
 import type { Report } from "../daemon-event.ts";
-import {
-  type Appended,
-  type Head,
-  type OutboxLog,
-  PAGE_ROWS,
-  type Since,
-  UnfitDatabase,
-} from "../outbox-log.ts";
+import { type Head, type OutboxLog, PAGE_ROWS, type Since, UnfitDatabase } from "../outbox-log.ts";
 import { acceptRows } from "../restore/journal-head.ts";
+import { RecordedMerges } from "../restore/recorded.ts";
 import type { Restored } from "../restore/restored.ts";
 import type { Plan } from "./plan.ts";
 
@@ -40,33 +35,44 @@ export class HistoryReset extends Error {
   }
 }
 
+/** A merge by its event alone: its work item may be gone by now. */
+function eventIdentity({ eventId }: Identified): string {
+  return mergeIdentity({ eventId, workItemId: null });
+}
+
 export class JournalMemory {
   readonly analyzer: Analyzer;
   /** The last merges, for the status page alone. */
   readonly recent: Recent;
+  /** Which merges are recorded. */
+  readonly recorded: RecordedMerges;
   readonly #log: OutboxLog;
   readonly #report: Report;
   readonly #replay: Replay;
   #head: Head | null;
+  /** The newest row of ours, of whatever sort. */
+  #newest: bigint;
   #folded: bigint;
-  /** As long as there is no row to stand on: up to here none of ours has been seen, and none can come. */
-  #empty = 0n;
+  /** The low-water mark when the newest checkpoint was seen. */
+  #coveredLow: bigint;
   /** The highest id of a recorded merge that is known of: to begin with, the newest one's. */
   #highest: bigint;
   readonly #news = new Set<string>();
-  /** The highest row of somebody else's that was told. */
-  #told = 0n;
+  /** The highest unmarked row that was reported. */
+  #told = BEFORE_ALL;
 
   /** @param folded every journal row up to this id is in what was restored. */
-  constructor(log: OutboxLog, report: Report, { replay, head, recent }: Restored, folded: bigint) {
+  constructor(log: OutboxLog, report: Report, { replay, head, recent, known }: Restored, folded: bigint) {
     this.#log = log;
     this.#report = report;
     this.#replay = replay;
     this.analyzer = replay.analyzer;
+    this.recorded = new RecordedMerges(log, known);
     this.#head = head;
-    // Memory without a row to stand on would not notice that the log was reset, with ids that begin again.
-    this.#folded = head === null ? 0n : folded;
-    this.#highest = BigInt(this.analyzer.newest?.eventId ?? 0);
+    this.#newest = head === null ? BEFORE_ALL : BigInt(head.id);
+    this.#folded = folded;
+    this.#coveredLow = known.coverage.low;
+    this.#highest = BigInt(this.analyzer.newest?.eventId ?? BEFORE_ALL);
     this.recent = recent;
   }
 
@@ -75,14 +81,9 @@ export class JournalMemory {
     return this.#head;
   }
 
-  /** Every row of ours up to this id has been folded, and no other can come. */
+  /** Every row of ours up to this id has been folded, and no other can come; where there is no row to stand on, there is none. */
   get folded(): bigint {
     return this.#folded;
-  }
-
-  /** The id after which others' rows are looked for without the lock. */
-  get newsAfter(): bigint {
-    return this.#head === null ? this.#empty : this.#folded;
   }
 
   /** Merges that no checkpoint covers yet. */
@@ -90,9 +91,14 @@ export class JournalMemory {
     return this.analyzer.global.seq - this.#replay.checkpointSeq;
   }
 
+  /** Ids that have been settled since the newest checkpoint. */
+  get uncoveredIds(): bigint {
+    return this.recorded.coverage.low - this.#coveredLow;
+  }
+
   /** Whether others have recorded this merge since `forgetNews` was called. */
-  isNews(identity: string): boolean {
-    return this.#news.has(identity);
+  isNews(merge: Identified): boolean {
+    return this.#news.has(mergeIdentity(merge)) || this.#news.has(eventIdentity(merge));
   }
 
   forgetNews(): void {
@@ -104,73 +110,118 @@ export class JournalMemory {
     if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
   }
 
-  /** Begins the writers' transaction, and folds what others have committed until then. */
+  /**
+   * Begins the writers' transaction, and folds what others have committed until then. While the lock is held only a little is
+   * read: where there is more, it is read without the lock first.
+   */
   async beginFenced(): Promise<void> {
-    let first: Since | undefined;
-    if (this.#head === null) await this.#log.beginLocked();
-    else {
-      const since = await this.#log.beginFenced(this.#head, this.#fencedAfter(BigInt(this.#head.id)));
-      first = { ...since, rows: this.#notFolded(since.rows) };
+    for (;;) {
+      const since = await this.#lock();
+      this.checkHead(since.headFingerprint);
+      if (!since.more) {
+        const end = this.#beginFolding();
+        return end(this.#fold(since.rows));
+      }
+      await this.#log.rollback();
+      await this.foldNews();
     }
-    const readUpTo = await this.#foldSince(this.#folded, first);
-    if (this.#head !== null && readUpTo > this.#folded) this.#folded = readUpTo;
   }
 
   /** Folds what others have committed since, however much it is. */
   async foldNews(): Promise<void> {
-    await this.#foldSince(this.newsAfter);
-  }
-
-  /**
-   * @param after the id after which rows are read.
-   * @param first what has been read of them.
-   * @returns the id up to which they were.
-   */
-  async #foldSince(after: bigint, first?: Since): Promise<bigint> {
-    const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped };
-    let readUpTo = after;
+    const end = this.#beginFolding();
     let unmarked = 0;
-    for (let [more, next] = [true, first]; more; next = undefined) {
-      const since = next ?? (await this.#since(readUpTo));
+    for (let [more, readUpTo] = [true, this.#folded]; more; ) {
+      const since = await this.#since(readUpTo);
       this.checkHead(since.headFingerprint);
       unmarked += this.#fold(since.rows);
       ({ more } = since);
       readUpTo = BigInt(since.rows.at(-1)?.id ?? readUpTo);
     }
-    this.#asLogDecides(() => this.#replay.end());
-    if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
-    const merges = this.analyzer.global.seq - before.seq;
-    const skipped = this.analyzer.skipped - before.skipped;
-    if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
-    return readUpTo;
+    end(unmarked);
   }
 
-  /** All journal rows up to this id are folded, as those that there are have been and no others can come. */
-  settle(low: bigint): void {
-    if (this.#head === null) this.#empty = low;
-    else if (low > this.#folded) this.#folded = low;
+  /** The lock, and what follows the row that memory stands on. */
+  async #lock(): Promise<Since> {
+    if (this.#head !== null) {
+      const since = await this.#log.beginFenced(this.#head, this.#fencedAfter(BigInt(this.#head.id)));
+      return { ...since, rows: this.#notFolded(since.rows) };
+    }
+    await this.#log.beginLocked();
+    const newest = await this.#log.newest();
+    // Memory without a row to stand on would not notice that a short log was reset, with ids that begin again.
+    const beforeAll = ((await this.#log.oldest()) ?? newest) - 1n;
+    const isShort = (await this.#log.pageEnd(beforeAll, newest, PAGE_ROWS)) === newest;
+    const rows: RawJournalRow[] = [];
+    for (let after = isShort ? beforeAll : this.#folded; after < newest; ) {
+      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
+      rows.push(...(await this.#log.journal(after, end)));
+      after = end;
+    }
+    return { headFingerprint: null, rows, more: false };
   }
 
-  /** Ids of journal rows ascend with seq: the fence relies on it. @returns the last one's. @throws UnfitDatabase */
-  ascending({ first, last }: Appended): bigint {
-    if (first !== null && last !== null && first > this.#folded && first <= last) return last;
-    throw new UnfitDatabase("sequence_went_back", [
-      `the sequence of events_outbox.id gave an id that is not above ${this.#folded}: set it above the largest id ` +
-        "(SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), max(id)) FROM events_outbox)",
-    ]);
+  /** @returns what to call when whole sets have been folded, as a page may end within one, with how many rows were unmarked. */
+  #beginFolding(): (unmarked: number) => void {
+    const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped };
+    return (unmarked) => {
+      this.#asLogDecides(() => this.#replay.end());
+      if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
+      const merges = this.analyzer.global.seq - before.seq;
+      const skipped = this.analyzer.skipped - before.skipped;
+      if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
+    };
+  }
+
+  /**
+   * All journal rows up to this id are folded, as those that exist have been and no others can come.
+   * @param drawn the id that the sequence gave last: rows of ours come after it, whatever ids others give by hand. Null where
+   * that is not known.
+   */
+  settle(low: bigint, drawn: bigint | null): void {
+    const settled = drawn === null || low < drawn ? low : drawn;
+    if (drawn !== null && settled > this.#folded) this.#folded = settled;
+  }
+
+  /**
+   * Ids of journal rows ascend with seq: the fence relies on it.
+   * @param ids of the rows that were appended. @param expected how many were sent.
+   * @returns the last one's. @throws UnfitDatabase
+   */
+  ascending(ids: readonly bigint[], expected: number): bigint {
+    if (ids.length !== expected)
+      throw new UnfitDatabase("append_changed", [
+        `events_outbox took ${ids.length} of ${expected} rows of ours without an error: a trigger or a rule on it drops or moves ` +
+          "them; let rows of kind metric.* pass",
+      ]);
+    let before = this.#newest;
+    for (const id of ids) {
+      if (id <= before)
+        throw new UnfitDatabase("sequence_went_back", [
+          `the sequence of events_outbox.id gave ${id}, which is not above ${before}, the id of our row before it: set it above the ` +
+            "largest id that it ever gave (SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), …))",
+        ]);
+      before = id;
+    }
+    return before;
   }
 
   /** What a committed transaction has recorded. */
-  adopt(plan: Plan, head: Head): void {
+  adopt(plan: Plan, ids: readonly bigint[], head: Head): void {
+    if (this.#holdsNothing && ids[0] !== undefined) this.recorded.began(ids[0]);
     plan.adopt();
+    for (const { eventId } of plan.merges) this.recorded.coverage.add(BigInt(eventId));
     this.#head = head;
     this.#folded = BigInt(head.id);
+    this.#newest = this.#folded;
     this.recent.appended(plan.rows, this.#folded);
   }
 
   /** A committed checkpoint of this memory. @param rowId its own row's. */
   covered(rowId: bigint): void {
     this.#folded = rowId;
+    this.#newest = rowId;
+    this.#coveredLow = this.recorded.coverage.low;
     this.#replay.checkpointSeq = this.analyzer.global.seq;
   }
 
@@ -200,12 +251,19 @@ export class JournalMemory {
     });
   }
 
+  /** Whether no merge has ever been recorded or skipped, as far as is known. */
+  get #holdsNothing(): boolean {
+    const { global, skipped, truncated } = this.analyzer;
+    return global.seq === 0 && skipped === 0 && !truncated && this.recorded.begins === null;
+  }
+
   /** Without a row to stand on, page by page: a log may be long and have no row of ours yet. */
   async #since(after: bigint): Promise<Since> {
     if (this.#head !== null) return this.#log.journalSince(this.#head, after);
     const newest = await this.#log.newest();
     let rows: readonly RawJournalRow[] = [];
-    for (let end = after; end < newest && rows.length === 0; ) {
+    const oldest = after === BEFORE_ALL ? await this.#log.oldest() : null;
+    for (let end = oldest === null ? after : oldest - 1n; end < newest && rows.length === 0; ) {
       const begin = end;
       end = await this.#log.pageEnd(begin, newest, PAGE_ROWS);
       rows = await this.#log.journal(begin, end);
@@ -216,12 +274,21 @@ export class JournalMemory {
   /** @returns how many of them are somebody else's and were not seen before. */
   #fold(rows: readonly RawJournalRow[]): number {
     let unmarked = 0;
+    const parsed = rows.map(parseJournalRow);
+    const first = this.#holdsNothing ? parsed.find((row) => mergeIn(row) !== null) : undefined;
+    if (first !== undefined && (first.type !== "metric" || first.seq === 1))
+      this.recorded.began(BigInt(first.id));
     const head = this.#asLogDecides(() =>
-      acceptRows(this.#replay, rows, rows.map(parseJournalRow), (row) => {
-        const merge = row.type === "metric" ? row.merge : row.type === "skipped" ? row : null;
+      acceptRows(this.#replay, rows, parsed, (row) => {
+        const merge = mergeIn(row);
         if (merge !== null) {
-          this.#news.add(mergeIdentity(merge));
+          this.#news.add(mergeIdentity(merge)).add(eventIdentity(merge));
+          this.recorded.coverage.add(BigInt(merge.eventId));
           this.isHighest(merge.eventId);
+        }
+        if (row.type === "checkpoint" && BigInt(row.id) > this.#newest) {
+          this.#newest = BigInt(row.id);
+          this.#coveredLow = this.recorded.coverage.low;
         }
         if (row.type === "foreign" && BigInt(row.id) > this.#told) {
           this.#told = BigInt(row.id);
@@ -233,6 +300,7 @@ export class JournalMemory {
     if (head !== null) {
       this.#head = head;
       this.#folded = BigInt(head.id);
+      if (this.#folded > this.#newest) this.#newest = this.#folded;
     }
     return unmarked;
   }

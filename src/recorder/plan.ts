@@ -1,7 +1,7 @@
 /** What one transaction is to record: the rows, the memory to adopt, and what there will be to tell, once it is committed. */
 import { type Draft, fold } from "../core/analyzer.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
-import { type Merge, readFacts, type SkippedMerge } from "../core/merge.ts";
+import { type Identified, type Merge, readFacts, type SkippedMerge } from "../core/merge.ts";
 import type { MetricName } from "../core/metric.ts";
 import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "../core/metric-event.ts";
 import type { DaemonEvent, Report } from "../daemon-event.ts";
@@ -32,14 +32,19 @@ export class Plan {
     this.#producer = producer;
   }
 
-  /** Folds merges while their rows are asked for, so that the log takes in the first ones meanwhile. */
-  *fold(merges: readonly FoundMerge[]): Generator<EventRow> {
+  /** Folds merges, in their order. @returns the rows that record them. */
+  fold(merges: readonly FoundMerge[]): readonly EventRow[] {
     for (const merge of merges) {
       const part = this.#part(merge);
       this.#parts.push(part);
       this.rows.push(...part.rows);
-      yield* part.rows;
     }
+    return this.rows;
+  }
+
+  /** The merges that were folded. */
+  get merges(): readonly Identified[] {
+    return this.#parts.map(({ found }) => found);
   }
 
   #part(found: FoundMerge): Part {

@@ -16,24 +16,44 @@
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { checkpointRow } from "../core/checkpoint.ts";
+import { parseObject } from "../core/json.ts";
 import { LowMark } from "../core/low-mark.ts";
-import { mergeIdentity } from "../core/merge.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
 import type { Report } from "../daemon-event.ts";
-import { CommitUnknown, type FoundMerge, type Head, type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
+import {
+  AppendRefused,
+  CommitUnknown,
+  type FoundMerge,
+  type OutboxLog,
+  PAGE_ROWS,
+  UnfitDatabase,
+} from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
-import type { Restored } from "../restore/restored.ts";
+import type { RecordedMerges } from "../restore/recorded.ts";
 import { BatchSize } from "./batch-size.ts";
+import { checkOrder } from "./check-order.ts";
 import { Comparison } from "./comparison.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import { HistoryReset, type JournalMemory } from "./journal-memory.ts";
-import { surveyJournal } from "./journal-survey.ts";
 import { type Arrival, Plan } from "./plan.ts";
+import type { Reported } from "./reported.ts";
 import { restoreMemory } from "./restore-memory.ts";
+import { SetAside } from "./set-aside.ts";
+
+/** The last row of a transaction whose COMMIT was not answered, as it was sent. */
+export type Unanswered = { readonly id: bigint; readonly payload: unknown };
+
+export type RecorderPorts = {
+  readonly report: Report;
+  /** What this process has reported already, over whichever connection. */
+  readonly reported: Reported;
+  readonly clock: Clock;
+};
 
 export type RecorderSettings = {
   readonly metrics: readonly MetricSettings[];
@@ -45,66 +65,72 @@ export type RecorderSettings = {
 const CHECKPOINT_EVERY = 100;
 /** In a backlog it waits for so many. */
 const MOST_UNCOVERED = 1000;
+/** Ids after which one is written also without merges: a restart looks for merges after what is settled. */
+const CHECKPOINT_EVERY_IDS = 20_000n;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
 
 export class Recorder {
   readonly analyzer: Analyzer;
-  /** The last row of the transaction whose COMMIT went unanswered; null as long as every one was answered. */
-  unanswered: Head | null = null;
+  /** The transaction whose COMMIT was not answered; null as long as every one was. */
+  unanswered: Unanswered | null = null;
   /** Merges known to be due and not recorded yet. */
   due = 0;
   readonly #log: OutboxLog;
   readonly #settings: RecorderSettings;
   readonly #report: Report;
+  readonly #reported: Reported;
   readonly #clock: Clock;
   readonly #memory: JournalMemory;
+  readonly #recorded: RecordedMerges;
   readonly #lowMark: LowMark;
-  /** Merges up to this id count as recorded: their rows went from the old end of the journal. */
-  #floor: bigint;
-  /** The journal's row up to which memory was taken from a checkpoint; 0 where every row was folded. */
-  readonly #checkpointRow: bigint;
+  readonly #setAside: SetAside;
   readonly #comparison: Comparison;
+  /** Found by the comparison under way, by event: whether they are due only the rest of the log shows. */
+  readonly #doubtful = new Map<string, FoundMerge>();
   readonly #batch = new BatchSize();
   #checkpointEvery = CHECKPOINT_EVERY;
-  readonly #repeats = new Set<string>();
   readonly #holderWatch: HolderWatch;
 
   private constructor(
     log: OutboxLog,
     settings: RecorderSettings,
-    report: Report,
-    clock: Clock,
+    { report, reported, clock }: RecorderPorts,
     memory: JournalMemory,
-    restored: Restored,
   ) {
     this.#log = log;
     this.#settings = settings;
     this.#report = report;
+    this.#reported = reported;
     this.#clock = clock;
     this.#memory = memory;
+    this.#recorded = memory.recorded;
     this.analyzer = memory.analyzer;
-    this.#floor = restored.floor;
-    this.#checkpointRow = restored.fromCheckpoint?.rowId ?? 0n;
-    this.#lowMark = new LowMark(restored.lowMark);
+    this.#lowMark = new LowMark(this.#recorded.coverage.low);
+    this.#setAside = new SetAside(clock);
+    for (const eventId of this.#recorded.coverage.unrecorded) this.#setAside.restore(eventId);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#comparison = new Comparison(log, report, clock);
   }
 
   /** Restores memory from the log. @throws UnfitLog when the journal contradicts itself or is a newer version's. */
-  static async restore(
-    log: OutboxLog,
-    settings: RecorderSettings,
-    report: Report,
-    clock: Clock,
-  ): Promise<Recorder> {
-    const { memory, restored } = await restoreMemory(log, settings.metrics, report, clock);
-    return new Recorder(log, settings, report, clock, memory, restored);
+  static async restore(log: OutboxLog, settings: RecorderSettings, ports: RecorderPorts): Promise<Recorder> {
+    return new Recorder(log, settings, ports, await restoreMemory(log, settings.metrics, ports));
   }
 
   /** The last merges, for the status page alone. */
   get recent(): Recent {
     return this.#memory.recent;
+  }
+
+  /** Merges that the table did not take so far. */
+  get refused(): number {
+    return this.#setAside.size;
+  }
+
+  /** Milliseconds until a merge that was refused is tried again; null where there is none. */
+  get retryInMs(): number | null {
+    return this.#setAside.nextInMs;
   }
 
   /**
@@ -116,69 +142,98 @@ export class Recorder {
     this.#batch.beginAnew();
     const { top } = this.#lowMark;
     this.#memory.forgetNews();
-    const look = await this.#log.look(this.#memory.head, top, this.#memory.newsAfter);
+    const { head, folded } = this.#memory;
+    const look = await this.#log.look({ head, after: top, folded, begins: this.#recorded.begins });
     this.#memory.checkHead(look.headFingerprint);
+    this.#recorded.looked(look.beginsThere);
     // Only a log that was reset or cut at its newest end goes back.
-    if (look.newest < top) throw new HistoryReset(String(top));
-    const readAfter = this.#lowMark.look(look.newest, look.holders);
+    const newest = look.newest < this.#log.leastId ? this.#log.leastId - 1n : look.newest;
+    if (newest < top) throw new HistoryReset(String(top));
+    const readAfter = this.#lowMark.look(newest, look.holders);
     let recorded = 0;
     let after = readAfter;
-    // Where somebody who was waited for has ended, older rows come first.
+    // Where a transaction has ended that was waited for, older rows come first.
     if (readAfter === top) {
       recorded = await this.#recordFound(look.found, "scan", shouldStop);
       after = look.readUpTo;
     }
-    recorded += await this.#recordRange(after, look.newest, shouldStop);
+    recorded += await this.#recordRange(after, newest, shouldStop);
+    recorded += await this.#retry(shouldStop);
     if (shouldStop()) return recorded;
     this.#lowMark.settle();
-    for (const repeat of this.#repeats) if (BigInt(repeat) <= this.#lowMark.low) this.#repeats.delete(repeat);
+    this.#recorded.coverage.rise(this.#lowMark.low);
+    this.#recorded.allSeen();
     if (recorded === 0) {
       // A page was read after the question for news: what it showed as recorded may be news.
-      if (look.news || after < look.newest) await this.#memory.foldNews();
+      if (look.news || after < newest) await this.#memory.foldNews();
       // The next statement that asks for news need not pass again what is settled.
-      this.#memory.settle(this.#lowMark.low);
+      this.#memory.settle(this.#lowMark.low, look.drawn);
     }
-    // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
-    const enough = recorded >= MOST_UNCOVERED ? 1 : this.#checkpointEvery;
-    if (this.#memory.uncovered >= enough) await this.checkpoint();
+    await this.#checkpointIfDue(recorded);
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
 
   /** One page of the comparison of the whole log with the journal. @returns whether it has reached its end. */
   comparePage(shouldStop: () => boolean): Promise<boolean> {
-    return this.#comparison.page(this.#floor, this.#lowMark, (after, upTo, foundBy) =>
-      this.#recordPage(after, upTo, foundBy, shouldStop),
+    return this.#comparison.page(
+      this.#lowMark,
+      (after, upTo, foundBy) => this.#recordPage(after, upTo, foundBy, shouldStop),
+      (after) => this.#recordDoubtful(after, shouldStop),
     );
   }
 
   /** What became of a transaction, by its own last row: another daemon may have recorded its merges meanwhile. */
-  async outcomeOf(last: Head): Promise<"committed" | "aborted"> {
-    const { headFingerprint } = await this.#log.look(last, this.#memory.folded, this.#memory.folded);
-    return headFingerprint === last.fingerprint ? "committed" : "aborted";
+  async outcomeOf({ id, payload }: Unanswered): Promise<"committed" | "aborted"> {
+    const [row] = await this.#log.journal(id - 1n, id);
+    return isDeepStrictEqual(parseObject(row?.payload ?? null), payload) ? "committed" : "aborted";
   }
 
-  /** Writes a checkpoint of what no checkpoint covers yet. */
+  /** What an orderly stop leaves behind, so that the next start has little to fold. */
+  async checkpointAtStop(): Promise<void> {
+    if (this.#memory.uncovered > 0) await this.checkpoint();
+  }
+
+  /** Writes a checkpoint. */
   async checkpoint(): Promise<void> {
-    if (this.#memory.head === null || this.#memory.uncovered === 0) return;
+    const { head } = this.#memory;
+    if (head === null || !this.#recorded.exact || this.#isCovered) return;
     await this.#memory.beginFenced();
     // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
-    if (this.#memory.uncovered === 0) return this.#log.rollback();
+    if (this.#isCovered) return this.#log.rollback();
+    const { floor, begins, coverage } = this.#recorded;
     const place = {
-      row_id: this.#memory.head.id,
-      low_mark: String(this.#lowMark.low),
-      floor: String(this.#floor),
+      row_id: this.#memory.head?.id ?? head.id,
+      journal_begins: begins === null ? null : String(begins),
+      floor: floor === null ? null : String(floor),
+      ...coverage.stored(),
     };
     const row = checkpointRow(this.analyzer, place, this.#settings.producer);
-    const rowId = this.#memory.ascending(await this.#log.append([row], this.#memory.folded));
-    await this.#log.commit();
+    const { ids } = await this.#log.append([row]);
+    const rowId = this.#memory.ascending(ids, 1);
+    await this.#log.commit(rowId);
     this.#memory.covered(rowId);
     const bytes = JSON.stringify(row.payload).length;
     this.#checkpointEvery = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
     this.#report({ event: "checkpoint.written", seq: this.analyzer.global.seq, bytes });
   }
 
-  async #recordRange(after: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
+  /** Whether the newest checkpoint knows all that there is to know. */
+  get #isCovered(): boolean {
+    return (
+      this.analyzer.global.seq === 0 || (this.#memory.uncovered === 0 && this.#memory.uncoveredIds === 0n)
+    );
+  }
+
+  async #checkpointIfDue(recorded: number): Promise<void> {
+    // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
+    const enough = recorded >= MOST_UNCOVERED ? 1 : this.#checkpointEvery;
+    if (this.#memory.uncovered >= enough || this.#memory.uncoveredIds >= CHECKPOINT_EVERY_IDS)
+      await this.checkpoint();
+  }
+
+  async #recordRange(from: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
+    let after = from;
     const elapsed = this.#stopwatch();
     let recorded = 0;
     let backlog = false;
@@ -192,6 +247,9 @@ export class Recorder {
         this.#report({ event: "backlog.started" });
       }
       recorded += await this.#recordPage(after, end, "scan", shouldStop);
+      if (shouldStop()) break;
+      this.#lowMark.read(end);
+      this.#recorded.coverage.rise(this.#lowMark.low);
       after = end;
       progress.at(after);
     }
@@ -212,15 +270,46 @@ export class Recorder {
     shouldStop: () => boolean,
   ): Promise<number> {
     this.#memory.forgetNews();
-    return this.#recordFound(await this.#log.merges(after, upTo), foundBy, shouldStop);
+    const recorded = await this.#recordFound(await this.#log.merges(after, upTo), foundBy, shouldStop);
+    await this.#clearDoubts(after, upTo);
+    return recorded;
+  }
+
+  /** Rows that name the events of doubtful merges follow these. */
+  async #clearDoubts(after: bigint, upTo: bigint): Promise<void> {
+    if (this.#doubtful.size === 0) return;
+    for (const event of await this.#log.orphans(after, upTo)) this.#doubtful.delete(event);
+  }
+
+  /** @param after the id up to which rows were looked at for the events of doubtful merges. */
+  async #recordDoubtful(after: bigint, shouldStop: () => boolean): Promise<number> {
+    if (this.#doubtful.size === 0) return 0;
+    this.#memory.forgetNews();
+    await this.#clearDoubts(after, await this.#log.newest());
+    const ids = [...this.#doubtful.keys()].map(BigInt);
+    this.#doubtful.clear();
+    // Again: another daemon may have recorded them since their page was read.
+    const found: FoundMerge[] = [];
+    for (const id of ids) found.push(...(await this.#log.merges(id - 1n, id)));
+    const due = await this.#recorded.dueOfDoubtful((await this.#recorded.classify(found)).doubtful);
+    // Or their rows are gone from the middle of the journal: then its order has a gap, and nothing is recorded.
+    if (due.length > 0) await checkOrder(this.#log);
+    return this.#recordDue(due, "comparison", shouldStop);
   }
 
   async #recordFound(
-    found: FoundMerge[],
+    found: readonly FoundMerge[],
     foundBy: Arrival["found_by"],
     shouldStop: () => boolean,
   ): Promise<number> {
-    const due = await this.#surviving(this.#due(found, foundBy), foundBy);
+    return this.#recordDue(await this.#due(found), foundBy, shouldStop);
+  }
+
+  async #recordDue(
+    due: readonly FoundMerge[],
+    foundBy: Arrival["found_by"],
+    shouldStop: () => boolean,
+  ): Promise<number> {
     if (due.length === 0) return 0;
     let recorded = 0;
     this.due = due.length;
@@ -230,76 +319,129 @@ export class Recorder {
       // Before it, so that something is left to cover when all is settled.
       const most = Math.max(MOST_UNCOVERED, this.#checkpointEvery);
       if (this.#memory.uncovered + batch.length > most) await this.checkpoint();
-      recorded += await this.#record(batch, foundBy);
+      recorded += await this.#recordOrSplit(batch, foundBy);
       this.due = due.length - start;
     }
     return recorded;
   }
 
-  /**
-   * What the comparison finds among rows that were scanned, or a scan below the checkpoint that memory began with, may be
-   * due, or its rows went from the journal's old end: then it is older than everything that survives there, and counts
-   * as recorded.
-   */
-  async #surviving(due: FoundMerge[], foundBy: Arrival["found_by"]): Promise<FoundMerge[]> {
-    const seen = foundBy === "comparison" ? null : this.#checkpointRow;
-    if (!due.some((merge) => seen === null || BigInt(merge.eventId) < seen)) return due;
-    this.#floor = await surveyJournal(this.#log, this.#memory.folded);
-    return due.filter((merge) => BigInt(merge.eventId) > this.#floor);
+  /** The merges that are due; duplicates, and merges that are taken as recorded, are reported once by each process. */
+  async #due(found: readonly FoundMerge[]): Promise<FoundMerge[]> {
+    const { due, duplicates, presumed, doubtful } = await this.#recorded.classify(found);
+    for (const merge of doubtful) this.#doubtful.set(merge.eventId, merge);
+    for (const { eventId, workItemId } of duplicates) {
+      if (this.#reported.first("duplicate", eventId))
+        this.#report({ event: "merge.repeat_ignored", event_id: eventId, work_item_id: workItemId });
+    }
+    for (const { eventId, workItemId } of presumed) {
+      if (this.#reported.first("presumed", eventId))
+        this.#report({
+          event: "merge.presumed_recorded",
+          event_id: eventId,
+          work_item_id: workItemId,
+          reason: "older_than_journal",
+        });
+    }
+    return due.filter(({ eventId }) => !this.#setAside.has(BigInt(eventId)));
   }
 
-  /** The first merge of each work item that is not recorded; the others are repeats, told when they are first scanned. */
-  #due(found: readonly FoundMerge[], foundBy: Arrival["found_by"]): FoundMerge[] {
-    const first = new Map<string, FoundMerge>();
-    for (const merge of found) {
-      if (merge.recordedAs === merge.eventId) continue;
-      const identity = mergeIdentity(merge);
-      if (merge.recordedAs === null && !first.has(identity)) first.set(identity, merge);
-      else if (foundBy === "scan" && !this.#repeats.has(merge.eventId)) {
-        this.#repeats.add(merge.eventId);
-        this.#report({
-          event: "merge.repeat_ignored",
-          event_id: merge.eventId,
-          work_item_id: merge.workItemId,
-        });
+  /** Records merges; where the table does not take them, all but those that it is about. */
+  async #recordOrSplit(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
+    try {
+      return await this.#record(batch, foundBy);
+    } catch (error) {
+      if (!(error instanceof AppendRefused)) throw error;
+      await this.#log.rollback();
+      const [merge] = batch;
+      if (batch.length === 1 && merge !== undefined) {
+        this.#refuse(merge, error);
+        return 0;
       }
     }
-    return [...first.values()];
+    const middle = Math.ceil(batch.length / 2);
+    const first = await this.#recordOrSplit(batch.slice(0, middle), foundBy);
+    return first + (await this.#recordOrSplit(batch.slice(middle), foundBy));
   }
 
-  /** Records one batch in one transaction, without what others have recorded since it was found. */
+  #refuse({ eventId, workItemId }: FoundMerge, { failure }: AppendRefused): void {
+    this.#recorded.coverage.except(BigInt(eventId));
+    const retry_in_ms = this.#setAside.add(BigInt(eventId));
+    if (this.#reported.first("refused", eventId, failure.code))
+      this.#report({
+        event: "merge.refused",
+        event_id: eventId,
+        work_item_id: workItemId,
+        failure,
+        retry_in_ms,
+      });
+  }
+
+  /** Tries the merges again that the table did not take, each by itself. */
+  async #retry(shouldStop: () => boolean): Promise<number> {
+    let recorded = 0;
+    for (const eventId of this.#setAside.due()) {
+      if (shouldStop()) break;
+      this.#memory.forgetNews();
+      const { due } = await this.#recorded.classify(await this.#log.merges(eventId - 1n, eventId));
+      const [merge] = due;
+      if (merge !== undefined) recorded += await this.#recordOrSplit([merge], "scan");
+      // Recorded by now, by this daemon or another, or gone.
+      if (merge === undefined || this.#recorded.coverage.covers(eventId)) {
+        this.#setAside.delete(eventId);
+        this.#recorded.coverage.forget(eventId);
+        this.#reported.over("refused", String(eventId));
+      }
+    }
+    return recorded;
+  }
+
+  /** Records one batch in one transaction, without what others have recorded since it was found. @throws AppendRefused */
   async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
     const elapsed = this.#stopwatch();
-    const standsOnNothing = this.#memory.head === null;
+    const hasNoHead = this.#memory.head === null;
     await this.#memory.beginFenced();
     const fencedMs = elapsed();
-    const there = standsOnNothing ? await this.#stillThere(batch) : batch;
-    const due = there.filter((merge) => !this.#memory.isNews(mergeIdentity(merge)));
+    const there = hasNoHead ? await this.#stillThere(batch) : batch;
+    const due = there.filter((merge) => !this.#memory.isNews(merge));
     if (due.length === 0) {
       await this.#log.rollback();
       this.#report({ event: "writer.fenced", merges: batch.length });
       return 0;
     }
     const plan = new Plan(this.analyzer.draft(), this.#settings.producer);
+    const rows = plan.fold(due);
     const appending = this.#stopwatch();
-    const appended = await this.#log.append(plan.fold(due), this.#memory.folded);
+    const { ids } = await this.#log.append(rows);
+    const last = this.#memory.ascending(ids, rows.length);
     const appendedMs = appending();
-    const head = { id: String(this.#memory.ascending(appended)), fingerprint: appended.fingerprint };
     const committing = this.#stopwatch();
-    try {
-      await this.#log.commit();
-    } catch (error) {
-      if (error instanceof CommitUnknown) {
-        this.unanswered = head;
-        this.#report({ event: "commit.unknown", merges: due.length, failure: error.failure });
-      }
-      throw error;
-    }
+    const fingerprint = await this.#commit(last, plan);
     this.#batch.took(batch.length, { fenced: fencedMs, appended: appendedMs, committed: committing() });
-    this.#memory.adopt(plan, head);
+    this.#memory.adopt(plan, ids, { id: String(last), fingerprint });
     const tookMs = elapsed();
     plan.tell(this.#report, (merge) => this.#arrival(merge, foundBy, tookMs));
     return due.length;
+  }
+
+  /** @returns the fingerprint of the last row. @throws CommitUnknown */
+  async #commit(last: bigint, plan: Plan): Promise<string> {
+    let fingerprint: string | null;
+    try {
+      fingerprint = await this.#log.commit(last);
+    } catch (error) {
+      if (error instanceof CommitUnknown) {
+        // As JSON has it: what is undefined is not written.
+        const payload: unknown = JSON.parse(JSON.stringify(plan.rows.at(-1)?.payload));
+        this.unanswered = { id: last, payload };
+        this.#report({ event: "commit.unknown", merges: plan.merges.length, failure: error.failure });
+      }
+      throw error;
+    }
+    if (fingerprint !== null) return fingerprint;
+    throw new UnfitDatabase("append_changed", [
+      `events_outbox does not have our row ${last}, which it took a moment ago: a trigger or a rule on it moves or deletes rows; let rows of ` +
+        "kind metric.* pass",
+    ]);
   }
 
   #arrival(merge: FoundMerge, foundBy: Arrival["found_by"], tookMs: number): Arrival {

@@ -5,39 +5,35 @@
  * The lock is taken for a moment first: once it is granted no row of ours is on its way, so every journal row there
  * is has an id up to the newest visible one, and every later one will have a higher id.
  */
-import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import type { Report } from "../daemon-event.ts";
 import type { OutboxLog } from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
 import { restore } from "../restore/restore.ts";
-import type { Restored } from "../restore/restored.ts";
 import { JournalMemory } from "./journal-memory.ts";
 import { lasting } from "./lasting.ts";
-
-type RestoredMemory = { readonly memory: JournalMemory; readonly restored: Restored };
+import type { RecorderPorts } from "./recorder.ts";
 
 /** @throws UnfitLog when the journal contradicts itself or is a newer version's. */
 export function restoreMemory(
   log: OutboxLog,
   metrics: readonly MetricSettings[],
-  report: Report,
-  clock: Clock,
-): Promise<RestoredMemory> {
-  return lasting(() => readMemory(log, metrics, report, clock));
+  ports: Pick<RecorderPorts, "report" | "clock">,
+): Promise<JournalMemory> {
+  return lasting(() => readMemory(log, metrics, ports));
 }
 
 async function readMemory(
   log: OutboxLog,
   metrics: readonly MetricSettings[],
-  report: Report,
-  clock: Clock,
-): Promise<RestoredMemory> {
+  { report, clock }: Pick<RecorderPorts, "report" | "clock">,
+): Promise<JournalMemory> {
   const startedAt = clock.monotonic();
   report({ event: "restore.started" });
-  const newest = await newestUnderLock(log);
-  const progress = new Progress(clock.monotonic, 0n, newest, (figures) =>
+  const { newest, drawn } = await underLock(log);
+  const oldest = (await log.oldest()) ?? log.leastId;
+  const progress = new Progress(clock.monotonic, oldest - 1n, newest, (figures) =>
     report({ event: "restore.progress", ...figures }),
   );
   const restored = await restore(log, metrics, newest, {
@@ -57,15 +53,21 @@ async function readMemory(
     skipped: analyzer.skipped,
     took_ms: Math.round(clock.monotonic() - startedAt),
   });
-  return { memory: new JournalMemory(log, report, restored, newest), restored };
+  const { coverage } = restored.known;
+  if (coverage.low === BEFORE_ALL) coverage.rise((oldest < log.leastId ? oldest : log.leastId) - 1n);
+  // Ids that are given by hand may be far above those of our rows to come.
+  const folded = BigInt(restored.head?.id ?? BEFORE_ALL);
+  const settled = drawn === null ? folded : newest < drawn ? newest : drawn;
+  return new JournalMemory(log, report, restored, settled > folded ? settled : folded);
 }
 
-/** The newest row of the log at a moment when nobody has a row of ours on its way. */
-async function newestUnderLock(log: OutboxLog): Promise<bigint> {
+/** The newest row of the log, and the id that was drawn last, at a moment when no row of ours is on its way. */
+async function underLock(log: OutboxLog): Promise<{ newest: bigint; drawn: bigint | null }> {
   await log.beginLocked();
   const newest = await log.newest();
+  const drawn = await log.drawn();
   await log.rollback();
-  return newest;
+  return { newest, drawn };
 }
 
 /** Of the merges that memory still has. */

@@ -10,7 +10,7 @@ import { UnfitLog } from "../core/journal-row.ts";
 import { Replay } from "../core/replay.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
 import { foldPages, needsOf, readPage } from "./from-rows.ts";
-import type { Journal, Restored } from "./restored.ts";
+import type { Folded, Journal } from "./restored.ts";
 
 export type PassedOver = {
   readonly passedOver: string;
@@ -19,15 +19,13 @@ export type PassedOver = {
 };
 
 /**
- * @param reached a low mark that is known from elsewhere: that of a newer checkpoint.
  * @returns the reason in words where it does not serve.
  * @throws UnfitLog for rows of a newer version.
  */
 export async function fromCheckpoint(
   journal: Journal,
   { rowId }: CheckpointInLog,
-  reached: bigint,
-): Promise<Restored | PassedOver> {
+): Promise<Folded | PassedOver> {
   const checkpoint = parseCheckpoint(await journal.log.checkpoint(rowId));
   if (typeof checkpoint === "string") return notServing(checkpoint);
   const first = await readPage(journal, BigInt(checkpoint.row_id) - 1n);
@@ -35,19 +33,11 @@ export async function fromCheckpoint(
   if (typeof analyzer === "string") return notServing(analyzer);
   const replay = new Replay(analyzer);
   try {
-    const { head, recent } = await foldPages(journal, replay, first, checkpoint.row_id);
+    const folded = await foldPages(journal, replay, first, checkpoint.row_id);
     // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
-    if (head === null && (await journal.log.checkpoint(rowId)) === null) return notServing("it is gone");
-    const lowMark = [BigInt(checkpoint.floor), BigInt(checkpoint.low_mark)].reduce(higher, reached);
-    return {
-      replay,
-      head,
-      lowMark,
-      // Where no row is left, those of everything up to its low mark are gone.
-      floor: head === null ? lowMark : BigInt(checkpoint.floor),
-      fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) },
-      recent,
-    };
+    if (folded.head === null && (await journal.log.checkpoint(rowId)) === null)
+      return notServing("it is gone");
+    return { ...folded, replay, fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) } };
   } catch (error) {
     if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
     return { passedOver: `the rows after it contradict it: ${error.message}`, contradicted: true };
@@ -56,8 +46,4 @@ export async function fromCheckpoint(
 
 function notServing(reason: string): PassedOver {
   return { passedOver: reason, contradicted: false };
-}
-
-function higher(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -17,9 +17,8 @@ import {
 } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
 import { journalNeeds, type Replay } from "../core/replay.ts";
-import type { CheckpointInLog } from "../outbox-log.ts";
 import { acceptRows } from "./journal-head.ts";
-import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
+import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
 
 /** Rows of the largest sets of 100 merges, and some beside them. */
 const LONG_TAIL_ROWS = 1_600;
@@ -40,14 +39,14 @@ type Tail = {
 
 /**
  * @param seq the newest merge's.
- * @param checkpoints those that there are: merges that one covers need none anew.
+ * @param checkpointRow the newest checkpoint's: merges that one covers need none anew.
  * @returns null where the journal is short, or its facts alone do not serve.
  */
 export async function fromFacts(
   journal: Journal,
   seq: number,
-  checkpoints: readonly CheckpointInLog[],
-): Promise<Restored | null> {
+  checkpointRow: bigint,
+): Promise<Folded | null> {
   const { merges, checked } = journal.log.long;
   const source = factsSource(journal.metrics);
   if (seq < merges || source === null) return null;
@@ -56,11 +55,14 @@ export async function fromFacts(
     const tail =
       (await readTail(journal, known, TAIL_ROWS)) ?? (await readTail(journal, known, LONG_TAIL_ROWS));
     if (tail === null) return null;
-    const checkpointRow = Math.max(0, ...checkpoints.map(({ rowId }) => Number(rowId)));
-    const facts = new FactsReplay(journal.metrics, journalNeeds(tail.rows.slice(-TAIL_ROWS)), checkpointRow);
+    const facts = new FactsReplay(
+      journal.metrics,
+      journalNeeds(tail.rows.slice(-TAIL_ROWS)),
+      Number(checkpointRow),
+    );
     if (!(await readFacts(journal, source, facts, BigInt(tail.setEnd)))) return null;
     const replay = facts.analyzer.global.seq === known ? facts.handOver(tail.set) : null;
-    return replay === null ? null : foldTail(journal, replay, tail);
+    return replay === null ? null : { ...foldTail(journal, replay, tail), firstRow: facts.begins };
   } catch (error) {
     if (error instanceof UnfitLog) return null;
     throw error;
@@ -108,12 +110,16 @@ async function readFacts(
   return true;
 }
 
-/** Folds the rows after the merges whose facts are known. */
-function foldTail({ passed, newest }: Journal, replay: Replay, { raws, rows, from }: Tail): Restored {
+/** Folds the rows after the merges whose facts are known. The events of these merges are not: a million is a lot of memory. */
+function foldTail(
+  { passed, newest }: Journal,
+  replay: Replay,
+  { raws, rows, from }: Tail,
+): Omit<Folded, "firstRow"> {
   const recent = new Recent();
   for (const row of rows.slice(0, from)) recent.accept(row);
   const head = acceptRows(replay, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
   replay.end();
   passed(newest);
-  return { replay, head, lowMark: 0n, floor: 0n, fromCheckpoint: null, recent };
+  return { replay, head, fromCheckpoint: null, recent, events: null };
 }

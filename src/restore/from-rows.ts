@@ -8,12 +8,12 @@
  * what cannot be recounted there is left alone.
  */
 import { Analyzer, type JournalNeeds } from "../core/analyzer.ts";
-import { type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
+import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
 import { journalNeeds, Replay } from "../core/replay.ts";
-import { type Head, PAGE_ROWS } from "../outbox-log.ts";
+import { PAGE_ROWS } from "../outbox-log.ts";
 import { acceptRows, headOf } from "./journal-head.ts";
-import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
+import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
 
 /** The rows of one statement, and up to which id of the outbox there are no others. */
 type Page = {
@@ -23,12 +23,12 @@ type Page = {
 };
 
 /** @throws UnfitLog when the journal contradicts itself or is a newer version's. */
-export async function fromRows(journal: Journal): Promise<Restored> {
-  const first = await readPage(journal, 0n);
+export async function fromRows(journal: Journal): Promise<Folded> {
+  const { log, newest } = journal;
+  const oldest = await log.oldest();
+  const first = await readPage(journal, oldest === null || oldest > newest ? newest : oldest - 1n);
   const replay = new Replay(new Analyzer(journal.metrics, await needsOf(journal, first)));
-  const { head, recent } = await foldPages(journal, replay, first, null);
-  const { floor } = replay;
-  return { replay, head, lowMark: floor, floor, fromCheckpoint: null, recent };
+  return { ...(await foldPages(journal, replay, first, null)), replay, fromCheckpoint: null };
 }
 
 /** The next rows of the journal. @throws UnfitLog for one that is not whole, or a newer version's. */
@@ -53,20 +53,26 @@ export async function foldPages(
   replay: Replay,
   first: Page,
   standsOn: string | null,
-): Promise<{ readonly head: Head | null; readonly recent: Recent }> {
+): Promise<Pick<Folded, "head" | "recent" | "events" | "firstRow">> {
   const recent = new Recent();
+  const events = new Set<bigint>();
+  let firstRow: bigint | null = null;
   const standing = first.raws[0]?.id === standsOn ? first.raws[0] : undefined;
   let head = standing === undefined ? null : headOf(standing);
   let from = standing === undefined ? 0 : 1;
   for (let page = first; ; page = await readPage(journal, page.end)) {
-    const folded = acceptRows(replay, page.raws.slice(from), page.rows.slice(from), (row) =>
-      recent.accept(row),
-    );
+    const folded = acceptRows(replay, page.raws.slice(from), page.rows.slice(from), (row) => {
+      recent.accept(row);
+      const event = eventOf(row);
+      if (event === null) return;
+      events.add(BigInt(event));
+      firstRow ??= BigInt(row.id);
+    });
     head = folded ?? head;
     from = 0;
     journal.passed(page.end);
     if (page.end >= journal.newest) break;
   }
   replay.end();
-  return { head, recent };
+  return { head, recent, events, firstRow };
 }

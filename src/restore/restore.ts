@@ -1,5 +1,5 @@
 /**
- * Restore: the journal into memory. Three ways lead there, and this file chooses among them:
+ * Restore: the journal into memory, and what is known of the merges that are recorded. Three ways lead there, and this file chooses among them:
  *
  *   from a checkpoint   (`restore/from-checkpoint.ts`)   its memory, and the rows after it
  *   from the facts      (`restore/from-facts.ts`)        of a long journal one row of each merge, and the newest rows
@@ -12,14 +12,20 @@
  *
  * When rows have gone from the journal's old end, a checkpoint that is left knows more than the rows do. Not so one that
  * knows of merges after the newest row's: rows went from the new end then, and their merges are recorded again.
+ *
+ * Which merges are recorded is taken from the newest checkpoint, whichever one memory began with: it says so of all merges
+ * up to its own place, and the rows after it of the others.
  */
-import { parseJournalRow } from "../core/journal-row.ts";
+import { type CheckpointPayload, parseCheckpoint } from "../core/checkpoint.ts";
+import { Coverage, readCoverage } from "../core/coverage.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
+import { eventOf, parseJournalRow } from "../core/journal-row.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
+import { type CheckpointInLog, type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
 import { fromCheckpoint } from "./from-checkpoint.ts";
 import { fromFacts } from "./from-facts.ts";
 import { fromRows } from "./from-rows.ts";
-import { type Journal, type Restored, TAIL_ROWS } from "./restored.ts";
+import { type Folded, type Journal, type Known, type Restored, TAIL_ROWS } from "./restored.ts";
 
 export type RestoreEvents = Pick<Journal, "passed"> & {
   /** A checkpoint does not serve. */
@@ -30,7 +36,8 @@ export type RestoreEvents = Pick<Journal, "passed"> & {
 const CHECKED_MERGES = 100;
 /** More rows than a merge has. */
 const NEWEST_ROWS = 16;
-const CHECKPOINTS_CONSIDERED = 4;
+/** Checkpoints that are looked at: each orderly stop may leave one. */
+const MOST_CHECKPOINTS = 1_000;
 
 /**
  * Folds the journal's rows up to `newest`.
@@ -43,37 +50,129 @@ export async function restore(
   events: RestoreEvents,
 ): Promise<Restored> {
   const journal: Journal = { log, metrics, newest, passed: events.passed };
-  // One that somebody has written meanwhile stands for rows beyond those that are folded here.
-  const checkpoints = (await log.checkpoints(CHECKPOINTS_CONSIDERED)).filter(
-    ({ rowId }) => BigInt(rowId) <= newest,
-  );
-  const reached = checkpoints.reduce((high, { lowMark }) => (lowMark > high ? lowMark : high), 0n);
+  const checkpoints = new Checkpoints(log, newest);
+  const folded = await foldJournal(journal, checkpoints, events);
+  return { ...folded, known: await knownMerges(journal, folded, checkpoints) };
+}
+
+/** The checkpoints of a log, newest first, read as far as they were asked for. */
+class Checkpoints {
+  readonly #log: JournalReader;
+  readonly #rest: AsyncIterator<CheckpointInLog>;
+  readonly #read: CheckpointInLog[] = [];
+
+  /** One that is written meanwhile stands for rows beyond those that are folded. */
+  constructor(log: JournalReader, newest: bigint) {
+    this.#log = log;
+    this.#rest = log.checkpoints(newest)[Symbol.asyncIterator]();
+  }
+
+  /** The newest one that matches. */
+  async first(matches: (checkpoint: CheckpointInLog) => boolean): Promise<CheckpointInLog | null> {
+    for await (const checkpoint of this.all()) if (matches(checkpoint)) return checkpoint;
+    return null;
+  }
+
+  async *all(): AsyncGenerator<CheckpointInLog> {
+    for (let index = 0; index < MOST_CHECKPOINTS; index += 1) {
+      const checkpoint = this.#read[index] ?? (await this.#next());
+      if (checkpoint === null) return;
+      yield checkpoint;
+    }
+  }
+
+  /** The newest one that can be read, and knows of no merge after this one. */
+  async newest(seq: number): Promise<CheckpointPayload | null> {
+    for await (const { rowId } of this.all()) {
+      const payload = parseCheckpoint(await this.#log.checkpoint(rowId));
+      if (typeof payload !== "string" && payload.seq <= seq) return payload;
+    }
+    return null;
+  }
+
+  async #next(): Promise<CheckpointInLog | null> {
+    const { done, value } = await this.#rest.next();
+    if (done === true) return null;
+    this.#read.push(value);
+    return value;
+  }
+}
+
+async function foldJournal(
+  journal: Journal,
+  checkpoints: Checkpoints,
+  events: RestoreEvents,
+): Promise<Folded> {
   let suspect = false;
-  const tried = async (checkpoint: CheckpointInLog): Promise<Restored | null> => {
-    const outcome = await fromCheckpoint(journal, checkpoint, reached);
+  const tried = async (checkpoint: CheckpointInLog): Promise<Folded | null> => {
+    const outcome = await fromCheckpoint(journal, checkpoint);
     if (!("passedOver" in outcome)) return outcome;
     events.passedOver(checkpoint.rowId, outcome.passedOver);
     suspect ||= outcome.contradicted;
     return null;
   };
 
+  const newest = await checkpoints.first(() => true);
   // Where its row is not near the end, the newest merge is at least as far as the newest checkpoint, unless rows are gone.
-  const seq = (await newestSeq(journal)) ?? checkpoints[0]?.seq ?? 0;
-  const farEnoughBack = checkpoints.find((checkpoint) => checkpoint.seq <= seq - CHECKED_MERGES);
-  const shortened = farEnoughBack === undefined ? null : await tried(farEnoughBack);
+  const seq = (await newestSeq(journal)) ?? newest?.seq ?? 0;
+  const farEnoughBack = await checkpoints.first((checkpoint) => checkpoint.seq <= seq - CHECKED_MERGES);
+  const shortened = farEnoughBack === null ? null : await tried(farEnoughBack);
   if (shortened !== null && shortened.replay.analyzer.global.seq >= seq) return shortened;
 
-  const fromFactsAlone = suspect ? null : await fromFacts(journal, seq, checkpoints);
+  const fromFactsAlone = suspect ? null : await fromFacts(journal, seq, BigInt(newest?.rowId ?? 0));
   const unaided = fromFactsAlone ?? (await fromRows(journal));
   const { truncated, global } = unaided.replay.analyzer;
   const empty = global.seq === 0;
   if (!truncated && !empty) return unaided;
-  for (const checkpoint of checkpoints) {
+  for await (const checkpoint of checkpoints.all()) {
     if (!empty && checkpoint.seq > global.seq) continue;
     const continued = checkpoint === farEnoughBack ? shortened : await tried(checkpoint);
     if (continued !== null) return continued;
   }
   return unaided;
+}
+
+async function knownMerges(journal: Journal, folded: Folded, checkpoints: Checkpoints): Promise<Known> {
+  const { analyzer, floor } = folded.replay;
+  const checkpoint = await checkpoints.newest(analyzer.global.seq);
+  const coverage = checkpoint === null ? null : readCoverage(checkpoint);
+  if (checkpoint === null || coverage === null) {
+    const nothingRecorded = analyzer.global.seq === 0 && analyzer.skipped === 0;
+    return {
+      coverage: new Coverage(floor ?? BEFORE_ALL),
+      exact: nothingRecorded,
+      floor,
+      begins: analyzer.truncated ? null : folded.firstRow,
+      pruned: analyzer.truncated,
+    };
+  }
+  const recorded = folded.events ?? (await eventsAfter(journal, BigInt(checkpoint.row_id)));
+  for (const event of recorded) coverage.add(event);
+  return {
+    coverage,
+    exact: true,
+    floor: idOrNull(checkpoint.floor),
+    begins: idOrNull(checkpoint.journal_begins),
+    pruned: checkpoint.journal_begins === null,
+  };
+}
+
+function idOrNull(id: string | null): bigint | null {
+  return id === null ? null : BigInt(id);
+}
+
+/** The events that the rows after one record. */
+async function eventsAfter({ log, newest }: Journal, row: bigint): Promise<Set<bigint>> {
+  const events = new Set<bigint>();
+  for (let after = row; after < newest; ) {
+    const end = await log.pageEnd(after, newest, PAGE_ROWS);
+    for (const raw of await log.journal(after, end)) {
+      const event = eventOf(parseJournalRow(raw));
+      if (event !== null) events.add(BigInt(event));
+    }
+    after = end;
+  }
+  return events;
 }
 
 /** The place in the order of the newest merge; null where its row is not near the end. */

@@ -1,4 +1,5 @@
 /** What each way of a restore is given, and what it leaves. */
+import type { Coverage } from "../core/coverage.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
 import type { Replay } from "../core/replay.ts";
@@ -13,19 +14,38 @@ export type Journal = {
   readonly passed: (id: bigint) => void;
 };
 
-export type Restored = {
+/** The journal as memory. */
+export type Folded = {
   readonly replay: Replay;
   /** The newest row of the journal. */
   readonly head: Head | null;
-  /** Every merge up to this id is recorded. */
-  readonly lowMark: bigint;
-  /** Merges up to this id count as recorded, as their rows went from the old end. */
-  readonly floor: bigint;
   /** The checkpoint that the fold began with; null where it began with the first row. */
   readonly fromCheckpoint: { readonly seq: number; readonly rowId: bigint } | null;
   /** The last of the merges that were folded. */
   readonly recent: Recent;
+  /** The events that the folded rows record; null where rows were passed whose events were not read. */
+  readonly events: ReadonlySet<bigint> | null;
+  /** The first row that was read; null where there was none. */
+  readonly firstRow: bigint | null;
 };
+
+/** What is known of the merges that are recorded, and of the journal's old end. */
+export type Known = {
+  readonly coverage: Coverage;
+  /**
+   * Whether the coverage lists every recorded merge above its low-water mark. Otherwise a merge may be recorded by rows that
+   * were not looked at.
+   */
+  readonly exact: boolean;
+  /** Merges up to this id are taken as recorded: their rows are gone, and no checkpoint knows of them. */
+  readonly floor: bigint | null;
+  /** The journal's first row; null where it has none yet, or it was gone before it was known. */
+  readonly begins: bigint | null;
+  /** Whether rows are known to be gone from the journal's old end. */
+  readonly pruned: boolean;
+};
+
+export type Restored = Folded & { readonly known: Known };
 
 /** More rows than the newest 100 merges have, as most are configured. */
 export const TAIL_ROWS = 800;

@@ -8,7 +8,7 @@ import { checkpointRow } from "../../src/core/checkpoint.ts";
 import type { Facts } from "../../src/core/merge.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
 import { effective } from "../../src/core/scope.ts";
-import { CONTRACT, merge, PRODUCER } from "../core/build.ts";
+import { CONTRACT, checkpointAt, merge, PRODUCER } from "../core/build.ts";
 import { findProgram, type Ran, runProgram } from "../support/programs.ts";
 
 // Each run checks some two thousand rows in Python.
@@ -64,7 +64,7 @@ function story(merges: number): Told {
   for (let seq = 1; seq <= merges; seq += 1) {
     for (const { kind, payload } of fold(analyzer, merge(seq, facts(seq)), PRODUCER)) append(kind, payload);
     if (seq % 100 === 50) {
-      const place = { row_id: rows.at(-1)?.id ?? "0", low_mark: "0", floor: "0" };
+      const place = checkpointAt(rows.at(-1)?.id ?? "0");
       append("metric.checkpoint", checkpointRow(analyzer, place, PRODUCER).payload);
       append("metric.later_kind", { schema_version: 1, key: `later|${seq}` });
       const skipped = { eventId: String(seq), workItemId: null, reason: "work_item_missing" } as const;

@@ -5,7 +5,7 @@ import { checkpointRow } from "../../src/core/checkpoint.ts";
 import { type Facts, SKIP_REASONS } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
-import { CONTRACT, FIRST_PASS, merge, P95, PRODUCER, REBASE, SMALL } from "../core/build.ts";
+import { CONTRACT, checkpointAt, FIRST_PASS, merge, P95, PRODUCER, REBASE, SMALL } from "../core/build.ts";
 import { parse } from "./published.ts";
 
 type Row = { readonly kind: string; readonly payload: Record<string, unknown> };
@@ -48,7 +48,7 @@ export function written(settings: readonly MetricSettings[], merges = 700): Row[
       PRODUCER,
     ),
     ...(index % 100 === 99
-      ? [checkpointRow(analyzer, { row_id: "9007199254740993", low_mark: "12", floor: "0" }, PRODUCER)]
+      ? [checkpointRow(analyzer, checkpointAt("9007199254740993", "12"), PRODUCER)]
       : []),
   ]);
   const skipped = SKIP_REASONS.map((reason, index) =>

@@ -1,5 +1,6 @@
 /** Builders: the ordinary merge, the contract's settings, a history folded, a journal replayed. Tests state the rest. */
 import { Analyzer, fold, type JournalNeeds } from "../../src/core/analyzer.ts";
+import type { CheckpointPlace } from "../../src/core/checkpoint.ts";
 import { parseJournalRow, type RawJournalRow } from "../../src/core/journal-row.ts";
 import type { Facts, Merge } from "../../src/core/merge.ts";
 import type { MetricName, MetricSettings } from "../../src/core/metric.ts";
@@ -158,5 +159,17 @@ export function memory(analyzer: Analyzer): unknown {
     newest: analyzer.newest,
     skipped: analyzer.skipped,
     truncated: analyzer.truncated,
+  };
+}
+
+/** Where a checkpoint is in a log of which nothing was pruned. */
+export function checkpointAt(rowId: string, lowMark = "0"): CheckpointPlace {
+  return {
+    row_id: rowId,
+    journal_begins: "1",
+    low_mark: lowMark,
+    recorded_above: "",
+    unrecorded: [],
+    floor: null,
   };
 }

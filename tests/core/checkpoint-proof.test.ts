@@ -11,7 +11,7 @@ import { skippedRow } from "../../src/core/metric-event.ts";
 import type { AuditRow } from "../../src/core/verified-row.ts";
 import { Verdicts, VerifiedScope } from "../../src/core/verified-scope.ts";
 import { merges as anyMerges, settings as anySettings } from "./arbitraries.ts";
-import { PRODUCER, SMALL } from "./build.ts";
+import { checkpointAt, PRODUCER, SMALL } from "./build.ts";
 import { EVENTFUL, indexOf, type Payload, ROWS, rowsOf, WRITTEN, walk } from "./walk.ts";
 
 const scope = (payload: Payload, change: (global: Payload) => void): void =>
@@ -19,7 +19,7 @@ const scope = (payload: Payload, change: (global: Payload) => void): void =>
 
 /** Where a checkpoint behind these rows stands. */
 function placeBehind(rows: readonly AuditRow[]): CheckpointPlace {
-  return { row_id: rows.at(-1)?.id ?? "0", low_mark: "0", floor: "0" };
+  return checkpointAt(rows.at(-1)?.id ?? "0");
 }
 
 /** What is told of the checkpoint behind these rows after this change. */

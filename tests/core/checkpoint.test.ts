@@ -14,6 +14,7 @@ import { merges, settings } from "./arbitraries.ts";
 import {
   CONFLICT,
   CONTRACT,
+  checkpointAt,
   foldAll,
   history,
   journal,
@@ -27,7 +28,7 @@ import {
   times,
 } from "./build.ts";
 
-const PLACE = { row_id: "900", low_mark: "850", floor: "0" };
+const PLACE = checkpointAt("900", "850");
 const NO_NEEDS: JournalNeeds = { capacity: 0, verdictSets: [] };
 
 /** The payload as the database gives it back. */

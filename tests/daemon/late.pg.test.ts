@@ -267,13 +267,13 @@ it("a sequence with a cache is warned of; two daemons and late ids below what wa
 it("a merge that commits between a scan and a comparison was not passed by the scan: the comparison has found nothing", async () => {
   await using database = await createDatabase();
   const gate = barrier();
-  let comparing = false;
+  let comparedAfter: bigint | null = null;
   await using daemon = startDaemon(database, {
     auditIntervalMs: 100,
     wrap: (log) => ({
       ...log,
       pageEnd: async (after, upTo, rows) => {
-        if (comparing && after === 0n) await gate.wait();
+        if (after === comparedAfter) await gate.wait();
         return log.pageEnd(after, upTo, rows);
       },
     }),
@@ -284,11 +284,11 @@ it("a merge that commits between a scan and a comparison was not passed by the s
   const high = await merge(database.admin);
   await recorded(daemon, high.eventId);
   // Nothing but a comparison reads from the beginning while the transaction is open.
-  comparing = true;
+  comparedAfter = BigInt(high.eventId) - 1n;
   await gate.reached;
   const mark = daemon.mark();
   await late.commit();
-  comparing = false;
+  comparedAfter = null;
   gate.open();
   expect(await daemon.event("comparison.completed", undefined, mark)).toMatchObject({ found: 0 });
   expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "scan" });

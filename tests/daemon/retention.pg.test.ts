@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { drawId, merge, merges, mergeUnder, REWORKED, times } from "../support/orchestrator.ts";
+import { merge, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { record, rows } from "../support/recorded.ts";
 
 describe("a log of which the oldest rows went", () => {
@@ -65,41 +65,6 @@ describe("a log of which the oldest rows went", () => {
     await merge(database.admin);
     await daemon.converged();
     expect(daemon.all("merge.recorded")).toHaveLength(61);
-    expect(await violations(database.admin, { pruned: true })).toEqual([]);
-  });
-
-  it("while the order is walked for a merge that came late: no gap is seen between two pages", async () => {
-    await using database = await createDatabase();
-    let prune = false;
-    await using daemon = startDaemon(database, {
-      auditIntervalMs: 30,
-      wrap: (log) => ({
-        ...log,
-        pageEnd: (after, upTo) => log.pageEnd(after, upTo, 40),
-        journal: async (after, upTo) => {
-          const read = await log.journal(after, upTo);
-          if (prune && read.length > 0) {
-            prune = false;
-            await database.admin.query(
-              `DELETE FROM events_outbox WHERE id <= (SELECT max(id) FROM events_outbox
-                WHERE payload->'merge'->>'event_id' = '30' AND kind = 'metric.first_pass_merge_rate')`,
-            );
-          }
-          return read;
-        },
-      }),
-    });
-    await merges(database.admin, times(40));
-    await daemon.converged();
-    const late = await drawId(database.admin);
-    await merges(database.admin, times(5));
-    await daemon.converged();
-    await daemon.event("comparison.completed", undefined, daemon.mark());
-    prune = true;
-    await mergeUnder(database.admin, late);
-    await daemon.event("merge.recorded", (one) => one.event_id === late);
-    expect(prune).toBe(false);
-    expect(daemon.all("db.unfit")).toEqual([]);
     expect(await violations(database.admin, { pruned: true })).toEqual([]);
   });
 });

@@ -98,8 +98,8 @@ it("see somebody else's row of kind metric.* while a merge's rows are on their w
   await using one = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      look: async (head, after, folded) => {
-        const look = await log.look(head, after, folded);
+      look: async (known) => {
+        const look = await log.look(known);
         if (looks-- !== 0) return look;
         await looking.wait();
         // As if its last statement, which asks for news, had been answered only now.
@@ -180,10 +180,9 @@ it("that are stopped together leave one checkpoint, as there is one place to lea
   await using first = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      append: async (rows, after) => {
-        const all = [...rows];
-        if (all[0]?.kind === "metric.checkpoint") await gate.wait();
-        return log.append(all, after);
+      append: async (rows) => {
+        if (rows[0]?.kind === "metric.checkpoint") await gate.wait();
+        return log.append(rows);
       },
     }),
   });

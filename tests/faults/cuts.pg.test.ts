@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type EventName, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { violations } from "../support/oracle.ts";
 import { merge } from "../support/orchestrator.ts";
-import { type FrontendMessage, type Proxy, startProxy, type Verdict } from "../support/proxy.ts";
+import { isCommit, type Proxy, startProxy, type Verdict } from "../support/proxy.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 import { until } from "../support/until.ts";
 
@@ -14,8 +14,6 @@ beforeAll(async () => {
   proxy = await startProxy(database.daemonUrl);
   return () => proxy[Symbol.asyncDispose]();
 });
-
-const isCommit = ({ type, text }: FrontendMessage): boolean => type === "Q" && text.startsWith("COMMIT");
 
 /** Judges the `k`-th message from now on, from 1. @returns whether it has come to that. */
 function atMessage(k: number, verdict: Verdict): () => boolean {

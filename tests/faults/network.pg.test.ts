@@ -4,7 +4,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { startNetwork, type Weather } from "../support/network.ts";
 import { merge, merges, notify, REWORKED, times } from "../support/orchestrator.ts";
-import { startProxy } from "../support/proxy.ts";
+import { type FrontendMessage, isAppend, isCommit, startProxy } from "../support/proxy.ts";
 import { expectRight } from "../support/right.ts";
 import { until } from "../support/until.ts";
 
@@ -28,15 +28,15 @@ describe("slow:", () => {
         url: network.url(database.daemonUrl),
         wrap: (log) => ({
           ...log,
-          append: (rows, after) => {
+          append: (rows) => {
             transactions += 1;
-            return log.append(rows, after);
+            return log.append(rows);
           },
-          look: async (head, after, folded) => {
+          look: async (known) => {
             looking += 1;
             most = Math.max(most, looking);
             try {
-              return await log.look(head, after, folded);
+              return await log.look(known);
             } finally {
               looking -= 1;
             }
@@ -55,11 +55,11 @@ describe("slow:", () => {
 
 describe("silent, and what was sent arrives later:", () => {
   it.each([
-    ["the look", "EXECUTE metrics_seen"],
-    ["the lock", "pg_advisory_xact_lock"],
-    ["the insert", "INSERT INTO"],
-    ["the commit", "COMMIT"],
-  ])("at %s, which is given up in time, though it will be done later", async (_, word) => {
+    ["the look", ({ text }: FrontendMessage) => text.includes("EXECUTE metrics_seen")],
+    ["the lock", ({ text }: FrontendMessage) => text.includes("pg_advisory_xact_lock")],
+    ["the insert", isAppend],
+    ["the commit", isCommit],
+  ])("at %s, which is given up in time, though it will be done later", async (_, which) => {
     await using database = await createDatabase();
     await using proxy = await startProxy(database.daemonUrl);
     await using network = await startNetwork(proxy.url(database.daemonUrl));
@@ -71,9 +71,8 @@ describe("silent, and what was sent arrives later:", () => {
     });
     await daemon.event("comparison.completed");
     let silent = false;
-    proxy.onMessage = ({ text }) => {
-      const isIt = word === "COMMIT" ? text.startsWith(word) : text.includes(word);
-      if (!silent && isIt) {
+    proxy.onMessage = (message) => {
+      if (!silent && which(message)) {
         silent = true;
         network.weather = "silent";
       }

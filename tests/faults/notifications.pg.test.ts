@@ -39,9 +39,9 @@ describe("notifications", () => {
       pollIntervalMs: 600_000,
       wrap: (log) => ({
         ...log,
-        look: (head, after, folded) => {
+        look: (known) => {
           looks += 1;
-          return log.look(head, after, folded);
+          return log.look(known);
         },
       }),
     });

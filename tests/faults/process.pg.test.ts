@@ -6,7 +6,7 @@ import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { hold, merge, merges, times } from "../support/orchestrator.ts";
-import { startProxy } from "../support/proxy.ts";
+import { isAppend, startProxy } from "../support/proxy.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { LOCK_KEY, waitsForLock } from "../support/writers-lock.ts";
@@ -59,8 +59,8 @@ it("paused with the lock in its hands, it holds nobody up for long, and writes n
   await using paused = spawnDaemon(proxy.url(database.daemonUrl), { METRICS_STATEMENT_TIMEOUT: "500ms" });
   await paused.line("daemon.ready");
   let inTransaction = false;
-  proxy.onMessage = ({ type, text }) => {
-    if (!inTransaction && type === "P" && text.includes("INSERT")) {
+  proxy.onMessage = (message) => {
+    if (!inTransaction && isAppend(message)) {
       inTransaction = true;
       paused.signal("SIGSTOP");
     }
@@ -122,8 +122,8 @@ describe("asked to stop, it leaves no backend and exits with 0:", () => {
     await using proxy = await startProxy(database.daemonUrl);
     await using daemon = spawnDaemon(proxy.url(database.daemonUrl));
     let writes = 0;
-    proxy.onMessage = ({ type, text }) => {
-      if (type === "Q" && text.startsWith("COPY")) writes += 1;
+    proxy.onMessage = (message) => {
+      if (isAppend(message)) writes += 1;
       if (writes === 2) daemon.signal("SIGTERM");
       return "pass";
     };

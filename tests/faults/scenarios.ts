@@ -8,7 +8,7 @@ import { type DaemonCode, startDaemon, type TestDaemonOptions } from "../support
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
-import { startProxy } from "../support/proxy.ts";
+import { isCommit, startProxy } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 import { startWatched, type WatchedDaemon } from "../support/watched-daemon.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
@@ -44,9 +44,9 @@ export const race: Scenario = async (code) => {
   const gate = barrier();
   const stopsBeforeCommit = (log: OutboxLog): OutboxLog => ({
     ...log,
-    commit: async () => {
+    commit: async (last) => {
       await gate.wait();
-      await log.commit();
+      return log.commit(last);
     },
   });
   await using first = await stepped(database, code, { wrap: stopsBeforeCommit });
@@ -113,8 +113,8 @@ export const brokenCommit =
     await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl), ...(code && { code }) });
     await daemon.event("comparison.completed");
     let struck = false;
-    proxy.onMessage = ({ type, text }) => {
-      if (struck || type !== "Q" || !text.startsWith("COMMIT")) return "pass";
+    proxy.onMessage = (message) => {
+      if (struck || !isCommit(message)) return "pass";
       struck = true;
       return verdict;
     };

@@ -24,9 +24,9 @@ describe("a failure that passes is retried with backoff:", () => {
       await using daemon = startDaemon(database, {
         wrap: (log) => ({
           ...log,
-          append: (rows, after) => {
+          append: (rows) => {
             failures += 1;
-            if (failures > 3) return log.append(rows, after);
+            if (failures > 3) return log.append(rows);
             throw new DatabaseFailure({ code, message: "of the test" });
           },
         }),

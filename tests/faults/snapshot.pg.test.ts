@@ -7,7 +7,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase } from "../support/database.ts";
 import { hold, merge, merges, times } from "../support/orchestrator.ts";
-import { startProxy } from "../support/proxy.ts";
+import { isAppend, startProxy } from "../support/proxy.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -103,8 +103,8 @@ it("while the daemon stands still in the middle of a write: what is recorded, an
   await using daemon = spawnDaemon(proxy.url(database.daemonUrl));
   await daemon.line("daemon.ready");
   let inWrite = false;
-  proxy.onMessage = ({ type, text }) => {
-    if (!inWrite && type === "P" && text.includes("INSERT")) {
+  proxy.onMessage = (message) => {
+    if (!inWrite && isAppend(message)) {
       inWrite = true;
       daemon.signal("SIGSTOP");
     }

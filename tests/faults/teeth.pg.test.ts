@@ -65,8 +65,8 @@ const MUTANTS: readonly (readonly [
     [
       {
         file: "recorder/recorder.ts",
-        replace: "const standsOnNothing = this.#memory.head === null;\n    await this.#memory.beginFenced();",
-        by: "const standsOnNothing = false;\n    await this.#log.beginLocked();",
+        replace: "const hasNoHead = this.#memory.head === null;\n    await this.#memory.beginFenced();",
+        by: "const hasNoHead = false;\n    await this.#log.beginLocked();",
       },
     ],
   ],
@@ -94,8 +94,8 @@ const MUTANTS: readonly (readonly [
     [
       {
         file: "recorder/recorder.ts",
-        replace: "const standsOnNothing =",
-        by: "this.#memory.forgetNews();\n    const standsOnNothing =",
+        replace: "const hasNoHead =",
+        by: "this.#memory.forgetNews();\n    const hasNoHead =",
       },
     ],
   ],
@@ -125,7 +125,7 @@ const MUTANTS: readonly (readonly [
   ],
   [
     "the tag of COMMIT not looked at",
-    brokenCommit({ say: "ROLLBACK" }),
+    brokenCommit({ say: "SELECT 'lost' AS fingerprint; ROLLBACK" }),
     /told 2 times/,
     [{ file: "postgres/metric-writer.ts", replace: 'if (command !== "COMMIT")', by: "if (false)" }],
   ],
@@ -138,12 +138,12 @@ const MUTANTS: readonly (readonly [
       {
         file: "recorder/recorder.ts",
         replace: "readonly #log: OutboxLog;",
-        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = this.#memory.log = this.#comparison.log = log; return this; }",
+        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = this.#memory.log = this.#comparison.log = log; this.#recorded.log = log; return this; }",
       },
       {
         file: "daemon.ts",
-        replace: "const recorder = await Recorder.restore(log, this.#settings, report, clock);",
-        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await Recorder.restore(log, this.#settings, report, clock));\n    (this as any).kept = recorder;",
+        replace: "const recorder = await Recorder.restore(log, this.#settings, ports);",
+        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await Recorder.restore(log, this.#settings, ports));\n    (this as any).kept = recorder;",
       },
     ],
   ],

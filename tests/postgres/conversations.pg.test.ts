@@ -39,7 +39,7 @@ it("a prepared transaction is described by its name: it has no session", async (
   const { watched, columns } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
   const look = looker(connection, IN_FULL.say, lookStatements(NAMES, watched, source), watched, source);
-  const { holders } = await look(null, 0n, 0n);
+  const { holders } = await look({ head: null, after: 0n, folded: 0n, begins: null });
   expect(holders.size).toBe(1);
   expect(await describeTransactions(connection.read, holders)).toStrictEqual([
     {

@@ -1,5 +1,6 @@
 /** How the server plans what is said often, and what a restart asks: by indexes, whatever the size of the log. */
 import { beforeAll, expect, it } from "vitest";
+import { LARGEST_ID } from "../../src/core/event-id.ts";
 import { checkpoints } from "../../src/postgres/checkpoints.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
@@ -45,7 +46,7 @@ it("what was planned on an empty table and without values goes by the table's in
   const texts = [
     say(statements.merges, 0n, 20_000n),
     say(statements.news, 0n),
-    say(statements.seen, "1"),
+    say(statements.seen, "1", "1"),
     say(since, "1", 0n),
   ];
   for (const text of texts) await connection.readEach([PLANNED_ONCE, text]);
@@ -62,11 +63,11 @@ it("what was planned on an empty table and without values goes by the table's in
      SELECT CASE WHEN i % 2 = 0 THEN 'note' ELSE 'metric.note' END, '{}' FROM generate_series(1, 50000) i`,
   );
   const unaware = await planned();
-  expect(unaware).not.toMatch(/Seq Scan on (events_outbox|work_items)/);
+  expect(unaware).not.toMatch(/(Seq|Bitmap Heap) Scan on (events_outbox|work_items)( |$)/m);
   await database.admin.query("ANALYZE events_outbox");
   const aware = await planned();
   expect(aware).not.toBe("");
-  expect(aware).not.toMatch(/Seq Scan on (events_outbox|work_items)/);
+  expect(aware).not.toMatch(/(Seq|Bitmap Heap) Scan on (events_outbox|work_items)( |$)/m);
 });
 
 it("the newest checkpoints are found without a look at the older ones, however many there are", async () => {
@@ -77,16 +78,12 @@ it("the newest checkpoints are found without a look at the older ones, however m
   await database.admin.query("ANALYZE events_outbox");
   const { columns } = await preflight(connection.read, NAMES);
   let statement = "";
-  const found = await checkpoints(
-    (text) => {
-      statement = text;
-      return connection.read(text);
-    },
-    NAMES,
-    columns,
-    4,
-  );
-  expect(found).toHaveLength(4);
+  const query = (text: string) => {
+    statement = text;
+    return connection.read(text);
+  };
+  const found = await checkpoints(query, NAMES, columns, LARGEST_ID)[Symbol.asyncIterator]().next();
+  expect(found.value?.seq).toBe(2000);
   const { rows } = await connection.read(`EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`);
   const plan = rows[0]?.["QUERY PLAN"] ?? "";
   expect(plan).toContain('"Index Scan"');

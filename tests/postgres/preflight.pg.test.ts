@@ -173,15 +173,20 @@ describe("warns of", () => {
   it.each([
     ["nothing, ordinarily", "SELECT 1", []],
     [
-      "a sequence that begins at 0",
+      "nothing where a sequence begins at 0",
       "ALTER SEQUENCE events_outbox_id_seq MINVALUE 0 RESTART WITH 0",
-      [/ids below 1/],
+      [],
     ],
     ["a sequence with a cache", "ALTER SEQUENCE events_outbox_id_seq CACHE 20", [/has CACHE 20/]],
     [
       "a missing index",
       "DROP INDEX events_outbox_work_item_kind_created",
       [/has no index that begins with work_item_id/],
+    ],
+    [
+      "deletes that take the work item from rows",
+      "ALTER TABLE events_outbox ADD FOREIGN KEY (work_item_id) REFERENCES work_items ON DELETE SET NULL",
+      [/takes the work item from rows/],
     ],
     [
       "deletes that cascade into the log",

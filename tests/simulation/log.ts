@@ -36,7 +36,7 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
     return true;
   }
 
-  append(rows: Iterable<AppendedRow>): Promise<Appended> {
+  append(rows: readonly AppendedRow[]): Promise<Appended> {
     return this.statement("append", async () => {
       const { server, cached } = this.wire;
       const { session } = this;
@@ -55,11 +55,7 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
         if (ids.length === 2) await this.step("append: half of the ids drawn");
         if (session.ended) throw failure("57P01");
       }
-      return {
-        first: ids[0] ?? null,
-        last: ids.at(-1) ?? null,
-        fingerprint: fingerprint(transaction.rows.at(-1)?.payload ?? ""),
-      };
+      return { ids };
     });
   }
 
@@ -68,7 +64,8 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
     this.session.cached = [];
   }
 
-  async commit(): Promise<void> {
+  async commit(last: bigint): Promise<string | null> {
+    const row = this.session.transaction?.rows.find(({ id }) => BigInt(id) === last);
     let command: "COMMIT" | "ROLLBACK";
     try {
       command = await this.statement(
@@ -79,7 +76,7 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
     } catch (error) {
       throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
     }
-    if (command === "COMMIT") return;
+    if (command === "COMMIT") return row === undefined ? null : fingerprint(row.payload);
     this.destroy();
     throw failure("COMMIT_ROLLED_BACK");
   }
@@ -100,6 +97,12 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
 
   rollback(): Promise<void> {
     return this.statement("rollback", () => this.wire.server.rollback(this.session));
+  }
+
+  readonly leastId = 1n;
+
+  drawn(): Promise<bigint | null> {
+    return this.statement("drawn", () => BigInt(this.wire.server.drawn));
   }
 
   describe(): Promise<[]> {

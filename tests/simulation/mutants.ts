@@ -9,6 +9,7 @@ import {
 } from "../../src/outbox-log.ts";
 import { HistoryReset } from "../../src/recorder/journal-memory.ts";
 import { Recorder } from "../../src/recorder/recorder.ts";
+import { Reported } from "../../src/recorder/reported.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
 import { EXACT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
 import type { State } from "./server.ts";
@@ -67,21 +68,23 @@ class RepeatableRead extends LockAndFenceInOneStatement {
 }
 
 class TrustsAnUnansweredCommit extends SimulatedLog {
-  override async commit(): Promise<void> {
+  override async commit(last: bigint): Promise<string | null> {
     try {
-      await super.commit();
+      return await super.commit(last);
     } catch (error) {
       if (!(error instanceof CommitUnknown)) throw error;
+      return "unknown";
     }
   }
 }
 
 class IgnoresWhatCommitAnswers extends SimulatedLog {
-  override async commit(): Promise<void> {
+  override async commit(last: bigint): Promise<string | null> {
     try {
-      await super.commit();
+      return await super.commit(last);
     } catch (error) {
       if (error instanceof CommitUnknown) throw error;
+      return "rolled back";
     }
   }
 }
@@ -161,11 +164,12 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
         return (log[method as keyof OutboxLog] as () => unknown).bind(log);
       },
     });
+    const reported = new Reported();
     const stopping = (): boolean => this.#stop.aborted;
     while (!stopping()) {
       try {
         this.#log ??= await open(this.#stop);
-        this.#recorder ??= await Recorder.restore(current, this.#settings, report, clock);
+        this.#recorder ??= await Recorder.restore(current, this.#settings, { report, clock, reported });
         await this.#recorder.scan(stopping);
         await this.#recorder.comparePage(stopping);
       } catch (error) {

@@ -3,10 +3,11 @@
  * two of them, and at some places within one, everybody else may go on.
  */
 import { createHash } from "node:crypto";
+import { BEFORE_ALL } from "../../src/core/event-id.ts";
 import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
-import type { RawFacts } from "../../src/core/merge.ts";
-import type { CheckpointInLog, FoundMerge, Head, Look, Since } from "../../src/outbox-log.ts";
+import type { Identified, RawFacts } from "../../src/core/merge.ts";
+import type { CheckpointInLog, FoundMerge, Head, Known, Look, Since } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
@@ -43,11 +44,18 @@ export class SimulatedReader extends SimulatedConnection {
   }
 
   newest(): Promise<bigint> {
-    return this.statement("newest", () => BigInt(this.snapshot().rows.at(-1)?.id ?? 0));
+    return this.statement("newest", () => newestIn(this.snapshot()));
   }
 
-  async look(head: Head | null, after: bigint, folded: bigint): Promise<Look> {
-    const seen = await this.seen(head);
+  oldest(): Promise<bigint | null> {
+    return this.statement("oldest", () => {
+      const oldest = this.snapshot().rows[0];
+      return oldest === undefined ? null : BigInt(oldest.id);
+    });
+  }
+
+  async look({ head, after, folded, begins }: Known): Promise<Look> {
+    const seen = await this.seen(head, begins);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);
     const news = await this.statement("news", () => between(this.snapshot(), folded, null).some(isOurs));
@@ -60,7 +68,10 @@ export class SimulatedReader extends SimulatedConnection {
     };
   }
 
-  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo" | "news">> {
+  protected seen(
+    head: Head | null,
+    begins: bigint | null,
+  ): Promise<Omit<Look, "found" | "readUpTo" | "news">> {
     return this.statement("look", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();
@@ -69,7 +80,9 @@ export class SimulatedReader extends SimulatedConnection {
       await this.step("look: pg_locks");
       server.reading -= 1;
       return {
-        newest: BigInt(snapshot.rows.at(-1)?.id ?? 0),
+        newest: newestIn(snapshot),
+        drawn: BigInt(server.drawn),
+        beginsThere: snapshot.rows.some(({ id }) => BigInt(id) === begins),
         holders: this.holders(),
         headFingerprint: this.headIn(snapshot, head),
       };
@@ -123,14 +136,36 @@ export class SimulatedReader extends SimulatedConnection {
     other: (row: RawJournalRow) => void,
   ): Promise<boolean> {
     return this.statement(`facts ..${upTo}`, () => {
-      tellFacts(between(this.snapshot(), 0n, upTo).filter(isRecord).map(raw), source, row, other);
+      tellFacts(between(this.snapshot(), BEFORE_ALL, upTo).filter(isRecord).map(raw), source, row, other);
       return true;
+    });
+  }
+
+  orphans(after: bigint, upTo: bigint): Promise<string[]> {
+    return this.statement(`orphans ${after}..${upTo}`, () =>
+      between(this.snapshot(), after, upTo)
+        .filter((row) => row.item === null && isRecord(row))
+        .map((row) => payloadOf(row).merge.event_id),
+    );
+  }
+
+  otherMerges(merges: readonly Identified[]): Promise<ReadonlyMap<string, readonly bigint[]>> {
+    return this.statement("other merges", () => {
+      const all = this.snapshot().rows.filter(isMerge);
+      return new Map(
+        merges.map(({ eventId, workItemId }) => [
+          eventId,
+          all
+            .filter(({ id, item }) => item !== null && item === workItemId && String(id) !== eventId)
+            .map(({ id }) => BigInt(id)),
+        ]),
+      );
     });
   }
 
   setsOf(rowIds: readonly number[], upTo: bigint): Promise<RawJournalRow[]> {
     return this.statement(`sets of ${rowIds.length} rows`, () => {
-      const rows = between(this.snapshot(), 0n, upTo).filter(isRecord);
+      const rows = between(this.snapshot(), BEFORE_ALL, upTo).filter(isRecord);
       const items = new Set(rows.filter(({ id }) => rowIds.includes(id)).map(({ item }) => item));
       return rows.filter(({ item, kind }) => items.has(item) && IN_SET.test(kind)).map(raw);
     });
@@ -150,17 +185,13 @@ export class SimulatedReader extends SimulatedConnection {
     };
   }
 
-  checkpoints(limit: number): Promise<CheckpointInLog[]> {
-    return this.statement("checkpoints", () =>
-      this.snapshot()
-        .rows.filter(isCheckpoint)
-        .slice(-limit)
-        .map((row) => {
-          const { seq, low_mark: lowMark } = payloadOf(row);
-          return { rowId: String(row.id), seq: Number(seq), lowMark: BigInt(String(lowMark)) };
-        })
-        .toSorted((a, b) => b.seq - a.seq),
+  async *checkpoints(upTo: bigint): AsyncGenerator<CheckpointInLog> {
+    const found = await this.statement("checkpoints", () =>
+      between(this.snapshot(), BEFORE_ALL, upTo)
+        .filter(isCheckpoint)
+        .map((row) => ({ rowId: String(row.id), seq: Number(payloadOf(row)["seq"]) })),
     );
+    yield* found.toReversed();
   }
 
   checkpoint(rowId: string): Promise<string | null> {
@@ -169,6 +200,11 @@ export class SimulatedReader extends SimulatedConnection {
       () => this.snapshot().rows.find((row) => String(row.id) === rowId)?.payload ?? null,
     );
   }
+}
+
+function newestIn(state: State): bigint {
+  const newest = state.rows.at(-1);
+  return newest === undefined ? BEFORE_ALL : BigInt(newest.id);
 }
 
 /** Rows with after < id ≤ upTo. */
@@ -190,9 +226,8 @@ function newestFacts(state: State, item: string): RawFacts | null {
 
 function recordedAs(state: State, merge: Row): string | null {
   for (const row of state.rows) {
-    if (row.item !== merge.item || !RECORDING.test(row.kind)) continue;
-    const event = payloadOf(row).merge.event_id;
-    if (merge.item !== null || event === String(merge.id)) return event;
+    if (merge.item !== null && row.item === merge.item && RECORDING.test(row.kind))
+      return payloadOf(row).merge.event_id;
   }
   return null;
 }

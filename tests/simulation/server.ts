@@ -171,6 +171,11 @@ export class Server {
     }
   }
 
+  /** The id that the sequence gave last. */
+  get drawn(): number {
+    return this.#lastId;
+  }
+
   /** Whether the advisory lock is somebody's. */
   get locked(): boolean {
     return this.#lockOwner !== null;

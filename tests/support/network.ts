@@ -25,8 +25,11 @@ export interface Network extends AsyncDisposable {
 
 const LATENCY_MS = 100;
 const LARGEST_CRUMB = 7;
-/** COMMIT as a message of its own: only writers send that. */
-const COMMIT = Buffer.from("Q\0\0\0\x0bCOMMIT\0", "latin1");
+
+/** The end of a write: a reading transaction is one message from its beginning to its end. */
+function isCommit(bytes: Buffer): boolean {
+  return bytes.includes("COMMIT\0") && !bytes.includes("READ ONLY");
+}
 
 export async function startNetwork(targetUrl: string): Promise<Network> {
   const target = new URL(targetUrl);
@@ -59,7 +62,7 @@ export async function startNetwork(targetUrl: string): Promise<Network> {
     client.setNoDelay(true);
     server.setNoDelay(true);
     client.on("data", (bytes: Buffer) => {
-      const fate = bytes.includes(COMMIT) ? state.commitFate : null;
+      const fate = isCommit(bytes) ? state.commitFate : null;
       if (fate !== null) state.commitFate = null;
       if (fate === "cut-before") {
         cut();

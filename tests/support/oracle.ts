@@ -186,7 +186,7 @@ const CHECKS: Readonly<Record<string, string>> = {
          SELECT id, key, metric || '|' || CASE scope WHEN 'global' THEN 'global' ELSE 'project:' || (p->>'project') END || '|' || event_id || '|crossed'
            FROM crossings
          UNION ALL SELECT id, key, 'merge_skipped|' || event_id FROM skips
-         UNION ALL SELECT id, p->>'key', 'checkpoint|' || (p->>'row_id') FROM log
+         UNION ALL SELECT id, p->>'key', 'checkpoint|' || (p->>'row_id') || '|' || (p->>'low_mark') FROM log
           WHERE kind = 'metric.checkpoint' AND jsonb_typeof(p) = 'object' AND p ? 'row_id') AS every_key) AS counted
      WHERE uses > 1 OR key IS DISTINCT FROM promised`,
   "effective is wrong": `

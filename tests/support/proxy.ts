@@ -43,6 +43,16 @@ export interface Proxy extends AsyncDisposable {
   readonly moveTo: (url: string) => void;
 }
 
+/** The end of a write: no reading transaction's, which is one message from its beginning to its end. */
+export function isCommit({ type, text }: Pick<FrontendMessage, "type" | "text">): boolean {
+  return type === "Q" && text.endsWith("COMMIT\0") && !text.includes("READ ONLY");
+}
+
+/** The values of an append, whose statement the session keeps. */
+export function isAppend({ type, text }: Pick<FrontendMessage, "type" | "text">): boolean {
+  return type === "B" && text.includes("metrics_insert");
+}
+
 const passAll: Proxy["onMessage"] = () => "pass";
 
 type Link = { readonly number: number; readonly client: Socket; readonly server: Socket; deaf: boolean };

@@ -9,8 +9,8 @@ export function watchScans(log: OutboxLog, seen: () => void): OutboxLog {
   let recording = false;
   return {
     ...log,
-    look: async (head, after, folded) => {
-      const look = await log.look(head, after, folded);
+    look: async (known) => {
+      const look = await log.look(known);
       recording = look.found.length > 0;
       seen();
       return look;

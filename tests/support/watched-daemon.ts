@@ -27,9 +27,9 @@ export async function startWatched(
     const watched = watchScans(log, () => (looks += 1));
     return {
       ...watched,
-      look: (head, after, folded) => {
-        readAfter = after;
-        return watched.look(head, after, folded);
+      look: (known) => {
+        readAfter = known.after;
+        return watched.look(known);
       },
       // A look reads what is new; what somebody may have brought below it is read by pages.
       pageEnd: (after, upTo, rows) => {

@@ -8,9 +8,9 @@ export function stopsBeforeLook(
 ): (log: OutboxLog) => OutboxLog {
   return (log) => ({
     ...log,
-    look: async (head, after, folded) => {
-      if (when(folded)) await wait();
-      return log.look(head, after, folded);
+    look: async (known) => {
+      if (when(known.folded)) await wait();
+      return log.look(known);
     },
   });
 }
@@ -32,8 +32,8 @@ export function stopsBeforeRecording(
     };
     return {
       ...log,
-      look: async (head, after, folded) => {
-        const look = await log.look(head, after, folded);
+      look: async (known) => {
+        const look = await log.look(known);
         if (foundBy === "look") note(look.found);
         return look;
       },
@@ -53,9 +53,10 @@ export function stopsBeforeRecording(
         writing = true;
         return log.beginFenced(head, after);
       },
-      commit: async () => {
-        await log.commit();
+      commit: async (last) => {
+        const fingerprint = await log.commit(last);
         writing = false;
+        return fingerprint;
       },
       rollback: async () => {
         await log.rollback();
@@ -69,8 +70,8 @@ export function stopsBeforeRecording(
 export function stopsBeforeCommit(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
   return (log) => ({
     ...log,
-    append: async (rows, after) => {
-      const appended = await log.append(rows, after);
+    append: async (rows) => {
+      const appended = await log.append(rows);
       await wait();
       return appended;
     },

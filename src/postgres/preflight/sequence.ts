@@ -12,11 +12,14 @@ export async function inspectSequence(
   query: Query,
   { schema, outbox }: Names,
   role: string,
-): Promise<Findings & { readonly watched: Omit<Watched, "server">; readonly cache: number }> {
+): Promise<
+  Findings & { readonly watched: Omit<Watched, "server">; readonly cache: number; readonly leastId: bigint }
+> {
   const { rows } = await query(
-    `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqincrement::text AS increment,
-            s.seqcycle::text AS cycle, s.seqmin::text AS least,
-            (has_sequence_privilege(s.seqrelid, 'USAGE') OR a.attidentity <> '')::text AS usable
+    `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqmin::text AS least, s.seqincrement::text AS increment,
+            s.seqcycle::text AS cycle,
+            (has_sequence_privilege(s.seqrelid, 'USAGE') OR a.attidentity <> '')::text AS usable,
+            has_sequence_privilege(s.seqrelid, 'SELECT')::text AS readable
        FROM pg_sequence s, pg_attribute a
       WHERE a.attrelid = '${outbox}'::regclass AND a.attname = 'id'
         AND s.seqrelid IN (${SEQUENCES_OF_ID.replaceAll("$OUTBOX", `'${outbox}'::regclass`)})`,
@@ -42,10 +45,10 @@ export async function inspectSequence(
       problems.push(`no USAGE on sequence ${name}: GRANT USAGE ON SEQUENCE ${name} TO ${role}`);
     if (Number(row["increment"]) < 1 || row["cycle"] === "true")
       problems.push(`sequence ${name} does not only ascend: ALTER SEQUENCE ${name} INCREMENT BY 1 NO CYCLE`);
-    if (Number(row["least"]) < 1)
+    if (row["readable"] !== "true")
       warnings.push(
-        `sequence ${name} may give ids below 1, and a merge under such an id is never seen: ALTER SEQUENCE ${name} MINVALUE 1 ` +
-          "(with RESTART 1, if it has not come that far)",
+        `no SELECT on sequence ${name}: each look for what other daemons recorded reads all rows since the newest of ours; ` +
+          `GRANT SELECT ON SEQUENCE ${name} TO ${role} (see config/grants.sql)`,
       );
     if (Number(row["cache"]) > 1)
       warnings.push(
@@ -53,6 +56,10 @@ export async function inspectSequence(
           `log; ALTER SEQUENCE ${name} CACHE 1 makes them visible at once`,
       );
   }
-  const watched = { outbox: rows[0]?.["outbox"] ?? "0", sequences: rows.map((row) => row["oid"] ?? "0") };
-  return { problems, warnings, watched, cache };
+  const watched = {
+    outbox: rows[0]?.["outbox"] ?? "0",
+    sequences: rows.map((row) => row["oid"] ?? "0"),
+    counter: rows[0]?.["readable"] === "true" ? (rows[0]["name"] ?? null) : null,
+  };
+  return { problems, warnings, watched, cache, leastId: BigInt(rows[0]?.["least"] ?? 1) };
 }

@@ -13,6 +13,8 @@ export type Server = {
   readonly backend: string;
   /** See `STARTED`. */
   readonly started: string;
+  /** After how many milliseconds of a wait it looks for deadlocks. */
+  readonly deadlockMs: number;
 };
 
 const OLDEST_SERVER = 15;
@@ -23,7 +25,7 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
             current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,
             current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend,
-            ${STARTED} AS started`,
+            ${STARTED} AS started, (SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout') AS deadlock_ms`,
   );
   const row = rows[0] ?? {};
   const server = {
@@ -32,6 +34,7 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
     quotedRole: row["quoted_role"] ?? "",
     backend: row["backend"] ?? "",
     started: row["started"] ?? "",
+    deadlockMs: Number(row["deadlock_ms"]),
   };
   if (row["standby"] === "true") {
     throw new UnfitDatabase("read_only_server", [

@@ -7,8 +7,8 @@ export async function inspectSurroundings(query: Query, { schema, outbox }: Name
   const { rows } = await query(
     `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                      WHERE i.indrelid = '${outbox}'::regclass AND i.indisvalid AND a.attname = 'work_item_id')::text AS has_index,
-            EXISTS (SELECT FROM pg_constraint
-                     WHERE conrelid = '${outbox}'::regclass AND contype = 'f' AND confdeltype = 'c')::text AS cascades`,
+            (SELECT string_agg(confdeltype::text, '') FROM pg_constraint
+              WHERE conrelid = '${outbox}'::regclass AND contype = 'f') AS deletes`,
   );
   const warnings: string[] = [];
   if (rows[0]?.["has_index"] !== "true")
@@ -16,10 +16,16 @@ export async function inspectSurroundings(query: Query, { schema, outbox }: Name
       `${schema}.events_outbox has no index that begins with work_item_id: finding out what is recorded reads the whole table; ` +
         `CREATE INDEX ON ${schema}.events_outbox (work_item_id, kind, created_at)`,
     );
-  if (rows[0]?.["cascades"] === "true")
+  const deletes = rows[0]?.["deletes"] ?? "";
+  if (deletes.includes("c"))
     warnings.push(
       `a foreign key of ${schema}.events_outbox cascades deletes: deleting a work item deletes its metric rows, and the log ` +
         "contradicts itself from then on; use ON DELETE NO ACTION",
+    );
+  if (/[nd]/.test(deletes))
+    warnings.push(
+      `a foreign key of ${schema}.events_outbox takes the work item from rows when it is deleted (SET NULL or SET DEFAULT): ` +
+        "what is recorded stays recorded, but a merge whose work item is deleted before the daemon sees it is skipped; use ON DELETE NO ACTION",
     );
   return warnings;
 }

@@ -1,0 +1,25 @@
+/** A walk along the whole journal's order, which a restore from a checkpoint does not make. */
+import { contradiction, parseJournalRow } from "../core/journal-row.ts";
+import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
+import { lasting } from "./lasting.ts";
+
+/** @throws UnfitLog for a gap or a repeat in `seq`, a row that is not whole, or a newer version's. */
+export function checkOrder(log: JournalReader): Promise<void> {
+  return lasting(() => walk(log));
+}
+
+async function walk(log: JournalReader): Promise<void> {
+  const newest = await log.newest();
+  let seq: number | null = null;
+  for (let after = ((await log.oldest()) ?? newest) - 1n; after < newest; ) {
+    const end = await log.pageEnd(after, newest, PAGE_ROWS);
+    for (const raw of await log.journal(after, end)) {
+      const row = parseJournalRow(raw);
+      if (row.type !== "metric" || row.scope !== "global") continue;
+      if (seq !== null && row.seq !== seq && row.seq !== seq + 1)
+        throw contradiction(row.id, `seq ${row.seq} follows ${seq}`);
+      ({ seq } = row);
+    }
+    after = end;
+  }
+}
