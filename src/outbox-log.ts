@@ -29,7 +29,7 @@ export type Look = {
   readonly readUpTo: bigint;
   /** Whether a later statement saw rows of kind `metric.*` after the last one that was folded. */
   readonly news: boolean;
-  /** Whether the row with the id that was asked for as the journal's first one still exists. */
+  /** Whether a statement after the one for merges saw the journal's first row. */
   readonly beginsThere: boolean;
 };
 
@@ -112,8 +112,8 @@ export interface OutboxLog {
     row: (row: RawFactsRow) => void,
     other: (row: RawJournalRow) => void,
   ): Promise<boolean>;
-  /** Events named by rows of ours with after < id ≤ upTo that belong to no work item, or to none any more. */
-  orphans(after: bigint, upTo: bigint): Promise<string[]>;
+  /** The events that rows of ours with after < id ≤ upTo record, whichever work item these rows are filed under by now. */
+  recordedEvents(after: bigint, upTo: bigint): Promise<string[]>;
   /**
    * For each of these merges that has a work item: the other transitions to merged of the same work item.
    * @returns by event id; nothing for merges without another one.
@@ -165,7 +165,7 @@ export type JournalReader = Pick<
   | "newestJournal"
   | "long"
   | "facts"
-  | "orphans"
+  | "recordedEvents"
   | "otherMerges"
   | "setsOf"
   | "checkpoints"

@@ -1,5 +1,5 @@
 /** Reading our own rows back. */
-import { eventOf, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
+import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { Since } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
@@ -31,21 +31,6 @@ export async function journal(
     `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND ${OURS} ORDER BY e.id`,
   );
   return rows.map(rawRow);
-}
-
-/** Events named by rows of ours in a page that belong to no work item, or to none any more. */
-export async function orphans(
-  query: Query,
-  { outbox }: Names,
-  after: bigint,
-  upTo: bigint,
-): Promise<string[]> {
-  const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e
-      WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND e.work_item_id IS NULL AND ${OURS} ORDER BY e.id`,
-  );
-  const events = rows.map((row) => eventOf(parseJournalRow(rawRow(row))));
-  return events.filter((event) => event !== null);
 }
 
 /** Outbox rows among which the journal's newest are looked for: a log without any is not read to its beginning. */

@@ -12,7 +12,7 @@ import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
-import { LARGEST_PAYLOAD, rawRow } from "./journal.ts";
+import { journal, LARGEST_PAYLOAD, rawRow } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
@@ -76,6 +76,7 @@ export type MergeSource = {
   /** The first merges of a range, which fails where it cannot take in a row. */
   readonly first: Statement;
   readonly merges: (after: bigint, upTo: bigint) => Promise<FoundMerge[]>;
+  readonly recordedEvents: (after: bigint, upTo: bigint) => Promise<string[]>;
   readonly otherMerges: (found: readonly Identified[]) => Promise<ReadonlyMap<string, readonly bigint[]>>;
   readonly pageEnd: (after: bigint, upTo: bigint, rows: number) => Promise<bigint>;
 };
@@ -152,6 +153,21 @@ export function mergeSource(
     return others;
   }
 
+  async function recordedEvents(after: bigint, upTo: bigint): Promise<string[]> {
+    try {
+      const { rows } = await query(
+        `SELECT DISTINCT ${EVENT} AS event FROM ${outbox} r
+          WHERE r.id > ${literal(after)} AND r.id <= ${literal(upTo)} AND r.kind IN (${literals(RECORDING_KINDS)})
+            AND ${marked(columns)}`,
+      );
+      return rows.map((row) => row["event"] ?? "");
+    } catch (error) {
+      if (!isBadData(error)) throw error;
+      const rows = await journal(query, names, after, upTo);
+      return rows.flatMap((row) => eventOf(parseJournalRow(row)) ?? []);
+    }
+  }
+
   return {
     first: {
       name: "first_merges",
@@ -160,6 +176,7 @@ export function mergeSource(
     },
     merges,
     otherMerges,
+    recordedEvents,
     /** Rows, not ids, make a page: ids may have gaps of any size. */
     pageEnd: async (after, upTo, pageRows) => {
       if (upTo - after <= BigInt(pageRows)) return upTo;

@@ -4,7 +4,7 @@ import type { JournalReader, LongLog } from "../outbox-log.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
 import type { CopyOut, Query } from "./connection.ts";
 import { facts, setsOf } from "./facts.ts";
-import { journal, newestJournal, orphans } from "./journal.ts";
+import { journal, newestJournal } from "./journal.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";
 import { namesIn } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
@@ -20,14 +20,14 @@ export function journalReader(
   columns: OutboxColumns,
 ): JournalReader {
   const names = namesIn(settings.schema);
-  const { merges, otherMerges, pageEnd } = mergeSource(query, names, settings.merge, columns);
+  const { merges, otherMerges, recordedEvents, pageEnd } = mergeSource(query, names, settings.merge, columns);
   return {
     newest: () => newest(query, names),
     oldest: () => nextId(query, names, BEFORE_ALL),
     pageEnd,
     merges,
     otherMerges,
-    orphans: (after, upTo) => orphans(query, names, after, upTo),
+    recordedEvents,
     journal: (after, upTo) => journal(query, names, after, upTo),
     newestJournal: (rows) => newestJournal(query, names, rows),
     long: LONG_LOG,

@@ -30,12 +30,12 @@ const READ_IDS = 20_000n;
  */
 const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
   name: "seen",
-  types: ["bigint", "bigint"],
-  text: (head, begins) => `
+  types: ["bigint"],
+  text: (head) => `
   SELECT
     '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
     (SELECT max(id) FROM ${outbox})::text AS newest, ${lastDrawn(watched)} AS drawn,
-    EXISTS (SELECT FROM ${outbox} e WHERE e.id = ${begins}::bigint)::text AS begins,
+
     (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
        FROM pg_locks l
@@ -51,12 +51,16 @@ function lastDrawn({ counter }: Watched): string {
   return counter === null ? "NULL" : `(SELECT last_value - (NOT is_called)::int FROM ${counter})::text`;
 }
 
-/** By its id, and not by EXISTS: the planner would look for any such row from the table's beginning. */
+/**
+ * What is new, by its id and not by EXISTS: the planner would look for any such row from the table's beginning. And whether
+ * the journal's first row is there: after the merges have been read, as retention may come between.
+ */
 const newsStatement = ({ outbox }: Names): Statement => ({
   name: "news",
-  types: ["bigint"],
-  text: (folded) =>
-    `SELECT e.id::text AS news FROM ${outbox} e WHERE e.id > ${folded} AND ${OURS} ORDER BY e.id LIMIT 1`,
+  types: ["bigint", "bigint"],
+  text: (folded, begins) =>
+    `SELECT (SELECT e.id FROM ${outbox} e WHERE e.id > ${folded} AND ${OURS} ORDER BY e.id LIMIT 1)::text AS news,
+            EXISTS (SELECT FROM ${outbox} e WHERE e.id = ${begins}::bigint)::text AS begins`,
 });
 
 /** The sequences that `id` draws from: owned (serial, identity) or named in its default. */
@@ -107,8 +111,8 @@ export function looker(
     // A parameter of the statements must be a bigint.
     const after = from < SMALLEST_ID ? SMALLEST_ID : from;
     const upTo = after > LARGEST_ID - READ_IDS ? LARGEST_ID : after + READ_IDS;
-    const seenText = say(statements.seen, head?.id ?? null, begins);
-    const newsText = say(statements.news, folded < SMALLEST_ID ? SMALLEST_ID : folded);
+    const seenText = say(statements.seen, head?.id ?? null);
+    const newsText = say(statements.news, folded < SMALLEST_ID ? SMALLEST_ID : folded, begins);
     try {
       const mergesText = say(statements.merges, after, upTo);
       const [, seen, merged, news] = await readEach([PLANNED_ONCE, seenText, mergesText, newsText]);
@@ -116,14 +120,14 @@ export function looker(
       const last = first.length === FIRST_MERGES ? first.at(-1) : undefined;
       const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
       const found = first.some(lacksItem) ? await source.merges(after, readUpTo) : first;
-      return { ...seenIn(seen?.rows[0], watched), found, readUpTo, news: newsIn(news) };
+      return { ...seenIn(seen?.rows[0], watched), found, readUpTo, ...newsIn(news) };
     } catch (error) {
       // A row that the second statement cannot take in: it is looked for with care.
       if (!isBadData(error)) throw error;
       const seen = seenIn((await read(seenText)).rows[0], watched);
       const readUpTo = upTo < seen.newest ? upTo : seen.newest;
       const found = await source.merges(after, readUpTo);
-      return { ...seen, found, readUpTo, news: newsIn(await read(newsText)) };
+      return { ...seen, found, readUpTo, ...newsIn(await read(newsText)) };
     }
   };
 }
@@ -136,14 +140,15 @@ function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
   return workItemId !== null && facts === null && recordedAs === null;
 }
 
-function newsIn(answer: Answer | undefined): boolean {
-  return answer?.rows[0] !== undefined;
+function newsIn(answer: Answer | undefined): Pick<Look, "news" | "beginsThere"> {
+  const row = answer?.rows[0];
+  return { news: row?.["news"] != null, beginsThere: row?.["begins"] === "true" };
 }
 
 function seenIn(
   row: TextRow | undefined,
   watched: Watched,
-): Pick<Look, "newest" | "drawn" | "holders" | "headFingerprint" | "beginsThere"> {
+): Pick<Look, "newest" | "drawn" | "holders" | "headFingerprint"> {
   if (row?.["outbox"] !== watched.outbox)
     throw new DatabaseFailure({
       code: "TABLE_REPLACED",
@@ -153,7 +158,6 @@ function seenIn(
   return {
     newest: BigInt(row["newest"] ?? BEFORE_ALL),
     drawn: row["drawn"] == null ? null : BigInt(row["drawn"]),
-    beginsThere: row["begins"] === "true",
     holders: new Set(row["holders"]?.split(" ")),
     headFingerprint: row["head"] ?? null,
   };

@@ -145,7 +145,6 @@ export class Recorder {
     const { head, folded } = this.#memory;
     const look = await this.#log.look({ head, after: top, folded, begins: this.#recorded.begins });
     this.#memory.checkHead(look.headFingerprint);
-    this.#recorded.looked(look.beginsThere);
     // Only a log that was reset or cut at its newest end goes back.
     const newest = look.newest < this.#log.leastId ? this.#log.leastId - 1n : look.newest;
     if (newest < top) throw new HistoryReset(String(top));
@@ -154,7 +153,7 @@ export class Recorder {
     let after = readAfter;
     // Where a transaction has ended that was waited for, older rows come first.
     if (readAfter === top) {
-      recorded = await this.#recordFound(look.found, "scan", shouldStop);
+      recorded = await this.#recordDue(await this.#due(look.found, look.beginsThere), "scan", shouldStop);
       after = look.readUpTo;
     }
     recorded += await this.#recordRange(after, newest, shouldStop);
@@ -270,7 +269,8 @@ export class Recorder {
     shouldStop: () => boolean,
   ): Promise<number> {
     this.#memory.forgetNews();
-    const recorded = await this.#recordFound(await this.#log.merges(after, upTo), foundBy, shouldStop);
+    const due = await this.#due(await this.#log.merges(after, upTo));
+    const recorded = await this.#recordDue(due, foundBy, shouldStop);
     await this.#clearDoubts(after, upTo);
     return recorded;
   }
@@ -278,7 +278,7 @@ export class Recorder {
   /** Rows that name the events of doubtful merges follow these. */
   async #clearDoubts(after: bigint, upTo: bigint): Promise<void> {
     if (this.#doubtful.size === 0) return;
-    for (const event of await this.#log.orphans(after, upTo)) this.#doubtful.delete(event);
+    for (const event of await this.#log.recordedEvents(after, upTo)) this.#doubtful.delete(event);
   }
 
   /** @param after the id up to which rows were looked at for the events of doubtful merges. */
@@ -295,14 +295,6 @@ export class Recorder {
     // Or their rows are gone from the middle of the journal: then its order has a gap, and nothing is recorded.
     if (due.length > 0) await checkOrder(this.#log);
     return this.#recordDue(due, "comparison", shouldStop);
-  }
-
-  async #recordFound(
-    found: readonly FoundMerge[],
-    foundBy: Arrival["found_by"],
-    shouldStop: () => boolean,
-  ): Promise<number> {
-    return this.#recordDue(await this.#due(found), foundBy, shouldStop);
   }
 
   async #recordDue(
@@ -326,8 +318,8 @@ export class Recorder {
   }
 
   /** The merges that are due; duplicates, and merges that are taken as recorded, are reported once by each process. */
-  async #due(found: readonly FoundMerge[]): Promise<FoundMerge[]> {
-    const { due, duplicates, presumed, doubtful } = await this.#recorded.classify(found);
+  async #due(found: readonly FoundMerge[], beginsThere?: boolean): Promise<FoundMerge[]> {
+    const { due, duplicates, presumed, doubtful } = await this.#recorded.classify(found, beginsThere);
     for (const merge of doubtful) this.#doubtful.set(merge.eventId, merge);
     for (const { eventId, workItemId } of duplicates) {
       if (this.#reported.first("duplicate", eventId))

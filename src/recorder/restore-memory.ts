@@ -6,11 +6,12 @@
  * is has an id up to the newest visible one, and every later one will have a higher id.
  */
 import type { Analyzer } from "../core/analyzer.ts";
-import { BEFORE_ALL } from "../core/event-id.ts";
+import { BEFORE_ALL, LARGEST_ID } from "../core/event-id.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { OutboxLog } from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
 import { restore } from "../restore/restore.ts";
+import type { Restored } from "../restore/restored.ts";
 import { JournalMemory } from "./journal-memory.ts";
 import { lasting } from "./lasting.ts";
 import type { RecorderPorts } from "./recorder.ts";
@@ -31,15 +32,20 @@ async function readMemory(
 ): Promise<JournalMemory> {
   const startedAt = clock.monotonic();
   report({ event: "restore.started" });
-  const { newest, drawn } = await underLock(log);
   const oldest = (await log.oldest()) ?? log.leastId;
-  const progress = new Progress(clock.monotonic, oldest - 1n, newest, (figures) =>
-    report({ event: "restore.progress", ...figures }),
-  );
-  const restored = await restore(log, metrics, newest, {
-    passed: (id) => progress.at(id),
-    passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
-  });
+  let bounds: Bounds;
+  let restored: Restored;
+  do {
+    bounds = await underLock(log);
+    const progress = new Progress(clock.monotonic, oldest - 1n, bounds.newest, (figures) =>
+      report({ event: "restore.progress", ...figures }),
+    );
+    restored = await restore(log, metrics, bounds.newest, {
+      passed: (id) => progress.at(id),
+      passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
+    });
+  } while (!restored.known.fromCheckpoint && (await hasForgotten(log, restored, bounds.newest)));
+  const { newest, drawn } = bounds;
   const { replay, fromCheckpoint } = restored;
   const { analyzer } = replay;
   if (analyzer.truncated) report({ event: "history.truncated", first_seq: oldestSeq(analyzer) });
@@ -61,8 +67,21 @@ async function readMemory(
   return new JournalMemory(log, report, restored, settled > folded ? settled : folded);
 }
 
+/**
+ * Whether retention may have taken rows while they were read, page by page: a checkpoint has been written meanwhile, or the newest
+ * row that was read is gone.
+ */
+async function hasForgotten(log: OutboxLog, { head }: Restored, newest: bigint): Promise<boolean> {
+  const id = head === null ? null : BigInt(head.id);
+  if (id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
+  for await (const { rowId } of log.checkpoints(LARGEST_ID)) return BigInt(rowId) > newest;
+  return false;
+}
+
+type Bounds = { readonly newest: bigint; readonly drawn: bigint | null };
+
 /** The newest row of the log, and the id that was drawn last, at a moment when no row of ours is on its way. */
-async function underLock(log: OutboxLog): Promise<{ newest: bigint; drawn: bigint | null }> {
+async function underLock(log: OutboxLog): Promise<Bounds> {
   await log.beginLocked();
   const newest = await log.newest();
   const drawn = await log.drawn();

@@ -35,10 +35,10 @@ export class RecordedMerges {
   readonly #log: JournalReader;
   #exact: boolean;
   #begins: bigint | null;
-  /** Whether rows are gone from the journal's old end, as of the last look. */
+  /** Whether rows are known to be gone from the journal's old end. */
   #pruned: boolean;
-  /** Where the coverage is not exact: events that rows without a work item record. */
-  #orphans: ReadonlySet<string> | null = null;
+  /** Where the coverage is not exact: the events that rows record, read when they are first asked for. */
+  #events: ReadonlySet<string> | null = null;
   /** The oldest row of the journal, when it was last asked for. */
   #oldest: bigint | null = null;
 
@@ -64,7 +64,7 @@ export class RecordedMerges {
   /** Every merge in the log has been looked at, and those that are recorded are in the coverage. */
   allSeen(): void {
     this.#exact = true;
-    this.#orphans = null;
+    this.#events = null;
   }
 
   /** The first row of a journal that had none. */
@@ -73,13 +73,11 @@ export class RecordedMerges {
     this.#pruned = false;
   }
 
-  /** A look found the journal's first row there, or gone. */
-  looked(beginsThere: boolean): void {
-    if (this.#begins !== null) this.#pruned = !beginsThere;
-  }
-
-  /** Classifies merges that were found, in the order of their ids. */
-  async classify(found: readonly FoundMerge[]): Promise<ClassifiedMerges> {
+  /**
+   * Classifies merges that were found, in the order of their ids.
+   * @param beginsThere whether the journal's first row was there after they had been read; asked for where it is left out.
+   */
+  async classify(found: readonly FoundMerge[], beginsThere?: boolean): Promise<ClassifiedMerges> {
     const duplicates: FoundMerge[] = [];
     const presumed: FoundMerge[] = [];
     const doubtful: FoundMerge[] = [];
@@ -93,7 +91,7 @@ export class RecordedMerges {
       } else if (this.coverage.covers(BigInt(merge.eventId))) doubtful.push(merge);
       else open.push(merge);
     }
-    const { due, again } = await this.#withoutDuplicates(open);
+    const { due, again } = await this.#withoutDuplicates(open, beginsThere);
     return { due, duplicates: [...duplicates, ...again], presumed, doubtful };
   }
 
@@ -103,17 +101,21 @@ export class RecordedMerges {
    */
   async dueOfDoubtful(doubtful: readonly FoundMerge[]): Promise<FoundMerge[]> {
     if (doubtful.length === 0) return [];
-    const oldest = this.#pruned ? await this.#oldestRow() : BEFORE_ALL;
+    const oldest = (await this.#isPruned()) ? await this.#oldestRow() : BEFORE_ALL;
     const due = doubtful.filter(({ eventId }) => oldest !== null && BigInt(eventId) > oldest);
     return (await this.#withoutDuplicates(due)).due;
   }
 
   /** The first merge of each work item, without those of work items whose earlier merge is recorded. */
-  async #withoutDuplicates(open: readonly FoundMerge[]): Promise<{ due: FoundMerge[]; again: FoundMerge[] }> {
+  async #withoutDuplicates(
+    open: readonly FoundMerge[],
+    beginsThere?: boolean,
+  ): Promise<{ due: FoundMerge[]; again: FoundMerge[] }> {
     const due: FoundMerge[] = [];
     const again: FoundMerge[] = [];
     const identities = new Set<string>();
-    const others = this.#pruned && open.length > 0 ? await this.#log.otherMerges(open) : null;
+    const pruned = open.length > 0 && (await this.#isPruned(beginsThere));
+    const others = pruned ? await this.#log.otherMerges(open) : null;
     for (const merge of open) {
       const identity = mergeIdentity(merge);
       const before = others?.get(merge.eventId)?.some((other) => this.coverage.covers(other)) ?? false;
@@ -123,20 +125,28 @@ export class RecordedMerges {
     return { due, again };
   }
 
+  /** Whether rows are gone from the journal's old end by now, of which its first row is the first to go. */
+  async #isPruned(beginsThere?: boolean): Promise<boolean> {
+    const begins = this.#begins;
+    if (this.#pruned || begins === null) return this.#pruned;
+    this.#pruned = !(beginsThere ?? (await this.#log.journal(begins - 1n, begins)).length > 0);
+    return this.#pruned;
+  }
+
   /** Whether a merge above the low-water mark is recorded by its event. */
   async #recordsEvent(eventId: string): Promise<boolean> {
     if (this.coverage.covers(BigInt(eventId))) return true;
-    if (this.#exact || !(await this.#orphanEvents()).has(eventId)) return false;
+    if (this.#exact || !(await this.#recordedEvents()).has(eventId)) return false;
     this.coverage.add(BigInt(eventId));
     return true;
   }
 
-  async #orphanEvents(): Promise<ReadonlySet<string>> {
-    if (this.#orphans !== null) return this.#orphans;
+  async #recordedEvents(): Promise<ReadonlySet<string>> {
+    if (this.#events !== null) return this.#events;
     const events = new Set<string>();
     for await (const [after, upTo] of this.#pages(null))
-      for (const event of await this.#log.orphans(after, upTo)) events.add(event);
-    this.#orphans = events;
+      for (const event of await this.#log.recordedEvents(after, upTo)) events.add(event);
+    this.#events = events;
     return events;
   }
 

@@ -139,7 +139,8 @@ async function knownMerges(journal: Journal, folded: Folded, checkpoints: Checkp
   if (checkpoint === null || coverage === null) {
     const nothingRecorded = analyzer.global.seq === 0 && analyzer.skipped === 0;
     return {
-      coverage: new Coverage(floor ?? BEFORE_ALL),
+      coverage: new Coverage(floor ?? BEFORE_ALL, folded.events ?? []),
+      fromCheckpoint: false,
       exact: nothingRecorded,
       floor,
       begins: analyzer.truncated ? null : folded.firstRow,
@@ -150,6 +151,7 @@ async function knownMerges(journal: Journal, folded: Folded, checkpoints: Checkp
   for (const event of recorded) coverage.add(event);
   return {
     coverage,
+    fromCheckpoint: true,
     exact: true,
     floor: idOrNull(checkpoint.floor),
     begins: idOrNull(checkpoint.journal_begins),

@@ -32,6 +32,8 @@ export type Folded = {
 /** What is known of the merges that are recorded, and of the journal's old end. */
 export type Known = {
   readonly coverage: Coverage;
+  /** Whether a checkpoint says so. */
+  readonly fromCheckpoint: boolean;
   /**
    * Whether the coverage lists every recorded merge above its low-water mark. Otherwise a merge may be recorded by rows that
    * were not looked at.

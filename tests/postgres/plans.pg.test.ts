@@ -45,8 +45,8 @@ it("what was planned on an empty table and without values goes by the table's in
   const { say } = await prepare(connection, backend, [...Object.values(statements), since]);
   const texts = [
     say(statements.merges, 0n, 20_000n),
-    say(statements.news, 0n),
-    say(statements.seen, "1", "1"),
+    say(statements.news, 0n, "1"),
+    say(statements.seen, "1"),
     say(since, "1", 0n),
   ];
   for (const text of texts) await connection.readEach([PLANNED_ONCE, text]);

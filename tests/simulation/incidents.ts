@@ -3,7 +3,8 @@ import type { Bell } from "../../src/bell.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import type { Judge } from "./judge.ts";
 import type { SimulatedLog } from "./log.ts";
-import { isCheckpoint, type Row } from "./rows.ts";
+import { nameOf } from "./orchestrator.ts";
+import { isCheckpoint, isRecord, payloadOf, type Row } from "./rows.ts";
 import type { Incident, Pruned } from "./scenario.ts";
 import type { Server } from "./server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -23,16 +24,30 @@ export type Stage = {
   readonly time: VirtualTime;
   /** Those that run now. */
   readonly daemons: Running[];
+  /** With those that are on their way out. */
+  readonly alive: ReadonlySet<Running>;
   /** Starts another daemon. */
   readonly start: () => void;
   readonly step: (label: string) => Promise<void>;
 };
 
-const PRUNED: Readonly<Record<Pruned, (row: Row) => boolean>> = {
+const PRUNED: Readonly<Record<Exclude<Pruned, "records">, (row: Row) => boolean>> = {
   checkpoints: isCheckpoint,
   transitions: (row) => !row.kind.startsWith("metric."),
 };
 const HOUR_MS = 3_700_000;
+
+/** Retention of records before the newest checkpoint, if every running daemon has folded them. */
+function forget(count: number, { server, alive }: Stage): void {
+  const checkpoint = server.state.rows.findLast(isCheckpoint);
+  if (checkpoint === undefined) return;
+  const { seq, skipped } = payloadOf(checkpoint);
+  const folded = [...alive].every(
+    ({ daemon: { analyzer } }) =>
+      analyzer === null || (analyzer.global.seq >= Number(seq) && analyzer.skipped >= Number(skipped)),
+  );
+  if (folded) server.prune(count, (row) => isRecord(row) && row.id < checkpoint.id);
+}
 
 export async function happen(incident: Incident, stage: Stage): Promise<void> {
   const { server, judge, time, daemons, start, step } = stage;
@@ -47,7 +62,17 @@ export async function happen(incident: Incident, stage: Stage): Promise<void> {
       break;
     case "prune":
       judge.judgeLog();
-      server.prune(incident.rows, incident.only === undefined ? undefined : PRUNED[incident.only]);
+      if (incident.only === "records") forget(incident.rows, stage);
+      else server.prune(incident.rows, incident.only === undefined ? undefined : PRUNED[incident.only]);
+      break;
+    case "set null":
+      judge.judgeLog();
+      server.setNull(nameOf(incident.item));
+      break;
+    case "refuse":
+      server.refused.add(nameOf(incident.item));
+      for (let steps = 0; steps < incident.steps; steps += 1) await step("an item's rows are refused");
+      server.refused.delete(nameOf(incident.item));
       break;
     case "hour":
       time.now += HOUR_MS;

@@ -20,6 +20,11 @@ import type { Server, State } from "./server.ts";
 
 /** The log never contradicts itself, and nobody else writes to the journal. */
 const NEVER: readonly DaemonEvent["event"][] = ["db.unfit", "journal.unmarked_rows_ignored"];
+/** As long as a checkpoint is left, nothing is guessed. */
+const NEVER_WITH_CHECKPOINT: readonly DaemonEvent["event"][] = [
+  "history.truncated",
+  "merge.presumed_recorded",
+];
 const ONLY_WHEN_ROWS_GO: readonly DaemonEvent["event"][] = ["history.reset", "history.truncated"];
 
 type Told = {
@@ -54,7 +59,9 @@ export class Judge {
     if (event.event === "merge.recorded") this.#toldTruth(event.event_id, event.seq);
     if (event.event === "merge.skipped") this.#toldTruth(event.event_id, "skipped");
     if (NEVER.includes(event.event)) throw new Violation(`must not happen: ${JSON.stringify(event)}`);
-    if (ONLY_WHEN_ROWS_GO.includes(event.event) && this.#kind !== "shrinking")
+    if (NEVER_WITH_CHECKPOINT.includes(event.event) && this.#kind !== "shrinking")
+      throw new Violation(`a checkpoint is left: ${JSON.stringify(event)}`);
+    if (ONLY_WHEN_ROWS_GO.includes(event.event) && this.#kind !== "shrinking" && this.#kind !== "kept")
       throw new Violation(`nothing went from this log: ${JSON.stringify(event)}`);
   }
 
@@ -71,12 +78,17 @@ export class Judge {
     const journal = state.rows.filter(isRecord);
     judgeKeys(state);
     const recorded = new Map<string, string>();
-    for (const row of journal) {
+    const skips = new Set<string>();
+    for (const row of this.#kind === "kept" ? [...state.gone.filter(isRecord), ...journal] : journal) {
       const { merge } = payloadOf(row);
       judgeFacts(state, row, payloadOf(row));
+      if (row.kind === "metric.merge_skipped" && skips.has(merge.event_id))
+        throw new Violation(`event ${merge.event_id} is skipped twice`);
+      if (row.kind === "metric.merge_skipped") skips.add(merge.event_id);
       // Of a set cut at the old end, a crossing alone says nothing of its merge any more.
       if (row.kind === "metric.threshold_crossed") continue;
-      const identity = merge.work_item_id ?? `event ${merge.event_id}`;
+      // Of a work item that was deleted since, nothing tells any more.
+      const identity = row.item ?? `event ${merge.event_id}`;
       const before = recorded.get(identity);
       if (before !== undefined && before !== merge.event_id)
         throw new Violation(`${identity} recorded under ${before} and ${merge.event_id}`);
@@ -91,16 +103,18 @@ export class Judge {
     }
     if (this.#kind === "exact") for (const row of state.rows.filter(isCheckpoint)) judgeLowMark(state, row);
     if (state.gone.length === 0) judgeWhole(journal);
-    else judgePruned(state);
+    else judgePruned(state, this.#kind === "kept");
   }
 
   /** Why not everything is as it must be in the end; null when it is. */
   notYetConverged(daemons: readonly Told[]): string | null {
     const { state } = this.#server;
     const journal = state.rows.filter(isRecord);
+    const ever = this.#kind === "kept" ? [...journal, ...state.gone.filter(isRecord)] : journal;
+    const floor = this.#kind === "kept" ? 0 : state.floor;
     for (const merge of state.rows) {
-      if (!isMerge(merge) || merge.id <= state.floor) continue;
-      if (!journal.some((row) => records(row, merge)))
+      if (!isMerge(merge) || merge.id <= floor) continue;
+      if (!ever.some((row) => records(row, merge)))
         return `merge ${merge.id} of ${merge.item} is not recorded`;
     }
     for (const { name, daemon } of daemons) {

@@ -116,15 +116,19 @@ export function judgeLowMark(state: State, checkpoint: Row): void {
 
 export function records(row: Row, merge: Row): boolean {
   if (row.kind === "metric.threshold_crossed") return false;
-  return merge.item === null ? payloadOf(row).merge.event_id === String(merge.id) : row.item === merge.item;
+  const { event_id, work_item_id } = payloadOf(row).merge;
+  return event_id === String(merge.id) || (merge.item !== null && merge.item === work_item_id);
 }
 
 export function judgeFacts(state: State, row: Row, { merge, reason }: JournalPayload): void {
   const known = (one: Row): boolean =>
-    isMerge(one) && String(one.id) === merge.event_id && one.item === merge.work_item_id;
+    isMerge(one) &&
+    String(one.id) === merge.event_id &&
+    (one.item === merge.work_item_id || one.item === null);
   if (!state.rows.some(known) && !state.gone.some(known))
     throw new Violation(`row ${row.id} records a merge ${merge.event_id} that there is not`);
-  if (row.item !== merge.work_item_id) throw new Violation(`row ${row.id} is filed under ${row.item}`);
+  if (row.item !== merge.work_item_id && row.item !== null)
+    throw new Violation(`row ${row.id} is filed under ${row.item}`);
   const versions = merge.work_item_id === null ? [null] : (state.items.get(merge.work_item_id) ?? [null]);
   const matches =
     row.kind === "metric.merge_skipped"
@@ -183,7 +187,11 @@ export function judgeWhole(journal: readonly Row[]): void {
   );
   sets.forEach(({ rows, merge }, index) => {
     const wanted = expected[index] ?? [];
-    const got = rows.map((row) => ({ kind: row.kind, workItemId: row.item, payload: payloadOf(row) }));
+    const got = rows.map((row) => ({
+      kind: row.kind,
+      workItemId: row.item ?? payloadOf(row).merge.work_item_id,
+      payload: payloadOf(row),
+    }));
     if (!isDeepStrictEqual(got, wanted)) {
       throw new Violation(
         `merge ${merge.eventId} is recorded as\n  ${got.map((row) => JSON.stringify(row)).join("\n  ")}\ninstead of\n  ` +
@@ -197,7 +205,7 @@ export function judgeWhole(journal: readonly Row[]): void {
  * Where rows went from the old end, a writer knew at least the merges whose sets survive now, and at most all. Numbers
  * are counted over the newest n that there ever were.
  */
-export function judgePruned(state: State): void {
+export function judgePruned(state: State, checkpointLeft: boolean): void {
   const survives = new Set(state.rows);
   const sets = setsOf([...state.gone, ...state.rows].filter(isRecord).toSorted((a, b) => a.id - b.id));
   const once = new Set<string>();
@@ -223,7 +231,7 @@ export function judgePruned(state: State): void {
       };
       const n = payload["n"] as number;
       const known = ever.get(scope) ?? [];
-      const least = Math.min(settings.window, surviving.get(scope) ?? 0);
+      const least = Math.min(settings.window, checkpointLeft ? known.length : (surviving.get(scope) ?? 0));
       if (n < least || n > Math.min(settings.window, known.length))
         fail(`n is not between ${least} and ${known.length}`);
       const figure = naiveFigure(settings.name, settings.window, settings.verdicts ?? [], known.slice(-n));

@@ -2,6 +2,7 @@
 import {
   type Appended,
   type AppendedRow,
+  AppendRefused,
   CommitUnknown,
   DatabaseFailure,
   type Head,
@@ -46,6 +47,8 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
       transaction.locksTable = true;
       transaction.locksSequence = true;
       const ids: bigint[] = [];
+      if (rows.some(({ workItemId }) => workItemId !== null && server.refused.has(workItemId)))
+        throw new AppendRefused({ code: "23514", message: "refused" });
       for (const { kind, workItemId, payload } of rows) {
         const id = server.draw(session);
         const item = kind === "metric.checkpoint" ? null : workItemId;

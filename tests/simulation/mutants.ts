@@ -11,7 +11,7 @@ import { HistoryReset } from "../../src/recorder/journal-memory.ts";
 import { Recorder } from "../../src/recorder/recorder.ts";
 import { Reported } from "../../src/recorder/reported.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
-import { EXACT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
+import { EXACT, KEPT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
 import type { State } from "./server.ts";
 import type { DaemonFactory } from "./world.ts";
 
@@ -188,6 +188,32 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
 
 const keepsItsMemory: DaemonFactory = (...all) => new KeepsItsMemory(...all);
 
+/** A checkpoint that does not say which merges above its low-water mark are recorded. */
+class ForgetsWhatIsAbove extends SimulatedLog {
+  override async checkpoint(rowId: string): Promise<string | null> {
+    const payload = await super.checkpoint(rowId);
+    return payload?.replace(/"recorded_above":"[^"]*"/, '"recorded_above":""') ?? null;
+  }
+}
+
+/** A merge is recorded where a row is filed under its work item, and in no other case. */
+class RecordedByItemOnly extends SimulatedLog {
+  override async checkpoint(): Promise<null> {
+    return null;
+  }
+
+  override async recordedEvents(): Promise<string[]> {
+    return [];
+  }
+}
+
+/** What a work item's other transitions say is not asked. */
+class NoOtherMerges extends SimulatedLog {
+  override async otherMerges(): Promise<ReadonlyMap<string, readonly bigint[]>> {
+    return new Map();
+  }
+}
+
 export type Mutant = {
   readonly mistake: string;
   /** The schedules that show it. */
@@ -211,5 +237,12 @@ export const MUTANTS: readonly Mutant[] = [
   { mistake: "low mark without renamed transactions", kind: EXACT, log: RenamedTransactionsUnknown },
   { mistake: "head not checked after a failover", kind: EXACT, log: HeadUnchecked, daemon: keepsItsMemory },
   { mistake: "head not checked after TRUNCATE", kind: SHRINKING, log: HeadUnchecked },
+  {
+    mistake: "a checkpoint that forgets what is above its low-water mark",
+    kind: KEPT,
+    log: ForgetsWhatIsAbove,
+  },
+  { mistake: "recorded by work item only", kind: KEPT, log: RecordedByItemOnly },
+  { mistake: "a work item's other transitions not asked for", kind: KEPT, log: NoOtherMerges },
   { mistake: "cached ids not discarded", kind: UNSEEN, log: KeepsCachedIds },
 ];

@@ -141,10 +141,10 @@ export class SimulatedReader extends SimulatedConnection {
     });
   }
 
-  orphans(after: bigint, upTo: bigint): Promise<string[]> {
-    return this.statement(`orphans ${after}..${upTo}`, () =>
+  recordedEvents(after: bigint, upTo: bigint): Promise<string[]> {
+    return this.statement(`recorded events ${after}..${upTo}`, () =>
       between(this.snapshot(), after, upTo)
-        .filter((row) => row.item === null && isRecord(row))
+        .filter(isRecord)
         .map((row) => payloadOf(row).merge.event_id),
     );
   }

@@ -28,8 +28,8 @@ export type Work = {
   readonly notifies: boolean;
 };
 
-/** Of which rows the oldest go; of all, if nothing is said. */
-export type Pruned = "checkpoints" | "transitions";
+/** Of which rows the oldest go; of all, if nothing is said. Of records only those before the newest checkpoint. */
+export type Pruned = "checkpoints" | "transitions" | "records";
 
 export type Incident =
   | { readonly happens: "failover"; readonly lost: number; readonly skippedIds: number }
@@ -38,6 +38,10 @@ export type Incident =
   | { readonly happens: "stranger"; readonly steps: number }
   | { readonly happens: "truncate" }
   | { readonly happens: "prune"; readonly rows: number; readonly only?: Pruned }
+  /** A work item is deleted, and a foreign key takes it from the rows that name it. */
+  | { readonly happens: "set null"; readonly item: number }
+  /** The table takes no row of this work item for so many steps. */
+  | { readonly happens: "refuse"; readonly item: number; readonly steps: number }
   /** An hour passes: whoever holds the low mark back is passed over. */
   | { readonly happens: "hour" };
 
@@ -83,7 +87,7 @@ const facts: fc.Arbitrary<RawFacts | null> = fc.oneof(
 
 export type Kind = {
   /** The outbox only grows, and only through its sequence with cache 1: then no merge is left to the comparison. */
-  readonly name: "exact" | "unseen" | "shrinking";
+  readonly name: "exact" | "unseen" | "shrinking" | "kept";
   readonly incidents: fc.Arbitrary<Incident>;
   readonly cache: fc.Arbitrary<number>;
   readonly explicitIds: boolean;
@@ -128,6 +132,29 @@ const shrinking: fc.Arbitrary<Incident> = fc.oneof(
     }),
   },
 );
+/** Of records alone, while checkpoints are left, and whatever else makes rows say less than they did. */
+const forgetting: fc.Arbitrary<Incident> = fc.oneof(
+  { weight: 1, arbitrary: dying },
+  // Leaves a checkpoint.
+  { weight: 3, arbitrary: fc.record({ happens: fc.constant("restart" as const), daemon }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      happens: fc.constant("prune" as const),
+      rows: fc.integer({ min: 1, max: 40 }),
+      only: fc.constant<Pruned>("records"),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ happens: fc.constant("set null" as const), item: fc.nat(7) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      happens: fc.constant("refuse" as const),
+      item: fc.nat(7),
+      steps: fc.integer({ min: 5, max: 60 }),
+    }),
+  },
+);
 /** Of some rows only: their work items' records, and what stands on them, must stay as they are. */
 const thinning: fc.Arbitrary<Incident> = fc.record({
   happens: fc.constant("prune" as const),
@@ -162,6 +189,8 @@ export const RAGGED: Kind = {
   name: "shrinking",
   incidents: fc.oneof(shrinking, thinning, fc.constant({ happens: "hour" as const })),
 };
+/** With a checkpoint left, nothing is recorded twice or lost, and no window shrinks, whichever records go. */
+export const KEPT: Kind = { ...EXACT, name: "kept", incidents: forgetting };
 /** What daemons of different configurations make of one log. */
 export const MIXED: Kind = { ...EXACT, configurations: DIFFERENT };
 export const MIXED_RAGGED: Kind = { ...RAGGED, configurations: DIFFERENT };
@@ -208,7 +237,7 @@ export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario
       size: "max",
     }),
     incidents: fc.array(fc.record({ after: fc.nat(25), incident: kind.incidents }), {
-      maxLength: 3,
+      maxLength: kind.name === "kept" ? 6 : 3,
       size: "max",
     }),
     faults: fc.array(fc.record({ statement: fc.nat(size.statements), fault: fc.constantFrom(...FAULTS) }), {

@@ -69,6 +69,8 @@ export class Server {
   reading = 0;
   /** Ids that were drawn by transactions that rolled back. */
   readonly unused: number[] = [];
+  /** Work items whose rows the table does not take. */
+  readonly refused = new Set<string>();
   readonly #cache: number;
   /** States that a failover can go back to, the newest last. */
   #history: State[];
@@ -242,6 +244,18 @@ export class Server {
       ...this.state,
       rows: rows.filter((row) => !pruned.has(row)),
       gone: [...gone, ...pruned].toSorted((a, b) => a.id - b.id),
+    });
+  }
+
+  /** A work item is deleted, and its rows name none any more. */
+  setNull(item: string): void {
+    const forget = (row: Row): Row => (row.item === item ? { ...row, item: null } : row);
+    const { rows, gone, items } = this.state;
+    this.#durable({
+      ...this.state,
+      rows: rows.map(forget),
+      gone: gone.map(forget),
+      items: new Map(items).set(item, [...(items.get(item) ?? [null]), null]),
     });
   }
 

@@ -2,7 +2,7 @@
  * A client's connection to the simulated server, and the faults that may strike each of its statements. Before each,
  * everybody else may go on.
  */
-import { DatabaseFailure } from "../../src/outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../../src/outbox-log.ts";
 import type { Row } from "./rows.ts";
 import type { Server, Session } from "./server.ts";
 
@@ -109,8 +109,8 @@ export class SimulatedConnection {
       case null: {
         const running = (async () => execute())();
         this.#running = running.catch(() => undefined);
-        const answer = await running.catch(() => {
-          throw this.#lost();
+        const answer = await running.catch((error: unknown) => {
+          throw error instanceof AppendRefused && !this.#hungUp && !this.session.ended ? error : this.#lost();
         });
         if (fault === "answer lost" || this.#hungUp || this.session.ended) throw this.#lost();
         return answer;

@@ -68,6 +68,8 @@ class World {
   readonly #server: Server;
   readonly #judge: Judge;
   readonly #daemons: Running[] = [];
+  /** With those that have been asked to stop, or killed, and go on for a while. */
+  readonly #alive = new Set<Running>();
   readonly #faults: Map<number, Fault>;
   #statements = 0;
   #started = 0;
@@ -204,10 +206,15 @@ class World {
       bell,
       stop.signal,
     );
-    this.#daemons.push({ name, daemon, bell, stop, logs });
+    const running = { name, daemon, bell, stop, logs };
+    this.#daemons.push(running);
+    this.#alive.add(running);
     this.#running += 1;
     daemon.run().then(
-      () => (this.#running -= 1),
+      () => {
+        this.#running -= 1;
+        this.#alive.delete(running);
+      },
       (error: unknown) => (this.#failure ??= error),
     );
   }
@@ -237,6 +244,7 @@ class World {
         judge: this.#judge,
         time: this.#time,
         daemons: this.#daemons,
+        alive: this.#alive,
         start: () => this.#start(),
         step: this.#step,
       });

@@ -20,7 +20,8 @@ export type FrontendMessage = {
 /**
  * What becomes of a message. `cut-before`: the server never sees it. `cut-after`: the server sees it, the client never
  * hears again. `lose-answer`: likewise, but only after the server has answered. `blackhole`: from now on nobody hears of
- * the other one, and the connection stays. A text: another statement in its place.
+ * the other one, and the connection stays. `half`: the server sees half of it, and then the same. `stall`: what the server
+ * answers is not taken any more. A text: another statement in its place.
  */
 export type Verdict =
   | "pass"
@@ -28,6 +29,8 @@ export type Verdict =
   | "cut-after"
   | "lose-answer"
   | "blackhole"
+  | "half"
+  | "stall"
   | { readonly say: string };
 
 export type ProxyMode = "pass" | "blackhole" | "cut";
@@ -142,6 +145,12 @@ function forward(link: Link, ask: (message: FrontendMessage) => Verdict, close: 
         close();
         return;
       }
+      if (verdict === "half") {
+        server.write(whole.subarray(0, Math.floor(whole.length / 2)));
+        link.deaf = true;
+        return;
+      }
+      if (verdict === "stall") server.pause();
       if (typeof verdict === "object") server.write(query(verdict.say));
       else server.write(whole);
       if (verdict === "cut-after") {
