@@ -3,8 +3,11 @@
  * rings while the loop is busy, the loop goes round once more.
  */
 
-/** Who rang: a notification, a listener that came back or heard itself, nobody for the poll interval, the end. */
-export type WakeUpSource = "notification" | "listening" | "timer" | "shutdown";
+/**
+ * What rang: a notification, a listener that came back or heard itself, a connection that was lost, nothing for the poll
+ * interval, the end.
+ */
+export type WakeUpSource = "notification" | "listening" | "loss" | "timer" | "shutdown";
 
 export class Bell {
   /** Who rang first since the last call of `wait`. */

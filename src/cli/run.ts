@@ -62,7 +62,11 @@ export async function run(config: Config): Promise<number> {
   const logSettings = { ...connection, schema: config.schema, merge: config.merge };
   const daemon = new Daemon(
     { ...config, producer: PRODUCER, backoff: BACKOFF },
-    { open: (signal) => openLog(logSettings, report, signal), report, clock: systemClock },
+    {
+      open: (signal) => openLog(logSettings, report, signal, () => bell.ring("loss")),
+      report,
+      clock: systemClock,
+    },
     bell,
     stop.signal,
   );

@@ -10,7 +10,7 @@ import { SKIP_REASONS } from "../core/merge.ts";
 import type { DaemonEvent } from "../daemon-event.ts";
 import { PREFIX, type Scrape, seriesOf } from "./series.ts";
 
-const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "timer", "shutdown"];
+const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "loss", "timer", "shutdown"];
 const CONNECTIONS = ["database", "listen"] as const;
 
 /** From what a notification takes to what a poll, an outage and a night's backlog take; in seconds. */

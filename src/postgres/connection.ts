@@ -5,6 +5,7 @@
  */
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
+import type { Failure } from "../daemon-event.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { failureOf, isBadData, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
 
@@ -62,21 +63,42 @@ export interface Connection {
 /** How long beyond the server's own deadline an answer is waited for: then the server is silent, not slow. */
 const ANSWER_GRACE_MS = 2_000;
 
-/** @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
-export async function connect(settings: ConnectionSettings, stop?: AbortSignal): Promise<Connection> {
+/**
+ * @param onLoss called once when the connection is lost without a statement under way or our doing: the next statement
+ * fails with the reason, and nobody else would notice before it.
+ * @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile.
+ */
+export async function connect(
+  settings: ConnectionSettings,
+  stop?: AbortSignal,
+  onLoss?: () => void,
+): Promise<Connection> {
   const client = new pg.Client({
     ...clientConfig(settings),
     types: { getTypeParser: () => (text: string) => text },
   });
+  let state: "connecting" | "connected" | "over" = "connecting";
+  /** The first error of the connection is the reason of its end; what follows only says that it is over. */
+  let reason: Failure | null = null;
+  const lose = (): void => {
+    if (state === "connected") onLoss?.();
+    state = "over";
+  };
   // A killed backend emits 'error' twice; without a listener the second one would end the process.
-  client.on("error", () => undefined);
+  client.on("error", (error) => {
+    reason ??= failureOf(error);
+    lose();
+  });
+  client.on("end", lose);
   const destroy = (): void => {
+    state = "over";
     client.connection.stream.destroy();
   };
   stop?.addEventListener("abort", destroy, { once: true });
   try {
     if (stop?.aborted === true) throw new Error("stopping");
     await client.connect();
+    state = "connected";
   } catch (error) {
     destroy();
     throw new DatabaseFailure(failureOf(error));
@@ -98,7 +120,8 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
     } catch (error) {
       const refused = isRefusal(error);
       if (!refused && !isBadData(error) && !isLockTimeout(error)) destroy();
-      throw refused ? new AppendRefused(failureOf(error)) : new DatabaseFailure(failureOf(error));
+      const failure = reason ?? failureOf(error);
+      throw refused ? new AppendRefused(failure) : new DatabaseFailure(failure);
     }
   };
   const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
@@ -117,7 +140,7 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
       await copied(client, statement, take);
     } catch (error) {
       if (!isBadData(error) && !isOverdue(error)) destroy();
-      throw new DatabaseFailure(failureOf(error));
+      throw new DatabaseFailure(reason ?? failureOf(error));
     }
   };
   return {
@@ -138,6 +161,7 @@ export async function connect(settings: ConnectionSettings, stop?: AbortSignal):
       await send("COMMIT");
     },
     end: async () => {
+      state = "over";
       await client.end().catch(destroy);
     },
     destroy,

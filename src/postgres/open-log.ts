@@ -16,11 +16,17 @@ import { drawn, looker, lookStatements } from "./settled.ts";
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
 /**
+ * @param onLoss called when the connection is lost while no statement is under way.
  * @throws DatabaseFailure when the database cannot be reached.
  * @throws UnfitDatabase when it must not be written to.
  */
-export async function openLog(settings: LogSettings, report: Report, stop: AbortSignal): Promise<OutboxLog> {
-  const connection = await connect(settings, stop);
+export async function openLog(
+  settings: LogSettings,
+  report: Report,
+  stop: AbortSignal,
+  onLoss?: () => void,
+): Promise<OutboxLog> {
+  const connection = await connect(settings, stop, onLoss);
   try {
     const fitness = await preflight(connection.read, namesIn(settings.schema));
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });

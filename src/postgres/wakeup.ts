@@ -7,13 +7,13 @@
  * what it says itself comes back to it as often as chance gives it the backend that listens. One that does not hear is
  * thrown away, and the supervisor makes another, for ever.
  */
-import { Socket } from "node:net";
 import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../daemon-event.ts";
 import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
+import { innerConnection } from "./inner-connection.ts";
 import { literal } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
@@ -31,7 +31,7 @@ class Deaf extends Error {}
 /** Listens until `stop`; resolves when the last connection is gone. */
 export async function listen(
   settings: WakeupSettings,
-  ring: (source: "notification" | "listening") => void,
+  ring: (source: "notification" | "listening" | "loss") => void,
   report: Report,
   clock: Clock,
   stop: AbortSignal,
@@ -39,7 +39,7 @@ export async function listen(
   let attempt = 0;
   let told: "connected" | "lost" | "degraded" | null = null;
   while (!stop.aborted) {
-    const failure = await listenOnce(settings, ring, stop, () => {
+    const { reason, heard } = await listenOnce(settings, ring, stop, () => {
       attempt = 0;
       if (told !== "connected") report({ event: "listen.connected" });
       told = "connected";
@@ -47,35 +47,34 @@ export async function listen(
       ring("listening");
     });
     if (stop.aborted) return;
+    // What took this connection may have taken the other one as well, silently.
+    if (heard) ring("loss");
     attempt += 1;
     const delay = backoffDelay(settings.backoff, attempt, clock.random());
-    if (failure instanceof Deaf) {
-      if (told !== "degraded") report({ event: "listen.degraded", reason: failure.message });
+    if (reason instanceof Deaf) {
+      if (told !== "degraded") report({ event: "listen.degraded", reason: reason.message });
       told = "degraded";
     } else {
-      if (told !== "lost") report({ event: "listen.lost", failure: failureOf(failure), retry_in_ms: delay });
+      if (told !== "lost") report({ event: "listen.lost", failure: failureOf(reason), retry_in_ms: delay });
       told = "lost";
     }
     await pause(delay, stop);
   }
 }
 
-/** One instance's life. @returns why it ended. */
+/** One instance's life. @returns why it ended, and whether it ever heard anything. */
 async function listenOnce(
   settings: WakeupSettings,
   ring: (source: "notification") => void,
   stop: AbortSignal,
   hears: () => void,
-): Promise<unknown> {
-  // The library keeps its sockets to itself, and closes a half-open one never: so they are made here.
-  const sockets: Socket[] = [];
-  const stream = (): Socket => {
-    const socket = new Socket();
-    sockets.push(socket);
-    return socket;
-  };
+): Promise<{ readonly reason: unknown; readonly heard: boolean }> {
+  // The library keeps its connection to itself, tells no reason of its loss, and closes a half-open one never: so it is
+  // made here.
+  const config = clientConfig(settings);
+  const connection = innerConnection(config);
   const subscriber = pgListen.default(
-    { ...clientConfig(settings), stream },
+    { ...config, connection },
     {
       // Throw-away: no attempt of its own to come back, no query of its own, no parsing of what strangers send.
       retryLimit: 1,
@@ -85,10 +84,14 @@ async function listenOnce(
     },
   );
   const ended = Promise.withResolvers<unknown>();
-  let heard: (() => void) | null = null;
+  for (const sign of ["errorMessage", "error", "end"]) {
+    connection.on(sign, (error: unknown) => ended.resolve(error ?? new Error("Connection terminated")));
+  }
+  let hear: (() => void) | null = null;
+  let heard = false;
   subscriber.events.on("error", (error) => ended.resolve(error));
   subscriber.events.on("notification", ({ channel }) => {
-    if (channel === settings.selfChannel) heard?.();
+    if (channel === settings.selfChannel) hear?.();
     else ring("notification");
   });
   const onStop = (): void => ended.resolve(null);
@@ -108,13 +111,14 @@ async function listenOnce(
     await subscriber.listenTo(settings.selfChannel);
     for (let notify = notifyFromElsewhere; !stop.aborted; notify = notifyOurselves) {
       const hearing = Promise.withResolvers<boolean>();
-      heard = () => hearing.resolve(true);
+      hear = () => hearing.resolve(true);
       await notify();
       setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
       if (!(await hearing.promise))
         throw new Deaf(
           "our own notification was not heard: if DATABASE_URL leads to a pooler in transaction mode, point it at the server itself",
         );
+      heard = true;
       hears();
       await pause(settings.selfCheck.everyMs, stop);
     }
@@ -123,6 +127,6 @@ async function listenOnce(
   const reason = await ended.promise;
   stop.removeEventListener("abort", onStop);
   subscriber.close().catch(() => undefined);
-  for (const socket of sockets) socket.destroy();
-  return reason;
+  connection.stream.destroy();
+  return { reason, heard };
 }

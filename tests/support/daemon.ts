@@ -109,6 +109,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
           { ...connection, schema: config.schema, merge: config.merge },
           report,
           signal,
+          () => bell.ring("loss"),
         );
         return options.wrap?.(log) ?? log;
       },
@@ -131,7 +132,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
             backoff,
             selfCheck: options.selfCheck ?? { everyMs: 1_000, withinMs: 1_000 },
           },
-          () => bell.ring(),
+          (source) => bell.ring(source),
           report,
           clock,
           stopping.signal,
