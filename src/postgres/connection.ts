@@ -4,10 +4,12 @@
  * else: the server rolls back what was not committed.
  */
 import pg from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import type { Failure } from "../daemon-event.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
+import { ProtocolViolation } from "./backend-messages.ts";
+import { CopyOutQuery } from "./copy-out.ts";
 import { failureOf, isBadData, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
+import { innerConnection } from "./inner-connection.ts";
 
 export type ConnectionSettings = {
   /** Where, as node-postgres takes it: a connection string, or host, port, user, password, database. */
@@ -73,8 +75,10 @@ export async function connect(
   stop?: AbortSignal,
   onLoss?: () => void,
 ): Promise<Connection> {
+  const config = clientConfig(settings);
   const client = new pg.Client({
-    ...clientConfig(settings),
+    ...config,
+    connection: innerConnection(config),
     types: { getTypeParser: () => (text: string) => text },
   });
   let state: "connecting" | "connected" | "over" = "connecting";
@@ -116,7 +120,9 @@ export async function connect(
         ...(values === undefined ? {} : { values }),
         ...(name === undefined ? {} : { name }),
       });
-      return Array.isArray(answer) ? answer : [answer];
+      const results = Array.isArray(answer) ? answer : [answer];
+      checkWhole(results, values === undefined && name === undefined ? statementsIn(text) : 1);
+      return results;
     } catch (error) {
       const refused = isRefusal(error);
       if (!refused && !isBadData(error) && !isLockTimeout(error)) destroy();
@@ -137,7 +143,7 @@ export async function connect(
   };
   const copyOut: CopyOut = async (statement, take) => {
     try {
-      await copied(client, statement, take);
+      await client.query(new CopyOutQuery(statement, take)).ended;
     } catch (error) {
       if (!isBadData(error) && !isOverdue(error)) destroy();
       throw new DatabaseFailure(reason ?? failureOf(error));
@@ -168,28 +174,24 @@ export async function connect(
   };
 }
 
-/** Until the server has ended the statement, so that the next one may follow. */
-function copied(client: pg.Client, statement: string, take: (chunk: Buffer) => void): Promise<void> {
-  // `pg` puts its own in place of this callback: called, it ends the wait for an answer, which would go on otherwise.
-  const rows = Object.assign(copyTo(statement), { callback: () => undefined });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (error: unknown): void => {
-    // At once: whatever still came would meet a query that has tidied up.
-    rows.destroy();
-    if (!(error instanceof pg.DatabaseError)) client.connection.stream.destroy();
-    reject(error);
-  };
-  rows.on("data", (chunk: Buffer) => {
-    try {
-      take(chunk);
-    } catch (error) {
-      fail(error);
-    }
-  });
-  rows.once("end", resolve);
-  rows.on("error", fail);
-  client.query(rows);
-  return promise.finally(() => rows.callback());
+/** How many statements a text of ours holds: none of our names and values has a semicolon, see `names.ts`. */
+function statementsIn(text: string): number {
+  return text.split(";").filter((statement) => statement.trim() !== "").length;
+}
+
+/**
+ * Whether each statement was answered once and to its end, with as many rows as the server says it sent: an answer that
+ * was cut or repeated on its way must not be taken for what the log says.
+ * @throws ProtocolViolation
+ */
+function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: number): void {
+  const whole = results.every(
+    // A result that was never completed has no command, whatever its type says.
+    ({ command, rowCount, fields, rows }: { [M in keyof pg.QueryResult]: pg.QueryResult[M] | null }) =>
+      command !== null &&
+      (fields?.length === 0 ? rows?.length === 0 : (rowCount ?? rows?.length) === rows?.length),
+  );
+  if (!whole || results.length !== statements) throw new ProtocolViolation("an answer that is not whole");
 }
 
 const NOTHING: Answer = { rows: [], command: "" };

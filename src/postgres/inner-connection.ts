@@ -1,14 +1,58 @@
-/** What a client of `pg` speaks through: made apart from it, for a library that makes its own client and keeps it to itself. */
+/**
+ * What a client of `pg` speaks through, guarded: whatever a server, a pooler or a broken network sends is a lost
+ * connection at most. Made apart from the client, for a library that makes its own one and keeps it to itself.
+ */
+import type { Duplex } from "node:stream";
 import pg from "pg";
+import { BackendMessages, ProtocolViolation } from "./backend-messages.ts";
 
 declare module "pg" {
   interface ClientConfig {
     /** What the client is to speak through, made by another one of the same configuration. */
     connection?: pg.Connection;
   }
+  interface Connection {
+    /** Gives what comes from the stream to the parser, and its messages to the client. */
+    attachListeners: (stream: Duplex) => void;
+  }
 }
 
 /** For `connection` of a client's configuration. */
 export function innerConnection(config: pg.ClientConfig): pg.Connection {
-  return new pg.Client(config).connection;
+  const { connection } = new pg.Client(config);
+  const attachListeners = connection.attachListeners.bind(connection);
+  const emit = connection.emit.bind(connection);
+  const lose = (error: unknown): void => {
+    connection.stream.destroy(
+      error instanceof ProtocolViolation
+        ? error
+        : new ProtocolViolation("an unexpected message", { cause: error }),
+    );
+  };
+  connection.attachListeners = (stream) => {
+    attachListeners(stream);
+    // The parser's, which nobody catches anything of.
+    const parse = stream.listeners("data").at(-1);
+    if (parse === undefined) throw new Error("the driver does not read in the way that is guarded");
+    stream.removeAllListeners("data");
+    const messages = new BackendMessages();
+    stream.on("data", (chunk: Buffer) => {
+      try {
+        const whole = messages.take(chunk);
+        if (whole !== null) parse.call(stream, whole);
+      } catch (error) {
+        lose(error);
+      }
+    });
+  };
+  // Messages in an order that the client does not expect: it throws, or reports errors that nobody listens to any more.
+  connection.emit = (event: string | symbol, ...values: unknown[]) => {
+    try {
+      return emit(event, ...values);
+    } catch (error) {
+      lose(error);
+      return true;
+    }
+  };
+  return connection;
 }

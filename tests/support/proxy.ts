@@ -1,7 +1,7 @@
 /**
  * A proxy before PostgreSQL that knows where its messages begin and end, and breaks the connection exactly where a test
  * wants it: before or behind any message of the client, or with the answer lost. Or it swallows everything, as a
- * half-open network does.
+ * half-open network does. Or it puts other bytes into the place of any message of the server.
  */
 import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
@@ -33,6 +33,18 @@ export type Verdict =
   | "stall"
   | { readonly say: string };
 
+/** A message of the server. */
+export type BackendMessage = {
+  /** Its letter, such as D (a row), C (a statement is complete), Z (ready for the next one). */
+  readonly type: string;
+  readonly bytes: Buffer;
+  /** Which connection through this proxy, from 1. */
+  readonly connection: number;
+};
+
+/** Other bytes in its place; the connection ends behind them, or behind the end of that answer (the next Z), or goes on. */
+export type Mangled = { readonly bytes: Buffer; readonly after: "cut" | "cut when answered" | "go on" };
+
 export type ProxyMode = "pass" | "blackhole" | "cut";
 
 export interface Proxy extends AsyncDisposable {
@@ -42,6 +54,10 @@ export interface Proxy extends AsyncDisposable {
   mode: ProxyMode;
   /** Asked for every message of a client, in order. */
   onMessage: (message: FrontendMessage) => Verdict;
+  /** Asked for every message of the server, in order, on connections that are made while it is not null. */
+  onReply: ((message: BackendMessage) => Mangled | "pass") | null;
+  /** How many connections there were. */
+  readonly connections: number;
   /** New connections go to another server; those that there are break. */
   readonly moveTo: (url: string) => void;
 }
@@ -65,7 +81,7 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
   const links = new Set<Link>();
   let count = 0;
   let mode: ProxyMode = "pass";
-  const proxy = { onMessage: passAll };
+  const proxy: Pick<Proxy, "onMessage" | "onReply"> = { onMessage: passAll, onReply: null };
   const listener: Server = createServer((client) => {
     if (mode === "cut") {
       client.destroy();
@@ -87,7 +103,8 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
       socket.on("close", close);
     }
     server.connect(Number(target.port), target.hostname);
-    forward(link, (message) => proxy.onMessage(message), close);
+    const mangle = (message: BackendMessage) => proxy.onReply?.(message) ?? "pass";
+    forward(link, (message) => proxy.onMessage(message), proxy.onReply === null ? null : mangle, close);
   });
   const port = await listenAnywhere(listener);
   return {
@@ -108,6 +125,15 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
     set onMessage(next) {
       proxy.onMessage = next;
     },
+    get connections() {
+      return count;
+    },
+    get onReply() {
+      return proxy.onReply;
+    },
+    set onReply(next) {
+      proxy.onReply = next;
+    },
     moveTo: (url) => {
       target = new URL(url);
       for (const link of links) link.client.destroy();
@@ -124,7 +150,12 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
 }
 
 /** Passes messages whole, one by one; a verdict may end that. */
-function forward(link: Link, ask: (message: FrontendMessage) => Verdict, close: () => void): void {
+function forward(
+  link: Link,
+  ask: (message: FrontendMessage) => Verdict,
+  mangle: ((message: BackendMessage) => Mangled | "pass") | null,
+  close: () => void,
+): void {
   const { client, server } = link;
   let started = false;
   let ended = false;
@@ -161,8 +192,25 @@ function forward(link: Link, ask: (message: FrontendMessage) => Verdict, close: 
       if (verdict === "lose-answer") answerLost = true;
     }
   });
+  let cutWhenAnswered = false;
+  const passOn = (whole: Buffer): void => {
+    const type = String.fromCharCode(whole[0] ?? 0);
+    const verdict = mangle?.({ type, bytes: whole, connection: link.number }) ?? "pass";
+    const { bytes, after } = verdict === "pass" ? { bytes: whole, after: "go on" } : verdict;
+    client.write(bytes);
+    cutWhenAnswered ||= after === "cut when answered";
+    if (after !== "cut" && !(cutWhenAnswered && type === "Z")) return;
+    ended = true;
+    // Gracefully: what was written is read by the client.
+    client.end();
+    server.end();
+  };
   server.on("data", (bytes: Buffer) => {
     if (link.deaf) return;
+    if (mangle !== null && !answerLost) {
+      for (const whole of fromServer(bytes)) if (!ended) passOn(whole);
+      return;
+    }
     if (!answerLost) {
       client.write(bytes);
       return;
