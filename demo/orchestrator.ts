@@ -29,7 +29,7 @@ export interface Orchestrator {
 }
 
 export type OrchestratorOptions = {
-  readonly url: string;
+  readonly url: string | pg.ClientConfig;
   readonly seed: number;
   /** Told when a good or a bad stretch begins. */
   readonly onStretch?: (mood: Mood) => void;
@@ -120,12 +120,12 @@ export async function openOrchestrator(options: OrchestratorOptions): Promise<Or
   };
 }
 
-async function connectAll(url: string): Promise<pg.Client[]> {
+async function connectAll(url: OrchestratorOptions["url"]): Promise<pg.Client[]> {
   const workers = Array.from(
     { length: WORKERS },
     () =>
       new pg.Client({
-        connectionString: url,
+        ...(typeof url === "string" ? { connectionString: url } : url),
         application_name: "orchestrator",
         connectionTimeoutMillis: 5_000,
       }),
@@ -188,8 +188,8 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<boolean
 async function main(): Promise<number> {
   const { merges, pace, seed } = orchestratorOptions("orchestrator", process.argv.slice(2));
   const problems: string[] = [];
-  const { connectionString: url } = readConnection(process.env, problems);
-  if (url === undefined || problems.length > 0) {
+  const database = readConnection(process.env, problems);
+  if (database === null || problems.length > 0) {
     problems.push("DATABASE_URL must name the database with the orchestrator's tables");
     process.stderr.write(`orchestrator: ${problems[0]}\n`);
     return 2;
@@ -198,7 +198,7 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop.abort());
   try {
     const orchestrator = await openOrchestrator({
-      url,
+      url: database.read(),
       seed,
       onStretch: (mood) => say(`a ${mood} stretch begins`),
       onMerge: (count) => void (count % 50 === 0 && say(`${count} merges`)),

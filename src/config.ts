@@ -7,7 +7,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { type ConnectionOptions, readConnection } from "./config/connection.ts";
+import { type DatabasePlace, readConnection } from "./config/connection.ts";
 import { readMetricsFile } from "./config/metrics-file.ts";
 import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
@@ -21,7 +21,7 @@ export type Origin = "default" | "file" | "environment" | "flag";
 export type UnknownVariable = { readonly variable: string; readonly nearest: string | null };
 
 export type Config = {
-  readonly database: ConnectionOptions;
+  readonly database: DatabasePlace;
   readonly schema: string;
   readonly notifyChannel: string;
   readonly http: { readonly enabled: boolean; readonly host: string; readonly port: number };
@@ -69,7 +69,8 @@ export function loadConfig(
   if (place.path.trim() === "")
     problems.push(`${place.source} is empty: it must be the path of a file, or not be set`);
   const file = place.path.trim() === "" ? null : readMetricsFile(place.path, place.source, problems);
-  if (settings === null || file === null || problems.length > 0) throw new ConfigError(problems);
+  if (database === null || settings === null || file === null || problems.length > 0)
+    throw new ConfigError(problems);
   return deepFreeze({
     database,
     schema: settings.METRICS_SCHEMA,
@@ -83,7 +84,10 @@ export function loadConfig(
     auditIntervalMs: settings.METRICS_AUDIT_INTERVAL,
     statementTimeoutMs: settings.METRICS_STATEMENT_TIMEOUT,
     lockTimeoutMs: settings.METRICS_LOCK_TIMEOUT,
-    connectTimeoutMs: settings.METRICS_CONNECT_TIMEOUT,
+    connectTimeoutMs:
+      env["METRICS_CONNECT_TIMEOUT"] === undefined && database.connectTimeoutMs !== null
+        ? database.connectTimeoutMs
+        : settings.METRICS_CONNECT_TIMEOUT,
     shutdownTimeoutMs: settings.METRICS_SHUTDOWN_TIMEOUT,
     logLevel: settings.METRICS_LOG_LEVEL,
     merge: file.merge,
@@ -91,9 +95,13 @@ export function loadConfig(
     configFile: place.path,
     origins: {
       database: "environment",
+      "database.port": database.byDefault.includes("port") ? "default" : "environment",
+      "database.user": database.byDefault.includes("user") ? "default" : "environment",
+      "database.name": database.byDefault.includes("database") ? "default" : "environment",
       ...Object.fromEntries(
         VARIABLE_NAMES.map((name) => [name, env[name] === undefined ? "default" : "environment"]),
       ),
+      ...(database.connectTimeoutMs === null ? {} : { METRICS_CONNECT_TIMEOUT: "environment" }),
       [CONFIG_FILE_VARIABLE]: place.origin,
       merge: place.origin === "default" ? "default" : "file",
       metrics: place.origin === "default" ? "default" : "file",

@@ -121,11 +121,12 @@ export class Daemon {
         attempt = 0;
       } catch (error) {
         this.#unresolved = this.#recorder?.unanswered ?? this.#unresolved;
+        const connected = this.#log !== null;
         this.#forget();
         this.#suspect ||= error instanceof UnfitLog;
         attempt += 1;
         if (this.#stop.aborted) break;
-        await this.#afterFailure(error, attempt);
+        await this.#afterFailure(error, attempt, connected);
         continue;
       }
       await this.#bell.wait(this.#restMs);
@@ -145,7 +146,7 @@ export class Daemon {
       await this.#recorder?.checkpointAtStop();
       await this.#log?.end();
     } catch (error) {
-      if (this.#describe(error, 0, 0) === null) throw error;
+      if (this.#describe(error, { attempt: 0, retry_in_ms: 0 }, true) === null) throw error;
     }
   }
 
@@ -203,28 +204,32 @@ export class Daemon {
     this.#nextComparison = now + Math.max(this.#settings.auditIntervalMs, spentMs / COMPARISON_SHARE);
   }
 
-  async #afterFailure(error: unknown, attempt: number): Promise<void> {
+  /** @param connected whether there was a connection, or it could not be made. */
+  async #afterFailure(error: unknown, attempt: number, connected: boolean): Promise<void> {
     const { report, clock } = this.#ports;
     const delay = backoffDelay(this.#settings.backoff, attempt, clock.random());
-    const event = this.#describe(error, attempt, delay);
+    const event = this.#describe(error, { attempt, retry_in_ms: delay }, connected);
     if (event === null) throw error;
     report(event);
     await pause(delay, this.#stop);
   }
 
   /** What there is to tell of a failure; null when the daemon cannot go on after it. */
-  #describe(error: unknown, attempt: number, delay: number): DaemonEvent | null {
-    const timing = { attempt, retry_in_ms: delay };
+  #describe(
+    error: unknown,
+    timing: { readonly attempt: number; readonly retry_in_ms: number },
+    connected: boolean,
+  ): DaemonEvent | null {
+    const { retry_in_ms } = timing;
     if (error instanceof HistoryReset) return { event: "history.reset", row_id: error.rowId };
     if (error instanceof UnfitDatabase && (this.#opened || error.reason === "read_only_server"))
-      return { event: "db.unfit", reason: error.reason, problems: error.problems, retry_in_ms: delay };
+      return { event: "db.unfit", reason: error.reason, problems: error.problems, retry_in_ms };
     if (error instanceof UnfitLog && this.#opened)
-      return { event: "db.unfit", reason: error.reason, problems: [error.message], retry_in_ms: delay };
-    if (error instanceof LockBlocked)
-      return { event: "writer.blocked", holders: error.holders, retry_in_ms: delay };
+      return { event: "db.unfit", reason: error.reason, problems: [error.message], retry_in_ms };
+    if (error instanceof LockBlocked) return { event: "writer.blocked", holders: error.holders, retry_in_ms };
     if (error instanceof DatabaseFailure)
       return {
-        event: this.#ready ? "db.disconnected" : "db.connect_failed",
+        event: connected ? "db.disconnected" : "db.connect_failed",
         failure: error.failure,
         ...timing,
       };

@@ -1,173 +1,261 @@
 /**
- * Where the database is: `DATABASE_URL`, or libpq's variables. Neither the URL nor the password ever stands in a
- * message: a wrong URL is most often a right one with a special character in its password.
+ * Where the database is, and how to log in there: `DATABASE_URL`, or libpq's variables. All of it is read anew for each
+ * connection, so that a rotated secret or certificate needs no restart. Neither the URL nor the password ever stands in
+ * a message: a wrong URL is most often a right one with a special character in its password.
  */
-import { accessSync, constants } from "node:fs";
+import { readFileSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import { getCACertificates, type SecureVersion } from "node:tls";
+import { PARAMETERS } from "./connection-parameters.ts";
+import { readUrl, URL_SHAPE } from "./connection-url.ts";
 import { fileProblem } from "./file-problem.ts";
+import { passwordFrom } from "./pass-file.ts";
 import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
 import { port } from "./variables.ts";
 
-/** For `pg.ClientConfig`. Fields beside `connectionString` repeat what it says, for people; the string decides. */
-export type ConnectionOptions = {
-  readonly connectionString?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly user?: string;
-  readonly password?: string;
-  readonly database?: string;
+/** Where the database is, for people, and how to connect to it. */
+export type DatabasePlace = {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** Whether one is set; PGPASSFILE is looked into only when the server asks. */
+  readonly hasPassword: boolean;
+  /** What nothing sets, so that it is libpq's default. */
+  readonly byDefault: readonly ("port" | "user" | "database")[];
+  /** From `connect_timeout`; null where that is not set, or means to wait for ever. */
+  readonly connectTimeoutMs: number | null;
+  /** Reads everything anew, files included. @throws UnreadableSettings */
+  readonly read: () => ClientOptions;
 };
 
-/** Modes of libpq that node-postgres takes for verify-full today, with ten lines of warning that this will change. */
-const TAKEN_FOR_VERIFY_FULL = ["prefer", "require", "verify-ca"];
-const SSL_MODES = ["disable", ...TAKEN_FOR_VERIFY_FULL, "verify-full"];
-const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
+/** For `pg.ClientConfig`: nothing is left for the driver to look up by itself. */
+export type ClientOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** Called when the server asks for a password and none is set. @throws NoPassword */
+  readonly password: string | (() => string);
+  readonly ssl: false | TlsOptions;
+  readonly sslnegotiation: "postgres" | "direct";
+  readonly enableChannelBinding: boolean;
+  /** A login that is not bound to the TLS channel is refused. */
+  readonly requireChannelBinding: boolean;
+  readonly options?: string;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMillis: number;
+};
+
+/** For Node's TLS. */
+type TlsOptions = {
+  readonly rejectUnauthorized: true;
+  readonly ca?: string | string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly crl?: string;
+  readonly passphrase?: string;
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+};
+
+/** What was right at the start is not any more: a file is missing, say. */
+class UnreadableSettings extends Error {
+  readonly code = "SETTINGS";
+}
+
+/** The server asks for a password, and there is none. */
+export class NoPassword extends Error {
+  readonly code = "NO_PASSWORD";
+}
+
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+const DEFAULT_PORT = 5432;
 
 /** @param problems collects what is wrong, in the operator's language. */
-export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): ConnectionOptions {
+export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): DatabasePlace | null {
+  const read = readAll(env, problems);
+  if (read === null) return null;
+  const { host, port: number, user, database, password } = read.options;
+  return {
+    host,
+    port: number,
+    user,
+    database,
+    hasPassword: typeof password === "string",
+    byDefault: read.byDefault,
+    connectTimeoutMs: read.connectTimeoutMs,
+    read: () => {
+      const found: string[] = [];
+      const again = readAll(env, found);
+      if (again === null) throw new UnreadableSettings(found.join("; "));
+      return again.options;
+    },
+  };
+}
+
+/** A parameter's value, and the name under which somebody set it. */
+type Given = { readonly value: string; readonly where: string };
+type Settings = (name: string) => Given | undefined;
+
+function readAll(
+  env: NodeJS.ProcessEnv,
+  problems: string[],
+): (Pick<DatabasePlace, "byDefault" | "connectTimeoutMs"> & { readonly options: ClientOptions }) | null {
+  const before = problems.length;
   const url = readSecret(env, "DATABASE_URL", problems);
   const password = readSecret(env, "PGPASSWORD", problems);
-  checkSslMode("PGSSLMODE", env["PGSSLMODE"] ?? "", problems);
-  const fields = readFields(env, password, problems);
-  if (url !== undefined) return readUrl(url, fields, problems);
-  if (fields.host === undefined && problems.length === 0) {
+  const fromUrl = url === undefined ? { parameters: new Map<string, string>() } : readUrl(url);
+  if ("problems" in fromUrl) {
+    problems.push(...fromUrl.problems);
+    return null;
+  }
+  const { parameters } = fromUrl;
+  // As libpq does, an empty variable counts as not set, and what the URL says goes before it.
+  const given: Settings = (name) => {
+    const value = parameters.get(name);
+    if (value !== undefined) return { value, where: `${name} in DATABASE_URL` };
+    const variable = PARAMETERS[name]?.variable ?? null;
+    const inEnvironment = variable === null ? undefined : env[variable];
+    return variable !== null && inEnvironment ? { value: inEnvironment, where: variable } : undefined;
+  };
+  for (const [name, { expects }] of Object.entries(PARAMETERS)) {
+    const set = given(name);
+    const expectation = set === undefined ? null : expects(set.value);
+    if (set !== undefined && expectation !== null)
+      problems.push(`${set.where} is ${harmless(set)}: it must be ${expectation}`);
+  }
+  const portText = given("port");
+  const number = portText === undefined ? DEFAULT_PORT : port(portText.value);
+  if (portText !== undefined && !portText.value.includes(",") && (number === null || number === 0))
     problems.push(
-      `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
-        "PGDATABASE and PGPASSWORD. Secrets may stand in files: DATABASE_URL_FILE, PGPASSWORD_FILE",
+      `${portText.where} is ${harmless(portText)}: it must be a whole number from 1 to 65535, such as 5432`,
     );
-  }
-  return fields;
-}
-
-/** As libpq does, an empty PG* variable counts as not set. */
-function readFields(
-  env: NodeJS.ProcessEnv,
-  password: string | undefined,
-  problems: string[],
-): ConnectionOptions {
-  const { PGHOST: host, PGPORT: portText, PGUSER: user, PGDATABASE: database } = env;
-  const number = portText ? port(portText) : undefined;
-  if (number === null || number === 0) {
-    problems.push(`PGPORT is ${shown(portText)}: it must be a whole number from 1 to 65535, such as 5432`);
-  }
-  return {
-    ...(host ? { host } : {}),
-    ...(number ? { port: number } : {}),
-    ...(user ? { user } : {}),
-    ...(password ? { password } : {}),
-    ...(database ? { database } : {}),
-  };
-}
-
-function readUrl(text: string, fields: ConnectionOptions, problems: string[]): ConnectionOptions {
-  const url = parseUrl(text);
-  if (url === null) {
+  const host = given("host")?.value;
+  if (host === undefined && problems.length === before)
     problems.push(
-      `DATABASE_URL is not a URL: it must have the form ${URL_SHAPE}, with special characters in the user or ` +
-        "password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)",
+      url === undefined ? NOWHERE : `DATABASE_URL names no host: it must have the form ${URL_SHAPE}${SOCKET}`,
     );
-    return {};
-  }
-  const { parameters } = url;
-  const sslMode = last(parameters, "sslmode") ?? "";
-  checkSslMode("sslmode in DATABASE_URL", sslMode, problems);
-  checkOtherWaysToTrust(parameters, problems);
-  for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
-    const file = last(parameters, name);
-    if (file) checkReadable(`${name} in DATABASE_URL`, file, problems);
-  }
-  const {
-    host = fields.host,
-    port: number = fields.port,
-    user = fields.user,
-    database = fields.database,
-  } = url;
-  const password = url.password ?? fields.password;
-  const more = {
-    // node-postgres lets the string win, its missing password too.
-    ...(url.password === undefined && password !== undefined ? { password } : {}),
-    ...(TAKEN_FOR_VERIFY_FULL.includes(sslMode) ? { sslmode: "verify-full" } : {}),
-  };
+  const user = given("user")?.value ?? ourselves();
+  if (user === null && problems.length === before)
+    problems.push(`no user is named: DATABASE_URL must have the form ${URL_SHAPE}, or PGUSER be set`);
+  const ssl = readTls(given, host?.startsWith("/") === true, problems);
+  if (host === undefined || user === null || number === null || problems.length > before) return null;
+  const login = { host, port: number, user, database: given("dbname")?.value ?? user };
+  const options = given("options")?.value;
+  const binding = given("channel_binding")?.value ?? "disable";
+  const timeout = Number(given("connect_timeout")?.value ?? 0);
   return {
-    connectionString: withParameters(text, more),
-    ...(host === undefined ? {} : { host }),
-    ...(number === undefined ? {} : { port: number }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(database === undefined ? {} : { database }),
+    byDefault: [
+      ...(portText === undefined ? (["port"] as const) : []),
+      ...(given("user") === undefined ? (["user"] as const) : []),
+      ...(given("dbname") === undefined ? (["database"] as const) : []),
+    ],
+    connectTimeoutMs: timeout > 0 ? timeout * 1_000 : null,
+    options: {
+      ...login,
+      password:
+        parameters.get("password") ?? (password || (() => fromPassFile(given("passfile")?.value, login))),
+      ssl,
+      sslnegotiation: given("sslnegotiation")?.value === "direct" ? "direct" : "postgres",
+      enableChannelBinding: binding !== "disable" && ssl !== false,
+      requireChannelBinding: binding === "require",
+      ...(options === undefined ? {} : { options }),
+      keepAlive: given("keepalives")?.value !== "0",
+      keepAliveInitialDelayMillis: Number(given("keepalives_idle")?.value ?? 0) * 1_000,
+    },
   };
 }
 
-type UrlParts = Omit<ConnectionOptions, "connectionString"> & { readonly parameters: URLSearchParams };
+const SOCKET = ", or name a socket's folder as in postgresql:///DATABASE?host=/run/postgresql";
+const NOWHERE =
+  `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
+  "PGDATABASE and PGPASSWORD. Secrets may stand in files: DATABASE_URL_FILE, PGPASSWORD_FILE";
 
-/** The parts of the URL as node-postgres will read them; null where it is none. */
-function parseUrl(text: string): UrlParts | null {
-  if (!/^postgres(ql)?:\/\/\S*$/.test(text)) return null;
-  // A URL with a user and no host (a socket, or the host as parameter) is libpq's, not WHATWG's.
-  const url = URL.parse(text) ?? URL.parse(text.replace("@/", "@host/"));
-  if (url === null) return null;
-  const hostless = URL.parse(text) === null;
-  const parameters = url.searchParams;
-  const parsedPort = last(parameters, "port") ?? url.port;
+/** libpq's default for the user; null where this process's has no name. */
+function ourselves(): string | null {
   try {
-    return {
-      ...part(
-        "host",
-        last(parameters, "host") ??
-          (hostless ? "" : decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "")),
-      ),
-      ...(parsedPort === "" ? {} : { port: Number(parsedPort) }),
-      ...part("user", last(parameters, "user") ?? decodeURIComponent(url.username)),
-      ...part("password", last(parameters, "password") ?? decodeURIComponent(url.password)),
-      ...part("database", decodeURIComponent(url.pathname.slice(1))),
-      parameters,
-    };
+    return userInfo().username;
   } catch {
     return null;
   }
 }
 
-function part(name: "host" | "user" | "password" | "database", value: string): Record<string, string> {
-  return value === "" ? {} : { [name]: value };
-}
-
-/** Of a parameter that is given twice, node-postgres takes the last one. */
-function last(parameters: URLSearchParams, name: string): string | null {
-  return parameters.getAll(name).at(-1) ?? null;
-}
-
-function withParameters(url: string, more: Readonly<Record<string, string>>): string {
-  const added = new URLSearchParams(more).toString().replaceAll("+", "%20");
-  return added === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${added}`;
-}
-
-function checkSslMode(where: string, mode: string, problems: string[]): void {
-  if (mode === "" || SSL_MODES.includes(mode)) return;
-  // A parameter of a URL that was put together wrongly may hold any part of it.
-  const value = /^[a-z-]{1,20}$/.test(mode) ? shown(mode) : "no mode";
-  problems.push(
-    `${where} is ${value}: it must be verify-full, or disable within a network that you trust` +
-      (mode === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
+function fromPassFile(named: string | undefined, login: Parameters<typeof passwordFrom>[1]): string {
+  const found = passwordFrom(named ?? join(homedir(), ".pgpass"), login);
+  if ("password" in found) return found.password;
+  throw new NoPassword(
+    `the server asks for a password, and none is set in DATABASE_URL, PGPASSWORD or PGPASSWORD_FILE; ${named === undefined ? "" : "PGPASSFILE "}${found.missing}`,
   );
 }
 
-/** Parameters of node-postgres that make a mode which verifies one that does not. */
-function checkOtherWaysToTrust(parameters: URLSearchParams, problems: string[]): void {
-  for (const [name, value] of [
-    ["ssl", "no-verify"],
-    ["uselibpqcompat", "true"],
-  ] as const) {
-    if (!parameters.getAll(name).includes(value)) continue;
+function readTls(given: Settings, isSocket: boolean, problems: string[]): false | TlsOptions {
+  const mode = modeOf(given, problems);
+  const ca = given("sslrootcert");
+  const file = (name: string) => {
+    const set = given(name);
+    return set === undefined ? {} : { [TLS_NAMES[name] ?? name]: readFile(set, problems) };
+  };
+  const options: TlsOptions = {
+    // Said outright: a variable of Node's could turn it off.
+    rejectUnauthorized: true,
+    ...(ca?.value === "system" ? { ca: getCACertificates("system") } : file("sslrootcert")),
+    ...file("sslcert"),
+    ...file("sslkey"),
+    ...file("sslcrl"),
+    ...text("passphrase", given("sslpassword")?.value),
+    ...text("minVersion", given("ssl_min_protocol_version")?.value),
+    ...text("maxVersion", given("ssl_max_protocol_version")?.value),
+  };
+  const isOn = mode !== "disable" && !isSocket;
+  const needsTls = given("sslnegotiation")?.value === "direct" ? "sslnegotiation" : bindingNeeded(given);
+  if (!isOn && needsTls !== null)
+    problems.push(`${needsTls} needs TLS: set sslmode=verify-full, or leave it out`);
+  return isOn ? options : false;
+}
+
+const TLS_NAMES: Readonly<Record<string, string>> = {
+  sslrootcert: "ca",
+  sslcert: "cert",
+  sslkey: "key",
+  sslcrl: "crl",
+};
+
+function bindingNeeded(given: Settings): string | null {
+  return given("channel_binding")?.value === "require" ? "channel_binding=require" : null;
+}
+
+/** Every mode that verifies anything is taken for verify-full. Without any, a certificate asks for it, too. */
+function modeOf(given: Settings, problems: string[]): "disable" | "verify-full" {
+  const mode = given("sslmode");
+  if (mode !== undefined && !SSL_MODES.includes(mode.value)) {
     problems.push(
-      `${name} in DATABASE_URL is ${shown(value)}, which would accept any server's certificate: leave it out, and set sslmode=verify-full`,
+      `${mode.where} is ${harmless(mode)}: it must be verify-full, or disable within a network that you trust` +
+        (mode.value === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
     );
+  }
+  if (mode !== undefined) return mode.value === "disable" ? "disable" : "verify-full";
+  const ssl = given("ssl")?.value;
+  if (ssl !== undefined) return ["true", "1"].includes(ssl) ? "verify-full" : "disable";
+  return Object.keys(TLS_NAMES).some((name) => given(name) !== undefined) ? "verify-full" : "disable";
+}
+
+function readFile({ value, where }: Given, problems: string[]): string {
+  try {
+    return readFileSync(value, "utf8");
+  } catch (error) {
+    problems.push(`${where} is ${shown(value)}: the file cannot be read (${fileProblem(error)})`);
+    return "";
   }
 }
 
-function checkReadable(where: string, file: string, problems: string[]): void {
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    problems.push(`${where} is ${shown(file)}: the file cannot be read (${fileProblem(error)})`);
-  }
+function text(name: string, value: string | undefined): Record<string, string> {
+  return value === undefined ? {} : { [name]: value };
+}
+
+/** A value as it is shown: of a URL that was put together wrongly it may hold any part, so only what looks like a word. */
+function harmless({ value, where }: Given): string {
+  return where.startsWith("PG") || /^[a-z0-9._,:-]{1,40}$/i.test(value) ? shown(value) : "something else";
 }

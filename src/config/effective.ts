@@ -13,11 +13,11 @@ export type EffectiveSetting = {
 export function effectiveSettings(config: Config): EffectiveSetting[] {
   const { database, http, origins } = config;
   const values: readonly (readonly [setting: string, value: unknown, origin?: string])[] = [
-    ["database.host", database.host ?? null, "database"],
-    ["database.port", database.port ?? null, "database"],
-    ["database.name", database.database ?? null, "database"],
-    ["database.user", database.user ?? null, "database"],
-    ["database.password", database.password === undefined ? null : "(secret)", "database"],
+    ["database.host", database.host, "database"],
+    ["database.port", database.port],
+    ["database.name", database.database],
+    ["database.user", database.user],
+    ["database.password", database.hasPassword ? "(secret)" : null, "database"],
     ["METRICS_SCHEMA", config.schema],
     ["METRICS_NOTIFY_CHANNEL", config.notifyChannel],
     ["METRICS_HTTP_ENABLED", http.enabled],

@@ -12,8 +12,8 @@ import { failureOf, isBadData, isLockTimeout, isOverdue, isRefusal } from "./fai
 import { innerConnection } from "./inner-connection.ts";
 
 export type ConnectionSettings = {
-  /** Where, as node-postgres takes it: a connection string, or host, port, user, password, database. */
-  readonly database: pg.ClientConfig;
+  /** Where, read anew for each connection: a rotated secret or certificate needs no restart. It may throw. */
+  readonly database: { readonly read: () => pg.ClientConfig };
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
@@ -75,12 +75,7 @@ export async function connect(
   stop?: AbortSignal,
   onLoss?: () => void,
 ): Promise<Connection> {
-  const config = clientConfig(settings);
-  const client = new pg.Client({
-    ...config,
-    connection: innerConnection(config),
-    types: { getTypeParser: () => (text: string) => text },
-  });
+  const client = clientOf(settings);
   let state: "connecting" | "connected" | "over" = "connecting";
   /** The first error of the connection is the reason of its end; what follows only says that it is over. */
   let reason: Failure | null = null;
@@ -194,16 +189,30 @@ function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: num
   if (!whole || results.length !== statements) throw new ProtocolViolation("an answer that is not whole");
 }
 
+/** @throws DatabaseFailure when what it needs cannot be read. */
+function clientOf(settings: ConnectionSettings): pg.Client {
+  try {
+    const config = clientConfig(settings);
+    return new pg.Client({
+      ...config,
+      connection: innerConnection(config),
+      types: { getTypeParser: () => (text: string) => text },
+    });
+  } catch (error) {
+    throw new DatabaseFailure(failureOf(error));
+  }
+}
+
 const NOTHING: Answer = { rows: [], command: "" };
 
 function answerOf(result: pg.QueryResult<TextRow> | undefined): Answer {
   return { rows: result?.rows ?? [], command: result?.command ?? "" };
 }
 
-/** The configuration of every connection of ours, the listener's included. */
+/** The configuration of every connection of ours, the listener's included. @throws what reading it throws. */
 export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
   return {
-    ...settings.database,
+    ...settings.database.read(),
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,

@@ -10,10 +10,29 @@ declare module "pg" {
   interface ClientConfig {
     /** What the client is to speak through, made by another one of the same configuration. */
     connection?: pg.Connection;
+    /** A login that is not bound to the TLS channel is refused: libpq's channel_binding=require. */
+    requireChannelBinding?: boolean;
   }
   interface Connection {
     /** Gives what comes from the stream to the parser, and its messages to the client. */
     attachListeners: (stream: Duplex) => void;
+    sendSASLInitialResponseMessage: (mechanism: string, response: string) => void;
+  }
+}
+
+const BOUND_MECHANISM = "SCRAM-SHA-256-PLUS";
+/** Other ways to log in, the last one without being asked for anything. */
+const UNBOUND: ReadonlySet<string | symbol> = new Set([
+  "authenticationCleartextPassword",
+  "authenticationMD5Password",
+  "readyForQuery",
+]);
+
+class NotBound extends Error {
+  readonly code = "NO_CHANNEL_BINDING";
+
+  constructor() {
+    super("the server does not bind the login to the TLS channel, which channel_binding=require asks for");
   }
 }
 
@@ -24,7 +43,7 @@ export function innerConnection(config: pg.ClientConfig): pg.Connection {
   const emit = connection.emit.bind(connection);
   const lose = (error: unknown): void => {
     connection.stream.destroy(
-      error instanceof ProtocolViolation
+      error instanceof ProtocolViolation || error instanceof NotBound
         ? error
         : new ProtocolViolation("an unexpected message", { cause: error }),
     );
@@ -45,9 +64,17 @@ export function innerConnection(config: pg.ClientConfig): pg.Connection {
       }
     });
   };
+  const respond = connection.sendSASLInitialResponseMessage.bind(connection);
+  let isBound = config.requireChannelBinding !== true;
+  connection.sendSASLInitialResponseMessage = (mechanism, response) => {
+    isBound ||= mechanism === BOUND_MECHANISM;
+    if (!isBound) throw new NotBound();
+    respond(mechanism, response);
+  };
   // Messages in an order that the client does not expect: it throws, or reports errors that nobody listens to any more.
   connection.emit = (event: string | symbol, ...values: unknown[]) => {
     try {
+      if (!isBound && UNBOUND.has(event)) throw new NotBound();
       return emit(event, ...values);
     } catch (error) {
       lose(error);

@@ -7,6 +7,7 @@
  * what it says itself comes back to it as often as chance gives it the backend that listens. One that does not hear is
  * thrown away, and the supervisor makes another, for ever.
  */
+import type pg from "pg";
 import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
@@ -71,7 +72,8 @@ async function listenOnce(
 ): Promise<{ readonly reason: unknown; readonly heard: boolean }> {
   // The library keeps its connection to itself, tells no reason of its loss, and closes a half-open one never: so it is
   // made here.
-  const config = clientConfig(settings);
+  const config = readConfig(settings);
+  if (config instanceof Error) return { reason: config, heard: false };
   const connection = innerConnection(config);
   const subscriber = pgListen.default(
     { ...config, connection },
@@ -129,4 +131,13 @@ async function listenOnce(
   subscriber.close().catch(() => undefined);
   connection.stream.destroy();
   return { reason, heard };
+}
+
+/** Or why it cannot be read now. */
+function readConfig(settings: ConnectionSettings): pg.ClientConfig | Error {
+  try {
+    return clientConfig(settings);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }

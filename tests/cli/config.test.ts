@@ -25,9 +25,9 @@ describe("metrics config", () => {
     );
   });
 
-  test("what the driver fills in comes from no environment", async () => {
+  test("what nothing sets is libpq's default", async () => {
     const { out } = await config([], { DATABASE_URL: "postgresql://metrics@db/damascus" });
-    expect(out.split("\n")).toContain("database.port                  (default)      -");
+    expect(out.split("\n")).toContain("database.port                  (default)      5432");
   });
 
   test("--json is nothing but JSON, with the same settings", async () => {

@@ -1,143 +1,179 @@
-import pg from "pg";
-import { describe, expect, test, vi } from "vitest";
+/** What connection strings and libpq's variables mean: where they lead, or what is said against them. */
+import { chmodSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { NoPassword } from "../../src/config/connection.ts";
 import { loadConfig } from "../../src/config.ts";
+import { CASES, environmentOf } from "./connection-strings.ts";
 import { problemsOf, temporaryFile } from "./support.ts";
-
-/** What node-postgres makes of the options: the judge of what a URL means. */
-function asNodePostgresReadsIt(env: NodeJS.ProcessEnv) {
-  const { host, port, user, database, password } = new pg.Client(loadConfig(env).database);
-  return { host, port, user, database, password };
-}
-
-/** Options of Node's TLS; none: the certificate must be trusted and name the host. */
-function tlsOf(database: pg.ClientConfig): unknown {
-  return new pg.Client(database).ssl;
-}
 
 const CANARY = "c4nary/p@ss";
 const ENCODED = encodeURIComponent(CANARY);
+const OURS = { HOST: "db.example", PORT: "5433", USER: "metrics", PASSWORD: ENCODED, DATABASE: "damascus" };
+const read = (env: NodeJS.ProcessEnv) => loadConfig(env).database.read();
+
+const tls = (parameters: string, env: NodeJS.ProcessEnv = {}) =>
+  read({ DATABASE_URL: `postgres://metrics@db/damascus?${parameters}`, ...env }).ssl;
+
+/** What the file gives, or why nothing. */
+const passwordIn = (content: string, mode = 0o600, url = "postgresql://me@db:5433/data"): unknown => {
+  const PGPASSFILE = temporaryFile(content);
+  chmodSync(PGPASSFILE, mode);
+  const { password } = read({ DATABASE_URL: url, PGPASSFILE });
+  try {
+    return typeof password === "string" ? password : password();
+  } catch (error) {
+    return error instanceof NoPassword ? error.message : error;
+  }
+};
+
+describe("each of them", () => {
+  test.each(CASES.filter(([, , becomes]) => !(becomes instanceof RegExp)))(
+    "%s leads where it says",
+    (...one) => {
+      const env = environmentOf(one, { ...OURS, ...("PGPASSWORD" in one[1] ? { PASSWORD: CANARY } : {}) });
+      expect(read(env)).toMatchObject({
+        host: "db.example",
+        port: 5433,
+        user: "metrics",
+        database: "damascus",
+        password: CANARY,
+        ssl: false,
+      });
+    },
+  );
+
+  test.each(CASES.filter(([, , becomes]) => becomes instanceof RegExp))(
+    "%s is refused by its name, without a word of a secret",
+    (...one) => {
+      const text = problemsOf(() => loadConfig(environmentOf(one, { ...OURS, HOST: "HOST" }))).join("\n");
+      expect(text).toMatch(one[2]);
+      expect(text).not.toContain("c4nary");
+    },
+  );
+});
 
 describe("DATABASE_URL", () => {
   test.each([
-    [`postgresql://metrics:${ENCODED}@db:5433/damascus?sslmode=disable`],
-    [`postgres://metrics:${ENCODED}@db:5433/damascus`],
-    [`postgres://metrics@db:5433/damascus?password=${ENCODED}`],
-    [`postgres://metrics:${ENCODED}@/damascus?host=db&port=5433`],
-  ])("%s is understood as node-postgres understands it", (url) => {
-    const expected = { host: "db", port: 5433, user: "metrics", database: "damascus", password: CANARY };
-    expect(loadConfig({ DATABASE_URL: url }).database).toMatchObject(expected);
-    expect(asNodePostgresReadsIt({ DATABASE_URL: url })).toStrictEqual(expected);
+    [
+      "postgresql:///damascus?host=/run/postgresql&user=metrics",
+      { host: "/run/postgresql", database: "damascus" },
+    ],
+    ["postgresql://metrics@%2Frun%2Fpostgresql/damascus", { host: "/run/postgresql", user: "metrics" }],
+    ["postgresql://metrics@[::1]:5433/damascus", { host: "::1", port: 5433 }],
+    ["postgresql://metrics@db", { host: "db", port: 5432, database: "metrics" }],
+    ["postgresql://metrics@db/a%20b?options=-c%20x%3D1+2", { database: "a b", options: "-c x=1+2" }],
+  ])("%s is read as libpq reads it", (url, expected) => {
+    expect(read({ DATABASE_URL: url })).toMatchObject(expected);
   });
 
-  test("a socket directory is a host", () => {
-    const url = "postgresql:///damascus?host=/run/postgresql&user=metrics";
-    expect(loadConfig({ DATABASE_URL: url }).database).toMatchObject({
-      host: "/run/postgresql",
-      database: "damascus",
-    });
-    expect(asNodePostgresReadsIt({ DATABASE_URL: url })).toMatchObject({
-      host: "/run/postgresql",
-      user: "metrics",
-    });
-  });
-
-  test("the password may come from PGPASSWORD, or a file", () => {
-    for (const secret of [{ PGPASSWORD: CANARY }, { PGPASSWORD_FILE: temporaryFile(`${CANARY}\n`) }]) {
-      for (const DATABASE_URL of [
-        "postgres://metrics@db/damascus",
-        "postgres://metrics@db/damascus?sslmode=disable",
-      ]) {
-        expect(asNodePostgresReadsIt({ DATABASE_URL, ...secret })).toMatchObject({
-          user: "metrics",
-          password: CANARY,
-        });
-      }
-    }
+  test("without a user it is ours, as libpq has it", () => {
+    expect(loadConfig({ DATABASE_URL: "postgresql://db/damascus" }).database.user).toMatch(/./);
   });
 
   test("may come from a file", () => {
     const DATABASE_URL_FILE = temporaryFile(`postgres://metrics:${ENCODED}@db/damascus\n`);
-    expect(loadConfig({ DATABASE_URL_FILE }).database).toMatchObject({ host: "db", password: CANARY });
+    expect(read({ DATABASE_URL_FILE })).toMatchObject({ host: "db", password: CANARY });
   });
 
-  test("a mode that means verify-full is told to node-postgres as verify-full, and nothing is warned of", () => {
-    const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
-    try {
-      for (const mode of ["prefer", "require", "verify-ca", "verify-full"]) {
-        const DATABASE_URL = `postgres://metrics:${ENCODED}@db/damascus?sslmode=${mode}`;
-        expect(tlsOf(loadConfig({ DATABASE_URL }).database)).toStrictEqual({});
-        expect(asNodePostgresReadsIt({ DATABASE_URL })).toMatchObject({ host: "db", password: CANARY });
-      }
-      expect(warn).not.toHaveBeenCalled();
-      // What it would say, and that it means the same today: else there would be nothing to put in its place.
-      expect(tlsOf({ connectionString: "postgres://db/damascus?sslmode=require" })).toStrictEqual({});
-      expect(warn).toHaveBeenCalledWith(expect.stringContaining("treated as aliases for 'verify-full'"));
-    } finally {
-      warn.mockRestore();
-    }
+  test("the password may come from PGPASSWORD, or a file", () => {
+    for (const secret of [{ PGPASSWORD: CANARY }, { PGPASSWORD_FILE: temporaryFile(`${CANARY}\n`) }])
+      expect(read({ DATABASE_URL: "postgres://metrics@db/damascus", ...secret })).toMatchObject({
+        user: "metrics",
+        password: CANARY,
+      });
+  });
+
+  test("connect_timeout is obeyed where METRICS_CONNECT_TIMEOUT says nothing", () => {
+    const DATABASE_URL = "postgresql://u@db/d?connect_timeout=7";
+    expect(loadConfig({ DATABASE_URL }).connectTimeoutMs).toBe(7_000);
+    expect(loadConfig({ DATABASE_URL, METRICS_CONNECT_TIMEOUT: "2s" }).connectTimeoutMs).toBe(2_000);
+    expect(loadConfig({ DATABASE_URL: "postgresql://u@db/d?connect_timeout=0" }).connectTimeoutMs).toBe(
+      5_000,
+    );
   });
 
   test.each([
-    ["", "is not a URL"],
-    [`metrics:${CANARY}@db/damascus`, "is not a URL"],
-    [`postgres://metrics:${CANARY} x@db`, "is not a URL"],
-    [`mysql://metrics:${CANARY}@db/damascus`, "is not a URL"],
-    [`postgres://metrics:%zz${ENCODED}@db/damascus`, "is not a URL"],
-    [`postgres://metrics:${ENCODED}@db:99999/damascus`, "is not a URL"],
-    [`postgres://metrics:${ENCODED}@db/damascus?sslmode=no-verify`, "accept any server's certificate"],
-    [
-      `postgres://metrics:${ENCODED}@db/damascus?sslmode=verify-full&sslmode=no-verify`,
-      "accept any server's certificate",
-    ],
-    [`postgres://metrics:${ENCODED}@db/damascus?ssl=no-verify`, "accept any server's certificate"],
-    [
-      `postgres://metrics:${ENCODED}@db/damascus?uselibpqcompat=true&sslmode=require`,
-      "accept any server's certificate",
-    ],
-    [
-      `postgres://metrics:${ENCODED}@db/damascus?sslrootcert=/nonexistent`,
-      "the file cannot be read (no such file or folder)",
-    ],
-  ])("%j is refused without a word of its secret", (url, expected) => {
+    [""],
+    [`metrics:${CANARY}@db/damascus`],
+    [`postgres://metrics:${CANARY} x@db`],
+    [`postgres://metrics:%zz${ENCODED}@db/damascus`],
+    [`postgres://metrics:${ENCODED}@db:abc/damascus`],
+  ])("%j is no URL, and nothing of it is said", (url) => {
     const text = problemsOf(() => loadConfig({ DATABASE_URL: url })).join("\n");
-    expect(text).toContain(expected);
+    expect(text).toContain("is not a URL");
     expect(text).not.toContain("c4nary");
   });
 });
 
-describe("libpq's variables", () => {
-  test("say where the database is", () => {
-    const env = {
-      PGHOST: "db",
-      PGPORT: "5433",
-      PGUSER: "metrics",
-      PGDATABASE: "damascus",
-      PGPASSWORD: CANARY,
+describe("TLS", () => {
+  const file = temporaryFile("of a certificate");
+  test.each(["prefer", "require", "verify-ca", "verify-full"])(
+    "sslmode=%s is verify-full, whatever Node's variables say",
+    (mode) => {
+      expect(tls(`sslmode=${mode}`)).toStrictEqual({ rejectUnauthorized: true });
+    },
+  );
+
+  test("files and the rest reach Node's TLS, from the URL or from libpq's variables", () => {
+    const expected = {
+      rejectUnauthorized: true,
+      ca: "of a certificate",
+      cert: "of a certificate",
+      key: "of a certificate",
+      crl: "of a certificate",
+      minVersion: "TLSv1.3",
+      maxVersion: "TLSv1.3",
     };
-    expect(loadConfig(env).database).toStrictEqual({
-      host: "db",
-      port: 5433,
-      user: "metrics",
-      database: "damascus",
-      password: CANARY,
-    });
-    expect(asNodePostgresReadsIt(env)).toStrictEqual(loadConfig(env).database);
+    expect(
+      tls(
+        `sslrootcert=${file}&sslcert=${file}&sslkey=${file}&sslcrl=${file}&ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.3&sslpassword=x`,
+      ),
+    ).toStrictEqual({ ...expected, passphrase: "x" });
+    expect(
+      tls("", {
+        PGSSLROOTCERT: file,
+        PGSSLCERT: file,
+        PGSSLKEY: file,
+        PGSSLCRL: file,
+        PGSSLMINPROTOCOLVERSION: "TLSv1.3",
+        PGSSLMAXPROTOCOLVERSION: "TLSv1.3",
+      }),
+    ).toStrictEqual(expected);
   });
 
-  test("an empty one counts as not set, as libpq has it", () => {
-    const env = { PGHOST: "db", PGPORT: "", PGUSER: "", PGPASSWORD: "" };
-    expect(loadConfig(env).database).toStrictEqual({ host: "db" });
+  test("sslrootcert=system takes the issuers of the system", () => {
+    expect(tls("sslrootcert=system")).toHaveProperty("ca", expect.any(Array));
   });
 
+  test("a socket needs none", () => {
+    expect(tls("sslmode=verify-full&host=/run/postgresql")).toBe(false);
+  });
+
+  test.each([
+    [
+      "channel_binding=require&sslmode=verify-full",
+      { enableChannelBinding: true, requireChannelBinding: true },
+    ],
+    [
+      "channel_binding=disable&sslmode=verify-full",
+      { enableChannelBinding: false, requireChannelBinding: false },
+    ],
+    ["sslnegotiation=direct&sslmode=verify-full", { sslnegotiation: "direct" }],
+  ])("%s is obeyed", (parameters, expected) => {
+    expect(read({ DATABASE_URL: `postgres://metrics@db/damascus?${parameters}` })).toMatchObject(expected);
+  });
+});
+
+describe("libpq's variables", () => {
   test.each(["5432x", "0", "-1", "65536", "1e3"])("a PGPORT of %j is refused", (PGPORT) => {
     expect(problemsOf(() => loadConfig({ PGHOST: "db", PGPORT }))).toStrictEqual([
       `PGPORT is ${JSON.stringify(PGPORT)}: it must be a whole number from 1 to 65535, such as 5432`,
     ]);
   });
 
-  test("a PGSSLMODE that verifies nothing is refused", () => {
-    expect(problemsOf(() => loadConfig({ PGHOST: "db", PGSSLMODE: "no-verify" })).join()).toMatch(
-      /^PGSSLMODE is/,
+  test("without any word about the database there is no guess", () => {
+    expect(problemsOf(() => loadConfig({ PGUSER: "metrics" })).join()).toMatch(
+      /^DATABASE_URL is not set: it must say where the database is, as postgresql:/,
     );
   });
 });
@@ -159,15 +195,40 @@ describe("secrets", () => {
     expect(problemsOf(() => loadConfig({ PGHOST: "db", PGPASSWORD_FILE: path })).join()).toContain(problem);
   });
 
-  test("without any word about the database there is no guess", () => {
-    expect(problemsOf(() => loadConfig({ PGUSER: "metrics" })).join()).toMatch(
-      /^DATABASE_URL is not set: it must say where the database is, as postgresql:/,
+  test("and files are read anew for each connection, and named when they cannot be read", () => {
+    const [password, ca] = [temporaryFile("first"), temporaryFile("first issuer")];
+    const { database } = loadConfig({
+      DATABASE_URL: `postgresql://u@db/d?sslmode=verify-full&sslrootcert=${ca}`,
+      PGPASSWORD_FILE: password,
+    });
+    expect(database.read()).toMatchObject({ password: "first", ssl: { ca: "first issuer" } });
+    writeFileSync(password, "second\n");
+    writeFileSync(ca, "second issuer");
+    expect(database.read()).toMatchObject({ password: "second", ssl: { ca: "second issuer" } });
+    writeFileSync(password, "");
+    expect(() => database.read()).toThrow(
+      `PGPASSWORD_FILE is ${JSON.stringify(password)}: the file is empty`,
     );
   });
 });
 
-test("node-postgres lets a connection string decide over the fields beside it", () => {
-  // The reason why a password from elsewhere is written into the string.
-  const client = new pg.Client({ connectionString: "postgres://u@db/d", password: "beside" });
-  expect(client.password).not.toBe("beside");
+describe("PGPASSFILE", () => {
+  test.each([
+    ["db:5433:data:me:secret\n", "secret"],
+    ["# a comment\nother:5433:data:me:x\n*:*:*:me:secret:with:colons\n", "secret:with:colons"],
+    [String.raw`*:*:data:me:back\\slash\:colon`, String.raw`back\slash:colon`],
+    ["db:5433:data:me:first\ndb:5433:data:me:second", "first"],
+    ["\r\ndb:*:*:*:windows\r\n", "windows"],
+  ])("%j gives %j", (content, expected) => {
+    expect(passwordIn(content)).toBe(expected);
+  });
+
+  test("is said to be ignored where others may read it, to have no line, or to be missing", () => {
+    expect(passwordIn("*:*:*:*:x", 0o644)).toMatch(
+      /is ignored, as others may read it \(mode 0644\): chmod 600 it$/,
+    );
+    expect(passwordIn("other:*:*:*:x")).toMatch(/has no line for db:5433:data:me$/);
+    const { password } = read({ DATABASE_URL: "postgresql://me@db/data", PGPASSFILE: "/nonexistent" });
+    expect(password).toThrow('PGPASSFILE "/nonexistent" cannot be read (no such file or folder)');
+  });
 });

@@ -83,7 +83,7 @@ describe("silent, and what was sent arrives later:", () => {
     await until("silence", () => silent);
     expect(network.weather).toBe("silent");
     // The new connection meets the same silence.
-    await daemon.event("db.disconnected", ({ attempt }) => attempt === 2, mark);
+    await daemon.event("db.connect_failed", ({ attempt }) => attempt === 2, mark);
     network.weather = "clear";
     await daemon.event("restore.completed", undefined, mark);
     await merge(database.admin);

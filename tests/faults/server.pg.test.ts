@@ -59,7 +59,7 @@ describe("a failure that passes is retried with backoff:", () => {
     await daemon.ready();
     await database.admin.query(`ALTER ROLE ${database.role} CONNECTION LIMIT 0`);
     await sendAway(database);
-    const refused = await daemon.event("db.disconnected", ({ failure }) => failure.code === "53300");
+    const refused = await daemon.event("db.connect_failed", ({ failure }) => failure.code === "53300");
     expect(refused.retry_in_ms).toBeGreaterThan(0);
     await merge(database.admin);
     await database.admin.query(`ALTER ROLE ${database.role} CONNECTION LIMIT 20`);
@@ -75,7 +75,7 @@ describe("a failure that passes is retried with backoff:", () => {
     const stopping = server.stop("smart");
     // It waits for those who are there, and takes in nobody.
     await sendAway(database, last.client);
-    const refused = await daemon.event("db.disconnected", ({ failure }) => failure.code === "57P03");
+    const refused = await daemon.event("db.connect_failed", ({ failure }) => failure.code === "57P03");
     expect(refused.attempt).toBeGreaterThan(0);
     await last.rollback();
     await server.stop("fast");
@@ -199,7 +199,7 @@ describe("a password that is changed", () => {
       await daemon.line("daemon.ready");
       await database.admin.query(`ALTER ROLE ${database.role} PASSWORD 'another-one'`);
       await sendAway(database);
-      await daemon.line("db.disconnected", ({ failure }) => (failure as { code: string }).code === "28P01");
+      await daemon.line("db.connect_failed", ({ failure }) => (failure as { code: string }).code === "28P01");
       write("another-one");
       const mark = daemon.mark();
       await daemon.line("restore.completed", undefined, mark);
@@ -221,7 +221,10 @@ describe("a password that is changed", () => {
     await daemon.ready();
     await database.admin.query(`ALTER ROLE ${database.role} PASSWORD 'another-one'`);
     await sendAway(database);
-    await daemon.event("db.disconnected", ({ failure, attempt }) => failure.code === "28P01" && attempt >= 3);
+    await daemon.event(
+      "db.connect_failed",
+      ({ failure, attempt }) => failure.code === "28P01" && attempt >= 3,
+    );
     await database.admin.query(`ALTER ROLE ${database.role} PASSWORD '${right}'`);
     await merge(database.admin);
     await expectRight(database, daemon);

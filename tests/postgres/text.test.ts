@@ -51,7 +51,7 @@ describe("a failure", () => {
 
 it("whoever is stopping opens no connection any more", async () => {
   const settings = {
-    database: { connectionString: "postgres://nobody@127.0.0.1:1/nothing" },
+    database: { read: () => ({ connectionString: "postgres://nobody@127.0.0.1:1/nothing" }) },
     applicationName: "test",
     connectTimeoutMs: 1_000,
     statementTimeoutMs: 1_000,

@@ -1,4 +1,4 @@
-/** With verify-full the server has to prove who it is: the right certificate, of this host, of today. */
+/** With verify-full the server has to prove who it is: the right certificate, of this host, of today. Files are read anew. */
 import { execFile } from "node:child_process";
 import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ let database: TestDatabase;
 let encrypts = false;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ password: "of the superuser" });
   database = await createDatabase({ adminUrl: server.url() });
   const { rows } = await database.admin.query<{ setting: string }>(
     "SELECT setting FROM pg_settings WHERE name = 'ssl_library'",
@@ -81,8 +81,12 @@ function verified(root: string | null): string {
 }
 
 function snapshot(root: string | null): Promise<{ code: number; err: string }> {
+  return snapshotOf(verified(root));
+}
+
+function snapshotOf(url: string): Promise<{ code: number; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [ENTRY, "snapshot"], { env: environment(verified(root)) }, (error, _, err) =>
+    execFile(process.execPath, [ENTRY, "snapshot"], { env: environment(url) }, (error, _, err) =>
       resolve({ code: Number(error?.code ?? 0), err }),
     );
   });
@@ -124,7 +128,10 @@ it("a server that gives up TLS is not talked to in clear: waited for, and gone o
   await database.admin.query("ALTER SYSTEM SET ssl = off");
   await server.restart();
   await merge(database.admin);
-  await daemon.event("db.disconnected", ({ failure, attempt }) => attempt >= 3 && failure.code === "NO_TLS");
+  await daemon.event(
+    "db.connect_failed",
+    ({ failure, attempt }) => attempt >= 3 && failure.code === "NO_TLS",
+  );
   expect(daemon.all("merge.recorded")).toEqual([]);
   await database.admin.query("ALTER SYSTEM SET ssl = on");
   await server.restart();
@@ -145,14 +152,14 @@ it("a daemon whose server comes back with an expired certificate, or bars its ro
   await using daemon = startDaemon(database, { url: verified(both) });
   await daemon.ready();
   await use(expired);
-  await daemon.event("db.disconnected", ({ failure }) => failure.code === "CERT_HAS_EXPIRED");
+  await daemon.event("db.connect_failed", ({ failure }) => failure.code === "CERT_HAS_EXPIRED");
   await use(good);
   await daemon.converged();
   const rules = join(server.dataDir, "pg_hba.conf");
   const before = readFileSync(rules, "utf8");
   writeFileSync(rules, `host all ${database.role} 127.0.0.1/32 reject\n${before}`);
   await server.restart();
-  await daemon.event("db.disconnected", ({ failure }) => failure.code === "28000");
+  await daemon.event("db.connect_failed", ({ failure }) => failure.code === "28000");
   writeFileSync(rules, before);
   await database.admin.query("SELECT pg_reload_conf()");
   const { eventId } = await merge(database.admin);
@@ -167,4 +174,68 @@ it("a certificate that has expired is refused", async (ctx) => {
   const { code, err } = await snapshot(expired.certificate);
   expect(code).toBe(3);
   expect(err).toMatch(/CERT_HAS_EXPIRED/);
+});
+
+it("an issuer's file that is replaced is taken up with the next connection; one that is missing is named and waited for", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const [old, next] = [makeCertificate("old", "IP:127.0.0.1"), makeCertificate("next", "IP:127.0.0.1")];
+  const root = join(folder, "root.crt");
+  const copy = ({ certificate }: Certificate) => writeFileSync(root, readFileSync(certificate));
+  copy(old);
+  await use(old);
+  await using daemon = startDaemon(database, { url: verified(root), listens: true });
+  await daemon.ready();
+  await daemon.event("listen.connected");
+  const rotated = daemon.mark();
+  await use(next);
+  const untrusted = await daemon.event(
+    "db.connect_failed",
+    ({ failure }) => failure.code === "DEPTH_ZERO_SELF_SIGNED_CERT",
+    rotated,
+  );
+  expect(untrusted.retry_in_ms).toBeGreaterThan(0);
+  rmSync(root);
+  const missing = await daemon.event(
+    "db.connect_failed",
+    ({ failure }) => failure.code === "SETTINGS",
+    daemon.mark(),
+  );
+  expect(missing.failure.message).toBe(
+    `sslrootcert in DATABASE_URL is ${JSON.stringify(root)}: the file cannot be read (no such file or folder)`,
+  );
+  copy(next);
+  const back = daemon.mark();
+  await daemon.event("restore.completed", undefined, back);
+  await daemon.event("listen.connected", undefined, back);
+  await merge(database.admin);
+  await daemon.converged();
+});
+
+it("channel_binding=require is met by a login that is bound to the TLS channel, and refuses any other", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
+  const right = makeCertificate("bound", "IP:127.0.0.1");
+  await use(right);
+  const bound = `${verified(right.certificate)}&channel_binding=require`;
+  expect((await snapshotOf(bound)).code).toBe(0);
+  const rules = join(server.dataDir, "pg_hba.conf");
+  const before = readFileSync(rules, "utf8");
+  writeFileSync(rules, `host all ${database.role} 127.0.0.1/32 trust\n${before}`);
+  await server.restart();
+  const { code, err } = await snapshotOf(bound);
+  writeFileSync(rules, before);
+  await server.restart();
+  expect(code).toBe(3);
+  expect(err).toContain("NO_CHANNEL_BINDING");
+});
+
+it("sslnegotiation=direct begins with TLS at once, where the server can", async (ctx) => {
+  if (openssl === null) return ctx.skip("openssl is not installed");
+  const { rows } = await database.admin.query<{ server_version_num: string }>("SHOW server_version_num");
+  if (!encrypts || Number(rows[0]?.server_version_num) < 170_000)
+    return ctx.skip("this PostgreSQL takes no direct TLS");
+  const right = makeCertificate("direct", "IP:127.0.0.1");
+  await use(right);
+  expect((await snapshotOf(`${verified(right.certificate)}&sslnegotiation=direct`)).code).toBe(0);
 });
