@@ -2,7 +2,7 @@
 --
 -- Run it once as the tables' owner (or a superuser) in the orchestrator's database; run it again at any time: it takes
 -- away whatever was granted beyond this list. Plain SQL, for psql and for any driver. Where the tables are not in
--- schema public (METRICS_SCHEMA), replace "public" here.
+-- schema public (METRICS_SCHEMA), replace public here by its name, in double quotes where that has capitals, dots or hyphens.
 --
 -- The password is not set here, so that it stands in no file. Set it once afterwards, in psql:
 --   \password damascus_metrics

@@ -1,7 +1,9 @@
 /** The shape of the configuration file. Each error is an expectation, to be read after "it must be". */
 import { z } from "zod";
 import { MAX_WINDOW, METRIC_NAMES } from "../core/metric.ts";
-import { IDENTIFIER, WORD } from "../postgres/names.ts";
+import { WORD } from "../postgres/names.ts";
+
+const GATE_NAME = /^[a-z_][a-z0-9_$]{0,62}$/;
 
 const RECORD =
   '[], ["global"] or ["global", "project"]: the order of the global rows is the order of the merges';
@@ -50,7 +52,7 @@ const gate = z
   .strictObject(
     {
       name: z.custom<string>(
-        (value) => typeof value === "string" && IDENTIFIER.test(value),
+        (value) => typeof value === "string" && GATE_NAME.test(value),
         "a plain lower-case name, such as trust",
       ),
       upper: ratio,

@@ -1,7 +1,7 @@
 /** The settings that come from the environment: their defaults, and what each may be. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { IDENTIFIER } from "../postgres/names.ts";
+import { NAME } from "../postgres/names.ts";
 import { parseDuration } from "./duration.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
@@ -62,8 +62,8 @@ function host(text: string): string | null {
 function identifier(fallback: string) {
   return variable(
     fallback,
-    "a plain lower-case name of at most 63 characters: a letter or _, then letters, digits, _ or $",
-    (text) => (IDENTIFIER.test(text) ? text : null),
+    "a name of at most 63 characters: a letter or _, then letters, digits, or any of _ $ . : -",
+    (text) => (NAME.test(text) ? text : null),
   );
 }
 

@@ -3,30 +3,34 @@
  * put somebody else's table or function before the one that was meant (CVE-2018-1058).
  */
 
-/** Names of schemas and channels. PostgreSQL would cut a longer one silently. */
-export const IDENTIFIER = /^[a-z_][a-z0-9_$]{0,62}$/;
+/** Names of schemas and channels, always quoted where they are used. PostgreSQL would cut a longer one silently. */
+export const NAME = /^[A-Za-z_][A-Za-z0-9_$.:-]{0,62}$/;
 
 /** The names of the orchestrator's tables in one schema, quoted. */
 export type Names = {
   readonly schema: string;
   readonly quotedSchema: string;
+  /** The schema as it stands in statements that people are told to run: in quotes, as it may be any word. */
+  readonly written: string;
   readonly outbox: string;
   readonly workItems: string;
 };
 
-/** @throws Error for a name that is not a plain identifier; configuration has refused it before. */
+/** @throws Error for what is not a name; configuration has refused it before. */
 export function namesIn(schema: string): Names {
   const quoted = quote(schema);
   return {
     schema,
     quotedSchema: quoted,
+    written: schema === "public" ? schema : quoted,
     outbox: `${quoted}."events_outbox"`,
     workItems: `${quoted}."work_items"`,
   };
 }
 
-function quote(identifier: string): string {
-  if (!IDENTIFIER.test(identifier)) throw new Error(`not a plain identifier: ${JSON.stringify(identifier)}`);
+/** A schema or a channel as it stands in a statement. @throws Error for what is not a name. */
+export function quote(identifier: string): string {
+  if (!NAME.test(identifier)) throw new Error(`not a name: ${JSON.stringify(identifier)}`);
   return `"${identifier}"`;
 }
 
@@ -41,8 +45,8 @@ export function literal(value: bigint | number | string | null): string {
   return `'${value}'`;
 }
 
-/** What a kind or a target of the outbox may consist of. */
-export const WORD = /^[A-Za-z0-9_.:/-]{1,255}$/;
+/** What a kind or a target of the outbox may consist of, and every name. */
+export const WORD = /^[A-Za-z0-9_.:/$-]{1,255}$/;
 
 export function literals(values: Iterable<string>): string {
   return [...values].map(literal).join(", ");

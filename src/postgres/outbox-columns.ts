@@ -58,6 +58,6 @@ export async function readableColumns(query: Query, names: Names): Promise<Outbo
   if (rows.some((row) => row["relname"] === "events_outbox" && row["attname"] === "payload"))
     return outboxColumnsIn(rows);
   throw new UnfitDatabase("unfit_schema", [
-    `there is no table ${names.schema}.events_outbox with a payload: check METRICS_SCHEMA and DATABASE_URL`,
+    `there is no table ${names.written}.events_outbox with a payload: check METRICS_SCHEMA and DATABASE_URL`,
   ]);
 }

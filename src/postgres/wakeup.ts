@@ -15,7 +15,7 @@ import type { Report } from "../daemon-event.ts";
 import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";
-import { literal } from "./names.ts";
+import { literal, quote } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
@@ -75,6 +75,11 @@ async function listenOnce(
   const config = readConfig(settings);
   if (config instanceof Error) return { reason: config, heard: false };
   const connection = innerConnection(config);
+  // The library writes a plain word without quotes, and does not know every reserved one.
+  const query = connection.query.bind(connection);
+  connection.query = (text) => {
+    query(text === `LISTEN ${settings.notifyChannel}` ? `LISTEN ${quote(settings.notifyChannel)}` : text);
+  };
   const subscriber = pgListen.default(
     { ...config, connection },
     {

@@ -7,8 +7,8 @@ import { literal, namesIn } from "../../src/postgres/names.ts";
 import { readableColumns } from "../../src/postgres/outbox-columns.ts";
 
 describe("SQL text", () => {
-  it.each(['a"; drop table x; --', "", "Größe", "A", "x".repeat(64)])("has no schema named %j", (name) => {
-    expect(() => namesIn(name)).toThrow(/^not a plain identifier/);
+  it.each(['a"; drop table x; --', "", "Größe", "1", "x".repeat(64)])("has no schema named %j", (name) => {
+    expect(() => namesIn(name)).toThrow(/^not a name/);
   });
 
   it.each(["it's", "", "a b", "x".repeat(256), "\\"])("has no value %j", (value) => {

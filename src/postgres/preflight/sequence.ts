@@ -10,7 +10,7 @@ import type { Findings } from "./findings.ts";
 /** @param role whom to grant, as a statement names it. */
 export async function inspectSequence(
   query: Query,
-  { schema, outbox }: Names,
+  { written: schema, outbox }: Names,
   role: string,
 ): Promise<
   Findings & { readonly watched: Omit<Watched, "server">; readonly cache: number; readonly leastId: bigint }

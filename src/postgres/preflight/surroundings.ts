@@ -3,7 +3,10 @@ import type { Query } from "../connection.ts";
 import type { Names } from "../names.ts";
 
 /** @returns warnings. */
-export async function inspectSurroundings(query: Query, { schema, outbox }: Names): Promise<string[]> {
+export async function inspectSurroundings(
+  query: Query,
+  { written: schema, outbox }: Names,
+): Promise<string[]> {
   const { rows } = await query(
     `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                      WHERE i.indrelid = '${outbox}'::regclass AND i.indisvalid AND a.attname = 'work_item_id')::text AS has_index,

@@ -45,7 +45,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
  * @param rows all columns of both tables.
  * @param role whom to grant, as a statement names it.
  */
-export function tableProblems({ schema }: Names, rows: readonly TextRow[], role: string): string[] {
+export function tableProblems({ written: schema }: Names, rows: readonly TextRow[], role: string): string[] {
   const problems: string[] = [];
   for (const table of Object.keys(READ)) {
     const columns = rows.filter((row) => row["relname"] === table);
