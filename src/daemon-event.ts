@@ -47,6 +47,13 @@ export type DaemonEvent =
       readonly attempt: number;
       readonly retry_in_ms: number;
     }
+  /** The server works, and says no to what was asked: a constraint, a trigger, a privilege. */
+  | {
+      readonly event: "db.refused";
+      readonly failure: Failure;
+      readonly attempt: number;
+      readonly retry_in_ms: number;
+    }
   /** Something about the database that works, but not as well as it could. */
   | { readonly event: "db.warning"; readonly warning: string }
   /** The database or the log is not fit to be written to: nothing is, until it is mended. */

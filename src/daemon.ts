@@ -13,6 +13,7 @@ import { UnfitLog } from "./core/journal-row.ts";
 import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
 import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { meaningOf } from "./postgres/meaning.ts";
 import { checkOrder } from "./recorder/check-order.ts";
 import { HistoryReset } from "./recorder/journal-memory.ts";
 import { Recorder, type RecorderSettings, type Unanswered } from "./recorder/recorder.ts";
@@ -229,7 +230,7 @@ export class Daemon {
     if (error instanceof LockBlocked) return { event: "writer.blocked", holders: error.holders, retry_in_ms };
     if (error instanceof DatabaseFailure)
       return {
-        event: connected ? "db.disconnected" : "db.connect_failed",
+        event: failureEvent(error, connected),
         failure: error.failure,
         ...timing,
       };
@@ -252,4 +253,13 @@ export class Daemon {
   }
 
   readonly #stopping = (): boolean => this.#stop.aborted;
+}
+
+/** A refusal is no outage: the connection is given up, as after every failure, but nobody need look at the network. */
+function failureEvent(
+  { failure }: DatabaseFailure,
+  connected: boolean,
+): "db.connect_failed" | "db.disconnected" | "db.refused" {
+  if (!connected) return "db.connect_failed";
+  return meaningOf(failure.code).policy === "refusal" ? "db.refused" : "db.disconnected";
 }

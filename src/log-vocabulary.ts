@@ -46,6 +46,11 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "lost the database, connecting again",
     fields: { failure: true, attempt: true, retry_in_ms: true },
   },
+  "db.refused": {
+    level: "error",
+    msg: "the database refuses what the daemon asks, trying again",
+    fields: { failure: true, attempt: true, retry_in_ms: true },
+  },
   "db.warning": {
     level: "warn",
     msg: "the database works, but could do so better",

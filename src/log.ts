@@ -10,6 +10,7 @@ import type { LogLevel } from "./config/variables.ts";
 import type { DaemonEvent, Failure, Holder, Report } from "./daemon-event.ts";
 import { LogOutput } from "./log-output.ts";
 import { entryOf } from "./log-vocabulary.ts";
+import { meaningOf } from "./postgres/meaning.ts";
 import { safe, safeJson } from "./text/safe.ts";
 import { SERVICE, VERSION } from "./version.ts";
 
@@ -26,7 +27,13 @@ export type LoggerOptions = {
 };
 
 const STDOUT = 1;
-const AUTHENTICATION_FAILURES = new Set(["28P01", "28000"]);
+/** Their failure is the database's, and something can be done about it. */
+const OF_THE_DATABASE: ReadonlySet<DaemonEvent["event"]> = new Set([
+  "db.connect_failed",
+  "db.disconnected",
+  "db.refused",
+  "listen.lost",
+] as const);
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 
 /** A second net under the choice of fields: members of these names are never printed, wherever they stand. */
@@ -50,7 +57,7 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
 
   return {
     report(event) {
-      if (event.event === "db.connect_failed" && AUTHENTICATION_FAILURES.has(event.failure.code)) {
+      if (event.event === "db.connect_failed" && meaningOf(event.failure.code).policy === "login") {
         if (monotonic() - authenticationLineAt < AUTHENTICATION_LINE_EVERY_MS) return;
         authenticationLineAt = monotonic();
       }
@@ -64,15 +71,19 @@ function fieldsOf(event: DaemonEvent): Record<string, unknown> {
   const { fields } = entryOf(event);
   const values = event as unknown as Readonly<Record<string, unknown>>;
   const line: Record<string, unknown> = { event: event.event };
-  for (const field of fields) line[field] = printable(field, values[field]);
+  for (const field of fields) line[field] = printable(event.event, field, values[field]);
   return line;
 }
 
 /** Composite fields member by member: an Error handed over as a failure would bring row data and SQL along. */
-function printable(field: string, value: unknown): unknown {
+function printable(event: DaemonEvent["event"], field: string, value: unknown): unknown {
   if (field === "failure") {
     const { code, message } = value as Failure;
-    return { code, message: withoutPassword(message) };
+    return {
+      code,
+      message: withoutPassword(message),
+      ...(OF_THE_DATABASE.has(event) && { advice: meaningOf(code).advice }),
+    };
   }
   if (field === "problems") return (value as readonly string[]).map(withoutPassword);
   if (field === "holders") {

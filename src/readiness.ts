@@ -6,6 +6,7 @@
  * completed restore is the proof that whatever was wrong with the writer is over, and the only one.
  */
 import type { DaemonEvent } from "./daemon-event.ts";
+import { meaningOf } from "./postgres/meaning.ts";
 
 export type Check = {
   readonly ok: boolean;
@@ -62,6 +63,10 @@ export class Readiness {
       case "db.disconnected":
         this.#not("database", failureReason(event.failure.code, event.event));
         return this.#not("restore", "pending");
+      case "db.refused":
+        this.#ok("database");
+        this.#not("writer", meaningOf(event.failure.code).reason ?? "refused");
+        return this.#not("restore", "pending");
       case "db.unfit":
         // It answers, or nobody would know.
         this.#ok("database");
@@ -115,12 +120,9 @@ export class Readiness {
   }
 }
 
-const WRONG_LOGIN = new Set(["28P01", "28000"]);
-const STARTING_UP = "57P03";
-
 function failureReason(sqlState: string, event: "db.connect_failed" | "db.disconnected"): string {
-  if (WRONG_LOGIN.has(sqlState)) return "login_refused";
-  if (sqlState === STARTING_UP) return "server_starting";
+  const { reason } = meaningOf(sqlState);
+  if (reason !== null) return reason;
   return event === "db.disconnected" ? "disconnected" : "connect_failed";
 }
 

@@ -19,6 +19,7 @@ const ENDS: ReadonlySet<DaemonEvent["event"]> = new Set([
   "backlog.completed",
   "db.disconnected",
   "db.connect_failed",
+  "db.refused",
   "db.unfit",
   "daemon.fatal",
   "shutdown.started",

@@ -112,6 +112,7 @@ export class Prometheus {
         return this.#connection("database");
       case "db.connect_failed":
       case "db.disconnected":
+      case "db.refused":
         return this.#failures.inc({ connection: "database" });
       case "listen.connected":
         return this.#connection("listen");

@@ -8,6 +8,7 @@ import type { Failure } from "../daemon-event.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery } from "./copy-out.ts";
+import { databaseSocket } from "./database-socket.ts";
 import { failureOf, isBadData, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";
 
@@ -216,7 +217,7 @@ export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
-    keepAlive: true,
+    stream: () => databaseSocket(settings.connectTimeoutMs),
   };
 }
 

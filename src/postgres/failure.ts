@@ -37,7 +37,18 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
   const code = "code" in error && typeof error.code === "string" ? error.code : codeFor(error.message);
-  return { code, message: error.message };
+  return { code, message: error.message + whereIn(error) };
+}
+
+/** The constraint, or the function of a trigger, that refused: from fields of which the rest carries row data. */
+function whereIn(error: Error): string {
+  const constraint = "constraint" in error && typeof error.constraint === "string" ? error.constraint : "";
+  const context = "where" in error && typeof error.where === "string" ? error.where : "";
+  const routine = /PL\/pgSQL function ([^\s(]+)\(/.exec(context)?.[1] ?? "";
+  return [
+    constraint === "" || error.message.includes(constraint) ? "" : ` (constraint ${constraint})`,
+    routine === "" || error.message.includes(routine) ? "" : ` (function ${routine})`,
+  ].join("");
 }
 
 /** What `pg` says without a code, and is not simply that the connection is gone: what to do about it is something else. */

@@ -28,6 +28,19 @@ test.each([
   ["53100", "make room there"],
   ["42501", "check METRICS_SCHEMA and the grants"],
   ["XX000", "see the server's log"],
+  ["XX001", "restore what is damaged from a backup"],
+  ["53400", "raise it for the daemon's role"],
+  ["25P04", "set them to a second or more for the daemon's role"],
+  ["25P03", "set them to a second or more for the daemon's role"],
+  ["57P05", "SET idle_session_timeout = 0 for the daemon's role"],
+  ["08P01", "it must pool by transaction or session"],
+  ["NO_PASSWORD", "set PGPASSWORD_FILE or PGPASSFILE"],
+  ["SETTINGS", "put it back, or correct the setting"],
+  ["PROTOCOL_VIOLATION", "what stands between"],
+  ["23514", "let it allow kind metric.*"],
+  ["P0001", "let it pass kind metric.*"],
+  ["22P02", "see what the message names"],
+  ["25006", "lead to the primary"],
 ])("%s is told with what to do, and in its own words", (code, what) => {
   const told = advice({ code, message: "its own words" });
   expect(told).toContain(what);

@@ -34,7 +34,9 @@ describe("a failure that passes is retried with backoff:", () => {
       await daemon.ready().catch(() => undefined);
       await merge(database.admin);
       await expectRight(database, daemon);
-      const told = daemon.all("db.disconnected").filter(({ failure }) => failure.code === code);
+      const told = daemon
+        .all(code === "0A000" ? "db.refused" : "db.disconnected")
+        .filter(({ failure }) => failure.code === code);
       expect(told.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
       expect(daemon.all("merge.recorded")).toHaveLength(1);
     },

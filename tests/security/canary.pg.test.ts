@@ -143,7 +143,7 @@ it("the daemon keeps the password and row data to itself through every class of 
     "ALTER TABLE events_outbox ADD CONSTRAINT odd CHECK (kind NOT LIKE 'metric.%') NOT VALID",
   );
   await merges(admin, times(1));
-  const refused = await daemon.line("db.disconnected", undefined, mark);
+  const refused = await daemon.line("db.refused", undefined, mark);
   expect(refused["failure"]).toMatchObject({ code: "23514" });
   await admin.query("ALTER TABLE events_outbox DROP CONSTRAINT odd");
   await daemon.line("merge.recorded", undefined, mark);
@@ -157,7 +157,7 @@ it("the daemon keeps the password and row data to itself through every class of 
   mark = daemon.mark();
   await admin.query(`ALTER ROLE ${role} PASSWORD 'another'`);
   await sendAway(database);
-  await daemon.line("db.disconnected", undefined, mark);
+  await daemon.line("db.connect_failed", undefined, mark);
   await admin.query(`ALTER ROLE ${role} PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
   await restored(mark);
   // A log that contradicts itself.
