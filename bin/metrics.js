@@ -2,8 +2,10 @@
 /** The executable `metrics`. */
 import { keepCompiled } from "./compile-cache.js";
 import { needNode } from "./node-version.js";
+import { keepQuiet } from "./quiet.js";
 
 needNode();
+keepQuiet();
 keepCompiled();
 // A daemon that is told to end while it is still being loaded has nothing to finish. `src/cli/run.ts` takes this over.
 if (process.argv[2] === "run")

@@ -32,6 +32,8 @@ export type DaemonEvent =
   /** The process ends because of this. */
   | { readonly event: "daemon.fatal"; readonly failure: Failure; readonly problems: readonly string[] }
   | { readonly event: "config.unknown_variable"; readonly variable: string; readonly nearest: string | null }
+  /** Node or a library has something to say. */
+  | { readonly event: "process.warning"; readonly name: string; readonly message: string }
   | { readonly event: "http.listening"; readonly address: string }
   | { readonly event: "http.failed"; readonly failure: Failure }
   | { readonly event: "db.connected"; readonly server_version: string; readonly role: string }

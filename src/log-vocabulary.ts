@@ -29,6 +29,11 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "environment variable is not known and has no effect",
     fields: { variable: true, nearest: true },
   },
+  "process.warning": {
+    level: "warn",
+    msg: "Node or a library warns",
+    fields: { name: true, message: true },
+  },
   "http.listening": { level: "info", msg: "HTTP service listens", fields: { address: true } },
   "http.failed": { level: "error", msg: "HTTP service cannot listen", fields: { failure: true } },
   "db.connected": {

@@ -85,6 +85,7 @@ function printable(event: DaemonEvent["event"], field: string, value: unknown): 
       ...(OF_THE_DATABASE.has(event) && { advice: meaningOf(code).advice }),
     };
   }
+  if (field === "message") return withoutPassword(String(value));
   if (field === "problems") return (value as readonly string[]).map(withoutPassword);
   if (field === "holders") {
     return (value as readonly Holder[]).map(({ pid, application, role, seconds, prepared }) => ({

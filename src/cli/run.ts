@@ -18,6 +18,7 @@ import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
 import { Readiness } from "../readiness.ts";
 import { PRODUCER } from "../version.ts";
+import { reportForeignOutput } from "./foreign-output.ts";
 import { hasCursor } from "./progress-bar.ts";
 import { RunProgress } from "./run-progress.ts";
 import { processTerminal } from "./terminal.ts";
@@ -47,6 +48,7 @@ export async function run(config: Config): Promise<number> {
     report(fatal(error));
     process.exit(EXIT.failure);
   });
+  const heard = reportForeignOutput(report);
   for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
   report({ event: "daemon.starting", settings: settingsForLog(config) });
 
@@ -104,6 +106,7 @@ export async function run(config: Config): Promise<number> {
     await listening;
     await http?.close();
     stopped();
+    heard();
   }
 }
 

@@ -56,11 +56,26 @@ function passFile(content: string, mode: number): string {
   return file;
 }
 
-describe("a login:", () => {
-  const noPassword = (url: URL): void => {
-    url.password = "";
-  };
+const noPassword = (url: URL): void => {
+  url.password = "";
+};
 
+/** The failure of a statement under a setting of our role. */
+async function failing(setting: string, statement: string): Promise<string> {
+  await database.admin.query(`ALTER ROLE ${database.role} SET ${setting}`);
+  const connection = await connectTo(database);
+  try {
+    await connection.run(statement);
+    return "no failure";
+  } catch (error) {
+    return error instanceof DatabaseFailure ? advice(error.failure) : String(error);
+  } finally {
+    connection.destroy();
+    await database.admin.query(`ALTER ROLE ${database.role} RESET ALL`);
+  }
+}
+
+describe("a login:", () => {
   it("no password anywhere", async () => {
     expect(await told(noPassword)).toMatch(
       /set PGPASSWORD_FILE or PGPASSFILE .*NO_PASSWORD: the server asks for a password/,
@@ -115,21 +130,6 @@ describe("a login:", () => {
 });
 
 describe("a limit of the server's:", () => {
-  /** The failure of a statement under a setting of our role. */
-  async function failing(setting: string, statement: string): Promise<string> {
-    await database.admin.query(`ALTER ROLE ${database.role} SET ${setting}`);
-    const connection = await connectTo(database);
-    try {
-      await connection.run(statement);
-      return "no failure";
-    } catch (error) {
-      return error instanceof DatabaseFailure ? advice(error.failure) : String(error);
-    } finally {
-      connection.destroy();
-      await database.admin.query(`ALTER ROLE ${database.role} RESET ALL`);
-    }
-  }
-
   it("temp_file_limit (53400)", async () => {
     const sorting =
       "SELECT count(*) FROM (SELECT repeat(n::text, 20) FROM generate_series(1, 300000) n ORDER BY 1 OFFSET 1) s";
