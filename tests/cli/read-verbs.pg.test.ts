@@ -180,7 +180,7 @@ it("a table that somebody has locked is told of as such", async () => {
     await holder.query("BEGIN; LOCK TABLE events_outbox");
     await expect(readSnapshot(config, { timeoutMs: 500 })).rejects.toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining("somebody changes a table and locks it"),
+      message: expect.stringContaining("another session holds a lock on a table"),
     });
   } finally {
     await holder.query("ROLLBACK");

@@ -51,12 +51,12 @@ it("what was planned on an empty table and without values goes by the table's in
   ];
   for (const text of texts) await connection.readEach([PLANNED_ONCE, text]);
   const planned = async (): Promise<string> => {
-    const plans = texts.map(async (text) =>
-      connection.readEach([PLANNED_ONCE, `EXPLAIN (COSTS off) ${text}`]),
-    );
-    return (await Promise.all(plans))
-      .map(([, plan]) => plan?.rows.map((row) => row["QUERY PLAN"]).join("\n"))
-      .join("\n");
+    let plans = "";
+    for (const text of texts) {
+      const [, plan] = await connection.readEach([PLANNED_ONCE, `EXPLAIN (COSTS off) ${text}`]);
+      plans += plan?.rows.map((row) => `${row["QUERY PLAN"]}\n`).join("") ?? "";
+    }
+    return plans;
   };
   await database.admin.query(
     `INSERT INTO events_outbox (kind, payload)

@@ -143,7 +143,7 @@ it("the daemon keeps the password and row data to itself through every class of 
     "ALTER TABLE events_outbox ADD CONSTRAINT odd CHECK (kind NOT LIKE 'metric.%') NOT VALID",
   );
   await merges(admin, times(1));
-  const refused = await daemon.line("db.refused", undefined, mark);
+  const refused = await daemon.line("merge.refused", undefined, mark);
   expect(refused["failure"]).toMatchObject({ code: "23514" });
   await admin.query("ALTER TABLE events_outbox DROP CONSTRAINT odd");
   await daemon.line("merge.recorded", undefined, mark);
