@@ -115,7 +115,7 @@ it("a COMMIT that never arrived: unknown, resolved as aborted, recorded by the n
 it("a COMMIT that is answered with ROLLBACK is a failure, not a success", async () => {
   await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
   await daemon.ready();
-  atNextCommit({ say: "ROLLBACK" });
+  atNextCommit({ say: "SELECT 'lost' AS fingerprint; ROLLBACK" });
   const { eventId } = await merge(database.admin);
   expect(await daemon.event("db.disconnected")).toMatchObject({ failure: { code: "COMMIT_ROLLED_BACK" } });
   await daemon.event("merge.recorded", (one) => one.event_id === eventId);
