@@ -117,7 +117,9 @@ export function judgeLowMark(state: State, checkpoint: Row): void {
 export function records(row: Row, merge: Row): boolean {
   if (row.kind === "metric.threshold_crossed") return false;
   const { event_id, work_item_id } = payloadOf(row).merge;
-  return event_id === String(merge.id) || (merge.item !== null && merge.item === work_item_id);
+  // What was a duplicate stays one when its work item is deleted.
+  const item = merge.item ?? merge.was ?? null;
+  return event_id === String(merge.id) || (item !== null && item === work_item_id);
 }
 
 export function judgeFacts(state: State, row: Row, { merge, reason }: JournalPayload): void {

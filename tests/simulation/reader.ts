@@ -55,23 +55,26 @@ export class SimulatedReader extends SimulatedConnection {
   }
 
   async look({ head, after, folded, begins }: Known): Promise<Look> {
-    const seen = await this.seen(head, begins);
+    const seen = await this.seen(head);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);
-    const news = await this.statement("news", () => between(this.snapshot(), folded, null).some(isOurs));
+    const behind = await this.statement("news", () => {
+      const snapshot = this.snapshot();
+      return {
+        news: between(snapshot, folded, null).some(isOurs),
+        beginsThere: snapshot.rows.some(({ id }) => BigInt(id) === begins),
+      };
+    });
     const last = found.length > READ_MERGES ? found[READ_MERGES - 1] : undefined;
     return {
       ...seen,
+      ...behind,
       found: found.slice(0, READ_MERGES),
-      news,
       readUpTo: last === undefined ? readUpTo : BigInt(last.eventId),
     };
   }
 
-  protected seen(
-    head: Head | null,
-    begins: bigint | null,
-  ): Promise<Omit<Look, "found" | "readUpTo" | "news">> {
+  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo" | "news" | "beginsThere">> {
     return this.statement("look", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();
@@ -82,7 +85,6 @@ export class SimulatedReader extends SimulatedConnection {
       return {
         newest: newestIn(snapshot),
         drawn: BigInt(server.drawn),
-        beginsThere: snapshot.rows.some(({ id }) => BigInt(id) === begins),
         holders: this.holders(),
         headFingerprint: this.headIn(snapshot, head),
       };

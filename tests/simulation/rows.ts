@@ -4,6 +4,8 @@ export type Row = {
   readonly id: number;
   readonly kind: string;
   readonly item: string | null;
+  /** The work item that it was filed under before that was deleted. */
+  readonly was?: string;
   readonly payload: string;
 };
 

@@ -249,7 +249,7 @@ export class Server {
 
   /** A work item is deleted, and its rows name none any more. */
   setNull(item: string): void {
-    const forget = (row: Row): Row => (row.item === item ? { ...row, item: null } : row);
+    const forget = (row: Row): Row => (row.item === item ? { ...row, item: null, was: item } : row);
     const { rows, gone, items } = this.state;
     this.#durable({
       ...this.state,
