@@ -34,8 +34,10 @@ async function readMemory(
   report({ event: "restore.started" });
   const oldest = (await log.oldest()) ?? log.leastId;
   let bounds: Bounds;
-  let restored: Restored;
+  let restored: Restored | null = null;
+  let seqBefore: number | null;
   do {
+    seqBefore = restored?.replay.analyzer.global.seq ?? null;
     bounds = await underLock(log);
     const progress = new Progress(clock.monotonic, oldest - 1n, bounds.newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
@@ -44,7 +46,7 @@ async function readMemory(
       passed: (id) => progress.at(id),
       passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
     });
-  } while (!restored.known.fromCheckpoint && (await hasForgotten(log, restored, bounds.newest)));
+  } while (!restored.known.fromCheckpoint && (await hasForgotten(log, restored, bounds.newest, seqBefore)));
   const { newest, drawn } = bounds;
   const { replay, fromCheckpoint } = restored;
   const { analyzer } = replay;
@@ -68,13 +70,20 @@ async function readMemory(
 }
 
 /**
- * Whether retention may have taken rows while they were read, page by page: a checkpoint has been written meanwhile, or the newest
- * row that was read is gone.
+ * Whether retention may have taken rows while they were read, page by page: the newest row that was read is gone, a checkpoint has
+ * been written meanwhile, or one knows of more merges. That one is right if it is so again: then the rows of these merges are gone.
  */
-async function hasForgotten(log: OutboxLog, { head }: Restored, newest: bigint): Promise<boolean> {
+async function hasForgotten(
+  log: OutboxLog,
+  { head, replay }: Restored,
+  newest: bigint,
+  seqBefore: number | null,
+): Promise<boolean> {
   const id = head === null ? null : BigInt(head.id);
   if (id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
-  for await (const { rowId } of log.checkpoints(LARGEST_ID)) return BigInt(rowId) > newest;
+  const { seq } = replay.analyzer.global;
+  for await (const checkpoint of log.checkpoints(LARGEST_ID))
+    return BigInt(checkpoint.rowId) > newest || (checkpoint.seq > seq && seq !== seqBefore);
   return false;
 }
 
