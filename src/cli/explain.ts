@@ -7,6 +7,7 @@ import { jsonText, safe } from "../text/safe.ts";
 import { renderExplanations } from "./explain-text.ts";
 import type { ExplainOptions } from "./read-explanation.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { namingUnreadable } from "./unreadable-rows.ts";
 
 export type ReadExplanations = (config: Config, options: ExplainOptions) => Promise<Explanations>;
 
@@ -28,7 +29,9 @@ export async function showExplanations(
 ): Promise<number> {
   const { metric, projects, timeoutMs } = flags;
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
-  const document = await read(config, { timeoutMs, metric, projects });
+  const document = await namingUnreadable(terminal, (unreadable) =>
+    read(config, { timeoutMs, metric, projects, unreadable }),
+  );
   await terminal.out(
     flags.json
       ? jsonText(document, 2)

@@ -7,10 +7,12 @@ import { CATALOGUE, isRatio } from "../core/catalogue.ts";
 import type { History, HistorySeries } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { historyJson } from "./history-json.ts";
 import { renderHistory, titleOf } from "./history-text.ts";
 import { withProgress } from "./progress-line.ts";
 import type { HistoryOptions } from "./read-history.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { namingUnreadable } from "./unreadable-rows.ts";
 
 /** The chart cannot be put where it was asked for. */
 class NotWritten extends Error {
@@ -37,6 +39,8 @@ export type HistoryFlags = {
 
 export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<History>;
 
+const LINES_AT_ONCE = 1_000;
+
 /** Rows of a plot. */
 const HEIGHT = { one: 12, several: 7 };
 
@@ -48,11 +52,13 @@ export async function showHistory(
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { metric, projects, last, timeoutMs } = flags;
-  const history = await withProgress("reading", terminal, (progress) =>
-    read(config, { metric, projects, last, timeoutMs, progress }),
+  const history = await namingUnreadable(terminal, (unreadable) =>
+    withProgress("reading", terminal, (progress) =>
+      read(config, { metric, projects, last, timeoutMs, progress, unreadable }),
+    ),
   );
   if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
-  else if (flags.format === "json") await terminal.out(jsonText(history, 2));
+  else if (flags.format === "json") for (const piece of historyJson(history)) await terminal.out(piece);
   else if (flags.format === "jsonl") await printLines(history, terminal);
   else
     await terminal.out(
@@ -68,8 +74,12 @@ function heightOf({ series }: History): number {
 /** A point in each line, with what it belongs to. */
 async function printLines({ series }: History, terminal: Terminal): Promise<void> {
   for (const { metric, scope, project, source, points } of series) {
-    const lines = points.map((point) => jsonText({ metric, scope, project, source, ...point }));
-    if (lines.length > 0) await terminal.out(lines.join(""));
+    for (let start = 0; start < points.length; start += LINES_AT_ONCE) {
+      const lines = points
+        .slice(start, start + LINES_AT_ONCE)
+        .map((point) => jsonText({ metric, scope, project, source, ...point }));
+      await terminal.out(lines.join(""));
+    }
   }
 }
 

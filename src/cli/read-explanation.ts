@@ -6,11 +6,10 @@ import { metricKind } from "../core/metric-event.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
-import { type LogAccess, readLog } from "./read-log.ts";
+import { type LogAccess, type ReadOptions, readLog } from "./read-log.ts";
 import { lookAt } from "./read-snapshot.ts";
 
-export type ExplainOptions = {
-  readonly timeoutMs: number;
+export type ExplainOptions = ReadOptions & {
   /** Null for all. */
   readonly metric: MetricName | null;
   /** Empty for the global scope. */
@@ -19,8 +18,8 @@ export type ExplainOptions = {
 
 /** @throws Unreadable */
 export function readExplanations(config: Config, options: ExplainOptions): Promise<Explanations> {
-  return readLog(config, "explain", options.timeoutMs, async (access) => {
-    const { snapshot, analyzer, newest } = await lookAt(access, config, {});
+  return readLog(config, "explain", options, async (access) => {
+    const { snapshot, analyzer, end } = await lookAt(access, config, {});
     const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
     const explanations: Explanation[] = [];
     for (const project of scopes) {
@@ -29,7 +28,7 @@ export function readExplanations(config: Config, options: ExplainOptions): Promi
           reading.project === project && (options.metric === null || reading.metric === options.metric),
       );
       const wanted = Math.max(0, ...readings.map(({ n }) => n));
-      const recorded = await newestMerges(access, newest, project, wanted);
+      const recorded = await newestMerges(access, end, project, wanted);
       explanations.push(...readings.map((reading) => explain(analyzer, reading, recorded)));
     }
     const { as_of, lag }: Snapshot = snapshot;
@@ -39,8 +38,8 @@ export function readExplanations(config: Config, options: ExplainOptions): Promi
 
 /** The newest merges of a scope, newest first. */
 async function newestMerges(
-  { query, names }: LogAccess,
-  newest: bigint,
+  { query, names, unreadable }: LogAccess,
+  end: bigint | null,
   project: string | null,
   wanted: number,
 ): Promise<PlacedMerge[]> {
@@ -53,8 +52,9 @@ async function newestMerges(
       seq: recorded.rows.find((row) => row.scope === "global")?.seq ?? null,
     });
   };
-  if (wanted === 0) return found;
-  for await (const raw of newestRows(query, names, METRIC_NAMES.map(metricKind), newest)) {
+  if (wanted === 0 || end === null) return found;
+  const kinds = METRIC_NAMES.map(metricKind);
+  for await (const raw of newestRows(query, names, { kinds, upTo: end }, unreadable)) {
     take(timeline.accept(raw));
     if (found.length >= wanted) return found;
   }

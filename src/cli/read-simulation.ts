@@ -5,11 +5,10 @@ import { gateFor, type MetricSettings } from "../core/metric.ts";
 import { Simulation, type SimulationDocument } from "../core/simulation.ts";
 import { simulationOf } from "../core/simulation-document.ts";
 import type { RecordedMerge } from "../core/timeline.ts";
-import { type LogAccess, now, readLog } from "./read-log.ts";
-import { eachRecorded } from "./recorded-merges.ts";
+import { journalEnd, type LogAccess, now, type ReadOptions, readLog } from "./read-log.ts";
+import { foldRecorded } from "./recorded-merges.ts";
 
-export type SimulateOptions = {
-  readonly timeoutMs: number;
+export type SimulateOptions = ReadOptions & {
   readonly metrics: readonly MetricSettings[];
   /** Lines beside those of the global scope and of all projects together. */
   readonly projects: readonly string[];
@@ -27,19 +26,14 @@ export type Simulated = {
 
 /** @throws Unreadable */
 export function readSimulation(config: Config, options: SimulateOptions): Promise<Simulated> {
-  return readLog(config, "simulate", options.timeoutMs, (access) => simulate(access, config, options));
+  return readLog(config, "simulate", options, (access) => simulate(access, config, options));
 }
 
 async function simulate(access: LogAccess, config: Config, options: SimulateOptions): Promise<Simulated> {
-  const today = new Simulation(config.metrics, options);
-  const other = new Simulation(options.metrics, options);
-  const ends: { first: RecordedMerge | null; newest: RecordedMerge | null } = { first: null, newest: null };
-  await eachRecorded(access.reader, await access.reader.newest(), options.progress, (recorded) => {
-    ends.first ??= recorded;
-    ends.newest = recorded;
-    today.accept(recorded);
-    other.accept(recorded);
-  });
+  const end = await journalEnd(access);
+  const { today, other, ends } = await foldRecorded(access, end, options.progress, () =>
+    begin(config, options),
+  );
   const document = simulationOf({ today, simulated: other }, options.projects, ends, await now(access.query));
   const plotted = document.lines.filter(({ scope, project }) => scope === "global" || project !== null);
   return {
@@ -49,6 +43,20 @@ async function simulate(access: LogAccess, config: Config, options: SimulateOpti
       seriesOf(other, metric, scope, project),
     ]),
   };
+}
+
+/** Both simulations at once. */
+function begin(config: Config, options: SimulateOptions) {
+  const today = new Simulation(config.metrics, options);
+  const other = new Simulation(options.metrics, options);
+  const ends: { first: RecordedMerge | null; newest: RecordedMerge | null } = { first: null, newest: null };
+  const take = (recorded: RecordedMerge): void => {
+    ends.first ??= recorded;
+    ends.newest = recorded;
+    today.accept(recorded);
+    other.accept(recorded);
+  };
+  return { take, result: { today, other, ends } };
 }
 
 function seriesOf(

@@ -7,6 +7,7 @@ import { withProgress } from "./progress-line.ts";
 import type { Simulated, SimulateOptions } from "./read-simulation.ts";
 import { renderSimulation } from "./simulate-text.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { namingUnreadable } from "./unreadable-rows.ts";
 
 export type ReadSimulation = (config: Config, options: SimulateOptions) => Promise<Simulated>;
 
@@ -40,8 +41,10 @@ export async function showSimulation(
   const config = loadConfig(terminal.env);
   const metrics = changed(flags, terminal, config, refuse);
   const { timeoutMs, projects, last } = flags;
-  const simulated = await withProgress("simulating", terminal, (progress) =>
-    read(config, { timeoutMs, metrics, projects, last, progress }),
+  const simulated = await namingUnreadable(terminal, (unreadable) =>
+    withProgress("simulating", terminal, (progress) =>
+      read(config, { timeoutMs, metrics, projects, last, progress, unreadable }),
+    ),
   );
   await terminal.out(
     flags.json

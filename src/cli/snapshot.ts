@@ -3,8 +3,10 @@ import { type Config, loadConfig } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { narrow } from "./projects.ts";
+import type { SnapshotRequest } from "./read-snapshot.ts";
 import { renderSnapshot } from "./snapshot-text.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
+import { namingUnreadable } from "./unreadable-rows.ts";
 import { type Rendered, watch } from "./watch.ts";
 
 export type SnapshotOptions = {
@@ -22,10 +24,7 @@ export type SnapshotOptions = {
   readonly timeoutMs: number;
 };
 
-export type ReadSnapshot = (
-  config: Config,
-  request: { readonly timeoutMs: number; readonly at?: bigint | undefined },
-) => Promise<Snapshot>;
+export type ReadSnapshot = (config: Config, request: SnapshotRequest) => Promise<Snapshot>;
 
 /** Below this many columns of a terminal the readings stand alone. */
 const WIDE_FROM = 110;
@@ -38,12 +37,12 @@ export async function showSnapshot(
   read: ReadSnapshot,
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: options.configFile });
-  const look = () => read(config, { timeoutMs: options.timeoutMs, at: options.at });
+  const asked = { timeoutMs: options.timeoutMs, at: options.at };
   if (options.watchMs !== null) {
     const render = (snapshot: Snapshot) => rendered(snapshot, options, terminal);
-    return watch({ look, render, everyMs: options.watchMs }, terminal);
+    return watch({ look: () => read(config, asked), render, everyMs: options.watchMs }, terminal);
   }
-  const snapshot = await look();
+  const snapshot = await namingUnreadable(terminal, (unreadable) => read(config, { ...asked, unreadable }));
   const { out, err } = rendered(snapshot, options, terminal);
   await terminal.out(out);
   if (err !== "") await terminal.err(err);

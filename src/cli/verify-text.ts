@@ -73,7 +73,7 @@ function notes(verification: Verification): string[] {
     [counts.waiting, "merges that wait to be recorded"],
     [counts.not_judged, "values not judged, as rows that they stand on are gone"],
     [counts.other_bounds, "states that other bounds than today's gave"],
-    [counts.pruned, "merges older than the oldest row of ours, taken as recorded"],
+    [counts.pruned, "merges whose record is gone from the old end, taken as recorded"],
     [counts.without_transition, "recorded merges whose transition is gone from the old end"],
     [counts.foreign, "metric.* rows of somebody else"],
     [counts.drifted, "work items that have changed since; the record stands"],
@@ -106,7 +106,7 @@ function verdict({ differences: { total, by_kind: byKind }, counts }: Verificati
     count(total, "difference"),
     ...table(kinds.map((kind) => [byKind[kind], DIFFERENCE_KINDS[kind]])),
     ...(byKind.merge_missing > 0
-      ? ["  (a merge that has only just committed is recorded within a minute: verify again before worrying)"]
+      ? ["  (no daemon runs: one that does records what is due; start it, and verify again)"]
       : []),
   ];
 }

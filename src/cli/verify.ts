@@ -5,6 +5,7 @@ import { jsonText } from "../text/safe.ts";
 import { withProgress } from "./progress-line.ts";
 import type { VerifyOptions } from "./read-verification.ts";
 import type { Terminal } from "./terminal.ts";
+import { namingUnreadable } from "./unreadable-rows.ts";
 import { renderVerification } from "./verify-text.ts";
 
 export type VerifyFlags = {
@@ -26,8 +27,10 @@ export async function showVerification(
 ): Promise<number> {
   const config = loadConfig(terminal.env, { configFile: flags.configFile });
   const { timeoutMs, limit } = flags;
-  const verification = await withProgress("verifying", terminal, (progress) =>
-    verify(config, { timeoutMs, limit, progress }),
+  const verification = await namingUnreadable(terminal, (unreadable) =>
+    withProgress("verifying", terminal, (progress) =>
+      verify(config, { timeoutMs, limit, progress, unreadable }),
+    ),
   );
   await terminal.out(flags.json ? jsonText(verification, 2) : renderVerification(verification));
   return verification.verified ? 0 : DIFFERS;

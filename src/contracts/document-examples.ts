@@ -96,7 +96,7 @@ function verified({ metrics, merges, generatedAt }: Story, rows: readonly AuditR
   const verifier = new Verifier(metrics, differences);
   for (const row of rows) verifier.accept(row);
   verifier.end();
-  const audit = new MergeAudit(verifier, differences);
+  const audit = new MergeAudit(verifier, differences, null);
   for (const { eventId, workItemId, mergedAt, project, attempts, lastVerdict } of merges)
     audit.accept({
       eventId,
@@ -105,7 +105,7 @@ function verified({ metrics, merges, generatedAt }: Story, rows: readonly AuditR
       ageMs: 0,
       facts: { project, attempts: String(attempts), lastVerdict },
     });
-  audit.end(0n);
+  audit.end({ id: null, at: null });
   return verificationOf(verifier, audit.counts, differences, [], generatedAt);
 }
 

@@ -38,8 +38,10 @@ const counts = z.strictObject({
   other_bounds: fields.countOrZero.describe("Rows written under other bounds than today's."),
   committed: fields.countOrZero.describe("Transitions to merged."),
   repeats: fields.countOrZero.describe("Later arrivals of recorded work items: they do not count."),
-  waiting: fields.countOrZero.describe("Due, and the daemon may still be on its way."),
-  pruned: fields.countOrZero.describe("Older than the oldest row of ours: taken as recorded."),
+  waiting: fields.countOrZero.describe("Due, and not recorded so far."),
+  pruned: fields.countOrZero.describe(
+    "Taken as recorded, as the newest checkpoint or the oldest row of ours tells: their own rows are gone.",
+  ),
   drifted: fields.countOrZero.describe("Recorded with facts that the work item does not have any more."),
   without_transition: fields.countOrZero.describe(
     "Recorded merges whose transition is gone from the old end.",

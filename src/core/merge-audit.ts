@@ -1,4 +1,17 @@
-/** The other half of verification: every committed merge is held against what the journal records of it. */
+/**
+ * The other half of verification: every committed merge is held against what the journal records of it.
+ *
+ * A merge without a record is not missing yet. It may have committed a moment ago, however old its transaction; the rows
+ * that recorded it may be gone from the old end; or no daemon has come to it so far. So such merges are looked for again
+ * after more of the journal has been read, and one is missing only where nobody is about to record it: no daemon runs, and
+ *
+ *   the newest checkpoint says that it was recorded    although rows are gone from nowhere
+ *   or there is no checkpoint that says anything       although later merges are recorded, for a minute and longer
+ *
+ * A record without a transition is invented, or retention has deleted the transition. Retention goes by id or by age: it
+ * explains what is older, in either order, than every row of the orchestrator's that is left.
+ */
+import type { Coverage } from "./coverage.ts";
 import type { Differences } from "./difference.ts";
 import { type Identified, type RawFacts, readFacts } from "./merge.ts";
 import { factsHash, SKIPPED } from "./recorded-merges.ts";
@@ -17,15 +30,18 @@ export type MergeCounts = {
   committed: number;
   /** Later arrivals of work items that are recorded: they do not count. */
   repeats: number;
-  /** Due, and the daemon may still be on its way. */
+  /** Due, and not recorded so far. */
   waiting: number;
-  /** Older than the oldest surviving row of ours: taken as recorded. */
+  /** Recorded, as a checkpoint or the oldest surviving row of ours tells, by rows that are gone. */
   pruned: number;
   /** Recorded with facts that the work item does not have any more. The record stands. */
   drifted: number;
   /** Recorded merges whose transition has gone from the log's old end. */
   without_transition: number;
 };
+
+/** The oldest of the rows beside ours: by id, and by `created_at` in milliseconds since 1970. Null where there is none. */
+export type Survivors = { readonly id: bigint | null; readonly at: number | null };
 
 /** A merge that committed late is recorded within this time. */
 const ON_ITS_WAY_MS = 60_000;
@@ -44,11 +60,18 @@ export class MergeAudit {
   readonly drifted: CommittedMerge[] = [];
   readonly #verifier: Verifier;
   readonly #differences: Differences;
+  readonly #coverage: Pick<Coverage, "covers"> | null;
+  /** Merges without a record among merges that are recorded. */
+  #suspects: Identified[] = [];
 
-  /** @param verifier that has seen the whole journal. */
-  constructor(verifier: Verifier, differences: Differences) {
+  /**
+   * @param verifier that has seen the whole journal.
+   * @param coverage what the newest checkpoint says is recorded; null where there is none.
+   */
+  constructor(verifier: Verifier, differences: Differences, coverage: Pick<Coverage, "covers"> | null) {
     this.#verifier = verifier;
     this.#differences = differences;
+    this.#coverage = coverage;
   }
 
   /** A committed merge, in any order. */
@@ -62,12 +85,13 @@ export class MergeAudit {
       else this.#due(merge);
       return;
     }
-    if (!known) {
+    // A transition whose work item has become null is still the event that was recorded.
+    if (!known && merge.workItemId !== null) {
       this.#differences.add({
         kind: "work_item",
         event_id: merge.eventId,
         recorded: "a merge of another work item",
-        expected: `work item ${merge.workItemId ?? "null"}, as the transition says`,
+        expected: `work item ${merge.workItemId}, as the transition says`,
       });
     }
     if (hash === SKIPPED) return;
@@ -77,35 +101,96 @@ export class MergeAudit {
     if (this.drifted.length < DRIFTED_KEPT) this.drifted.push(merge);
   }
 
-  /** @param oldest the smallest id that is left in the log. */
-  end(oldest: bigint): void {
-    for (const eventId of this.#verifier.recorded.events.untaken()) {
-      if (BigInt(eventId) < oldest) this.counts.without_transition += 1;
+  /** A row of the outbox that the server cannot read, which may be the transition of a recorded merge. */
+  unreadable(eventId: string): void {
+    this.#verifier.recorded.events.take(eventId);
+  }
+
+  /** The merges that are to be looked for again: without those that the verifier has seen recorded meanwhile. */
+  get suspects(): readonly Identified[] {
+    const { recorded } = this.#verifier;
+    this.#suspects = this.#suspects.filter(
+      (merge) => !recorded.events.has(merge.eventId) && !recorded.hasItemOf(merge),
+    );
+    return this.#suspects;
+  }
+
+  /** Decides about the suspects that are left. @param running how many daemons are. */
+  conclude(running: number): void {
+    const { truncated, itemsBecameNull } = this.#verifier;
+    const gaps = (this.#differences.counts.get("seq_gap") ?? 0) > 0;
+    for (const { eventId, workItemId } of this.suspects) {
+      const covered = this.#coverage?.covers(BigInt(eventId)) ?? !truncated;
+      // Whose later arrival it was cannot be told any more.
+      if (workItemId === null && itemsBecameNull) this.counts.repeats += 1;
+      else if (running > 0 || (!covered && !gaps)) this.counts.waiting += 1;
       else
         this.#differences.add({
-          kind: "merge_unknown",
+          kind: "merge_missing",
           event_id: eventId,
-          recorded: `event ${eventId} as a merge`,
-          expected: "a transition to merged with this id; there is none",
+          recorded: "nothing",
+          expected: `a record of ${workItemId === null ? "this event" : `work item ${workItemId}`}; later merges are recorded`,
         });
+    }
+    this.#suspects = [];
+  }
+
+  /** Whether there are recorded merges whose transitions were not met. */
+  get someUnmet(): boolean {
+    return this.#verifier.recorded.events.untaken().next().done === false;
+  }
+
+  /** Whether retention explains that transitions of recorded merges were not met. */
+  explainedBy(survivors: Survivors): boolean {
+    for (const { eventId, at } of this.#verifier.recorded.events.untaken()) {
+      if (!isOlder(eventId, at, survivors)) return false;
+    }
+    return true;
+  }
+
+  /** @param survivors as they are after every transition was passed. */
+  end(survivors: Survivors): void {
+    const unsure: string[] = [];
+    for (const { eventId, at } of this.#verifier.recorded.events.untaken()) {
+      if (isOlder(eventId, at, survivors)) this.counts.without_transition += 1;
+      else if (Number.isNaN(at) || at === survivors.at) unsure.push(eventId);
+      else this.#unknown(eventId);
+    }
+    // Of the same millisecond as the oldest that is left, or of no known time: only where others have gone, too.
+    const pruned = this.#verifier.truncated || this.counts.without_transition > 0;
+    for (const eventId of unsure) {
+      if (pruned) this.counts.without_transition += 1;
+      else this.#unknown(eventId);
     }
   }
 
+  #unknown(eventId: string): void {
+    this.#differences.add({
+      kind: "merge_unknown",
+      event_id: eventId,
+      recorded: `event ${eventId} as a merge`,
+      expected: "a transition to merged with this id; there is none",
+    });
+  }
+
   #due(merge: CommittedMerge): void {
-    const { truncated, recorded } = this.#verifier;
-    const { smallest, largest } = recorded;
+    const { smallest, largest } = this.#verifier.recorded;
     const id = BigInt(merge.eventId);
-    if (truncated && smallest !== null && id < smallest) {
+    const { eventId, workItemId } = merge;
+    // A checkpoint alone is left of the journal.
+    const truncated = this.#verifier.truncated || (largest === null && this.#coverage !== null);
+    if (truncated && ((smallest !== null && id < smallest) || this.#coverage?.covers(id) === true)) {
       this.counts.pruned += 1;
     } else if (largest === null || id > largest || (merge.ageMs ?? 0) < ON_ITS_WAY_MS) {
       this.counts.waiting += 1;
     } else {
-      this.#differences.add({
-        kind: "merge_missing",
-        event_id: merge.eventId,
-        recorded: "nothing",
-        expected: `a record of ${merge.workItemId === null ? "this event" : `work item ${merge.workItemId}`}; later merges are recorded`,
-      });
+      this.#suspects.push({ eventId, workItemId });
     }
   }
+}
+
+/** Whether retention, by id or by age, would have deleted this before the oldest row that is left. */
+function isOlder(eventId: string, at: number, survivors: Survivors): boolean {
+  if (survivors.id === null) return true;
+  return BigInt(eventId) < survivors.id || (survivors.at !== null && at < survivors.at);
 }

@@ -1,5 +1,5 @@
 /**
- * Events with 32 bits about each, millions of them in little memory: 12 bytes an event. They come almost in the order
+ * Events with 32 bits and a time about each, millions of them in little memory: 20 bytes an event. They come almost in the order
  * of their ids, as merges are recorded in that order but for those that commit late. So they are kept in a few ascending
  * runs and found by bisection, where a hash table would stand half empty.
  */
@@ -8,17 +8,20 @@ import { type Int64, int64Of, textOf } from "./int64.ts";
 /** More are needed only where ids come in no order at all. */
 const MOST_RUNS = 32;
 
+/** An event that was not met, with the time that was added with it. */
+export type Untaken = { readonly eventId: string; readonly at: number };
+
 export class RecordedEvents {
   readonly #runs: Run[] = [];
   /** What fits in no run, and ids that are no bigint. */
-  readonly #others = new Map<string, { readonly value: number; taken: boolean }>();
+  readonly #others = new Map<string, { readonly value: number; readonly at: number; taken: boolean }>();
 
-  /** Adds an event that is not there. */
-  add(eventId: string, value: number): void {
+  /** Adds an event that is not there. @param at milliseconds since 1970; NaN where no time is known. */
+  add(eventId: string, value: number, at: number): void {
     const id = int64Of(eventId);
     const run = id === null ? null : this.#runFor(id);
-    if (id === null || run === null) this.#others.set(eventId, { value, taken: false });
-    else run.append(id, value);
+    if (id === null || run === null) this.#others.set(eventId, { value, at, taken: false });
+    else run.append(id, value, at);
   }
 
   has(eventId: string): boolean {
@@ -40,9 +43,9 @@ export class RecordedEvents {
   }
 
   /** The events that were not met, each run's in the order of their ids. */
-  *untaken(): Generator<string> {
+  *untaken(): Generator<Untaken> {
     for (const run of this.#runs) yield* run.untaken();
-    for (const [eventId, { taken }] of this.#others) if (!taken) yield eventId;
+    for (const [eventId, { at, taken }] of this.#others) if (!taken) yield { eventId, at };
   }
 
   /** The run that ends closest before this id, so that the others stay open for smaller ones; a new one where none does. */
@@ -70,19 +73,22 @@ class Run {
   readonly #highs: Uint32Array[] = [];
   readonly #lows: Uint32Array[] = [];
   readonly #values: Int32Array[] = [];
+  readonly #times: Float64Array[] = [];
   readonly #taken: Uint8Array[] = [];
 
-  append(id: Int64, value: number): void {
-    const [chunk, at] = [this.#length >>> CHUNK_BITS, this.#length % CHUNK];
-    if (at === 0) {
+  append(id: Int64, value: number, at: number): void {
+    const [chunk, place] = [this.#length >>> CHUNK_BITS, this.#length % CHUNK];
+    if (place === 0) {
       this.#highs.push(new Uint32Array(CHUNK));
       this.#lows.push(new Uint32Array(CHUNK));
       this.#values.push(new Int32Array(CHUNK));
+      this.#times.push(new Float64Array(CHUNK));
       this.#taken.push(new Uint8Array(CHUNK / 8));
     }
-    (this.#highs[chunk] as Uint32Array)[at] = id.high;
-    (this.#lows[chunk] as Uint32Array)[at] = id.low;
-    (this.#values[chunk] as Int32Array)[at] = value;
+    (this.#highs[chunk] as Uint32Array)[place] = id.high;
+    (this.#lows[chunk] as Uint32Array)[place] = id.low;
+    (this.#values[chunk] as Int32Array)[place] = value;
+    (this.#times[chunk] as Float64Array)[place] = at;
     this.last = id;
     this.#length += 1;
   }
@@ -108,10 +114,12 @@ class Run {
     return (this.#values[chunk] as Int32Array)[at] as number;
   }
 
-  *untaken(): Generator<string> {
+  *untaken(): Generator<Untaken> {
     for (let index = 0; index < this.#length; index += 1) {
       const bits = (this.#taken[index >>> CHUNK_BITS] as Uint8Array)[(index % CHUNK) >>> 3] as number;
-      if ((bits & (1 << (index & 7))) === 0) yield textOf(this.#at(index));
+      if ((bits & (1 << (index & 7))) !== 0) continue;
+      const at = (this.#times[index >>> CHUNK_BITS] as Float64Array)[index % CHUNK] as number;
+      yield { eventId: textOf(this.#at(index)), at };
     }
   }
 

@@ -16,9 +16,20 @@ export class RecordedMerges {
   /** Events that name no work item. */
   readonly #alone = new IdSet();
 
-  /** @param facts `factsHash` of what was recorded, or SKIPPED; of an event that is there already they stay. */
-  add(merge: Identified, facts: number): void {
-    if (!this.events.has(merge.eventId)) this.events.add(merge.eventId, facts);
+  /**
+   * Whether what is added needs no transition to be met: its transition was passed before it was recorded.
+   */
+  afterwards = false;
+
+  /**
+   * @param facts `factsHash` of what was recorded, or SKIPPED; of an event that is there already they stay.
+   * @param mergedAt when its transition was written; null where that is not recorded.
+   */
+  add(merge: Identified, facts: number, mergedAt: string | null): void {
+    if (!this.events.has(merge.eventId)) {
+      this.events.add(merge.eventId, facts, mergedAt === null ? Number.NaN : Date.parse(mergedAt));
+      if (this.afterwards) this.events.take(merge.eventId);
+    }
     if (merge.workItemId === null) this.#alone.add(merge.eventId);
     else this.#items.add(merge.workItemId);
     const id = BigInt(merge.eventId);

@@ -4,7 +4,19 @@ import type { MetricRow, RawJournalRow } from "./journal-row.ts";
 import { type Json, parseObject } from "./json.ts";
 
 /** A row of the journal with the column that says which work item it is about. */
-export type AuditRow = RawJournalRow & { readonly workItemId: string | null };
+export type AuditRow = RawJournalRow & {
+  readonly workItemId: string | null;
+  /** Why the server cannot read its payload, which is null then. */
+  readonly unreadable?: string;
+};
+
+/**
+ * Whether the column and the payload of a row agree on its work item. A column may have become null since, as by a foreign
+ * key with ON DELETE SET NULL: the payload decides then.
+ */
+export function sameItem(column: string | null, payload: string | null): boolean {
+  return column === null || column === payload;
+}
 
 export type VerifiedRow = MetricRow & {
   readonly column: string | null;

@@ -6,6 +6,7 @@ import {
   about,
   type Findings,
   lineOf,
+  sameItem,
   tell,
   tellKeyRepeated,
   tellWrongItem,
@@ -55,7 +56,7 @@ export function verifySet(
       tell(findings, "key", row, row.key, promisedKey(row));
       if (taken) tellKeyRepeated(findings, row.id, row.key);
     }
-    if (row.column !== row.merge.workItemId)
+    if (!sameItem(row.column, row.merge.workItemId))
       tellWrongItem(findings, about(row), row.column, row.merge.workItemId);
     if (!sameFacts(row.merge, merge)) tell(findings, "facts", row, factsText(row.merge), factsText(merge));
     if (row.setSize !== size)

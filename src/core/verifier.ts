@@ -18,7 +18,8 @@ import {
 } from "./journal-row.ts";
 import { asObject, parseObject } from "./json.ts";
 import type { Identified } from "./merge.ts";
-import type { MetricSettings } from "./metric.ts";
+import { METRIC_NAMES, type MetricSettings } from "./metric.ts";
+import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND } from "./metric-event.ts";
 import { factsHash, RecordedMerges, SKIPPED } from "./recorded-merges.ts";
 import { compareWithToday, verifyCrossing, verifyGate } from "./verified-gate.ts";
 import { follow } from "./verified-order.ts";
@@ -28,12 +29,20 @@ import {
   type Findings,
   lineOf,
   noCounts,
+  sameItem,
   tellKeyRepeated,
   tellWrongItem,
   type VerifiedRow,
 } from "./verified-row.ts";
 import { Verdicts, VerifiedScope } from "./verified-scope.ts";
 import { countRows, tellIncomplete, usual, usualFacts, verifySet } from "./verified-set.ts";
+
+const OWN_KINDS: ReadonlySet<string> = new Set([
+  ...METRIC_NAMES.map(metricKind),
+  CROSSING_KIND,
+  SKIPPED_KIND,
+  CHECKPOINT_KIND,
+]);
 
 export class Verifier {
   readonly counts = noCounts();
@@ -44,6 +53,8 @@ export class Verifier {
   /** Whether rows went from the old end. */
   truncated = false;
   newest: Newest | null = null;
+  /** Whether a column that named a work item has become null since. */
+  itemsBecameNull = false;
   /** The newest row that records a merge or a skip. */
   newestRowId: string | null = null;
   readonly #differences: Differences;
@@ -66,6 +77,10 @@ export class Verifier {
   /** A row of kind `metric.*`, in the order of their ids. */
   accept(raw: AuditRow): void {
     this.counts.rows += 1;
+    if (raw.unreadable !== undefined) {
+      this.#damaged(raw, raw.unreadable);
+      return;
+    }
     const row = this.#parse(raw);
     if (row === null) return;
     if (row.type === "metric") {
@@ -75,6 +90,7 @@ export class Verifier {
         (open.merge.eventId !== row.merge.eventId || open.merge.workItemId !== row.merge.workItemId)
       )
         this.#close();
+      this.#noteColumn(raw.workItemId, row.merge.workItemId);
       this.#set.push({ ...row, column: raw.workItemId, text: raw.payload ?? "" });
       return;
     }
@@ -90,6 +106,22 @@ export class Verifier {
 
   end(): void {
     this.#close();
+  }
+
+  /** A row that the server cannot read. Where it may be one of ours, it is one row less of the set that is open. */
+  #damaged({ id, kind }: AuditRow, reason: string): void {
+    if (!OWN_KINDS.has(kind)) return;
+    this.#unreadable += 1;
+    this.#differences.add({
+      kind: "unreadable",
+      row_id: id,
+      recorded: `${kind}, which the server cannot read (${reason})`,
+      expected: "a row that can be read",
+    });
+  }
+
+  #noteColumn(column: string | null, payload: string | null): void {
+    this.itemsBecameNull ||= column === null && payload !== null;
   }
 
   #parse(raw: AuditRow): JournalRow | null {
@@ -119,7 +151,8 @@ export class Verifier {
     const promised = `merge_skipped|${row.eventId}`;
     if (row.key !== promised)
       this.#differences.add({ ...place, kind: "key", recorded: row.key, expected: promised });
-    if (column !== row.workItemId) tellWrongItem(this.#findings, place, column, row.workItemId);
+    this.#noteColumn(column, row.workItemId);
+    if (!sameItem(column, row.workItemId)) tellWrongItem(this.#findings, place, column, row.workItemId);
     const known = this.recorded.hasItemOf(row) || this.recorded.events.has(row.eventId);
     if (known)
       this.#differences.add({
@@ -128,7 +161,7 @@ export class Verifier {
         recorded: `${identityText(row)} is skipped`,
         expected: "nothing: it is recorded before",
       });
-    this.recorded.add(row, SKIPPED);
+    this.recorded.add(row, SKIPPED, null);
   }
 
   #close(): void {
@@ -187,7 +220,7 @@ export class Verifier {
   } {
     const { merge, id, seq } = usualFacts(set);
     const repeated = this.recorded.events.has(merge.eventId) || this.recorded.hasItemOf(merge);
-    this.recorded.add(merge, factsHash(merge));
+    this.recorded.add(merge, factsHash(merge), merge.mergedAt);
     if (repeated)
       this.#differences.add({
         kind: "merge_repeated",

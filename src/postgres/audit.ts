@@ -1,39 +1,91 @@
-/** Reading for verification: our own rows with the column beside the payload, and what a work item was recorded with. */
+/**
+ * Reading for verification: our own rows with the column beside the payload, what a work item was recorded with, and what
+ * is left of the orchestrator's rows.
+ */
 import { parseJournalRow } from "../core/journal-row.ts";
 import { isId } from "../core/json.ts";
 import type { Merge } from "../core/merge.ts";
+import type { Survivors } from "../core/merge-audit.ts";
 import type { AuditRow } from "../core/verified-row.ts";
-import type { Query } from "./connection.ts";
+import type { Query, TextRow } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
+import { CREATED_AT, IS_DATE } from "./merge-source.ts";
 import { literal, type Names } from "./names.ts";
+import { readAround } from "./unreadable.ts";
 
-/** Rows of kind `metric.*` with after < id ≤ upTo, in id order. */
-export async function auditRows(
+/** Rows of kind `metric.*` with after < id ≤ upTo, in id order; those that the server cannot read say why. */
+export function auditRows(
+  query: Query,
+  names: Names,
+  after: bigint,
+  upTo: bigint,
+): Promise<readonly AuditRow[]> {
+  const rows = (columns: string, from: bigint, to: bigint) => ours(query, names, columns, from, to);
+  return readAround(
+    after,
+    upTo,
+    async (from, to) => (await rows(JOURNAL_COLUMNS, from, to)).map(auditRow),
+    async ({ id, reason }) => {
+      const alone = await rows("e.id::text AS row_id, e.kind", BigInt(id) - 1n, BigInt(id));
+      return alone.map((row) => ({ ...auditRow(row), unreadable: reason }));
+    },
+  );
+}
+
+async function ours(
+  query: Query,
+  { outbox }: Names,
+  columns: string,
+  after: bigint,
+  upTo: bigint,
+): Promise<readonly TextRow[]> {
+  const { rows } = await query(
+    `SELECT ${columns}, e.work_item_id::text AS work_item_id FROM
+       (SELECT o.id, o.kind, o.payload, o.work_item_id FROM ${outbox} o
+         WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)} ORDER BY o.id OFFSET 0) e
+      WHERE ${OURS} ORDER BY e.id`,
+  );
+  return rows;
+}
+
+function auditRow(row: TextRow): AuditRow {
+  return { ...rawRow(row), workItemId: row["work_item_id"] ?? null };
+}
+
+/** Whether there is a row with this id. */
+export async function rowExists(query: Query, { outbox }: Names, id: string): Promise<boolean> {
+  const { rows } = await query(
+    `SELECT e.id::text AS row_id FROM ${outbox} e WHERE e.id = ${literal(BigInt(id))}`,
+  );
+  return rows.length > 0;
+}
+
+/** What a page of the outbox holds beside rows of ours. */
+export async function survivorsIn(
   query: Query,
   { outbox }: Names,
   after: bigint,
   upTo: bigint,
-): Promise<AuditRow[]> {
+): Promise<Survivors> {
   const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS}, e.work_item_id::text AS work_item_id FROM ${outbox} e
-      WHERE e.id > ${literal(after)} AND e.id <= ${literal(upTo)} AND ${OURS} ORDER BY e.id`,
+    `SELECT min(e.id)::text AS id,
+            min(CASE WHEN ${IS_DATE} THEN floor(extract(epoch FROM ${CREATED_AT}) * 1000) END)::text AS at FROM
+       (SELECT o.id, o.kind, o.created_at FROM ${outbox} o
+         WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)} ORDER BY o.id OFFSET 0) e
+      WHERE NOT ${OURS}`,
   );
-  return rows.map((row) => ({ ...rawRow(row), workItemId: row["work_item_id"] ?? null }));
-}
-
-/** The smallest id that is left in the log; 0 for an empty one. */
-export async function oldestId(query: Query, { outbox }: Names): Promise<bigint> {
-  const { rows } = await query(`SELECT min(id)::text AS oldest FROM ${outbox}`);
-  return BigInt(rows[0]?.["oldest"] ?? 0);
+  const { id = null, at = null } = rows[0] ?? {};
+  return { id: id === null ? null : BigInt(id), at: at === null ? null : Number(at) };
 }
 
 /** A merge as it is recorded, found by the index of its work item; null where it is not. */
 export async function recordedMerge(query: Query, { outbox }: Names, eventId: string): Promise<Merge | null> {
   if (!isId(eventId)) return null;
   const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e
-      WHERE e.work_item_id = (SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(BigInt(eventId))}) AND ${OURS}
-      ORDER BY e.id LIMIT 100`,
+    `SELECT ${JOURNAL_COLUMNS} FROM
+       (SELECT o.id, o.kind, o.payload FROM ${outbox} o
+         WHERE o.work_item_id = (SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(BigInt(eventId))}) OFFSET 0) e
+      WHERE ${OURS} ORDER BY e.id LIMIT 100`,
   );
   for (const row of rows) {
     const parsed = parseJournalRow(rawRow(row));

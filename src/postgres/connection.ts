@@ -9,7 +9,7 @@ import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery } from "./copy-out.ts";
 import { databaseSocket } from "./database-socket.ts";
-import { failureOf, isBadData, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
+import { failureOf, isBadData, isDamaged, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";
 
 export type ConnectionSettings = {
@@ -121,7 +121,7 @@ export async function connect(
       return results;
     } catch (error) {
       const refused = isRefusal(error);
-      if (!refused && !isBadData(error) && !isLockTimeout(error)) destroy();
+      if (!refused && !isBadData(error) && !isLockTimeout(error) && !isDamaged(error)) destroy();
       const failure = reason ?? failureOf(error);
       throw refused ? new AppendRefused(failure) : new DatabaseFailure(failure);
     }
@@ -133,7 +133,7 @@ export async function connect(
         .slice(-1 - texts.length, -1)
         .map(answerOf);
     } catch (error) {
-      if (isBadData(error) || isLockTimeout(error)) await send("ROLLBACK");
+      if (isBadData(error) || isLockTimeout(error) || isDamaged(error)) await send("ROLLBACK");
       throw error;
     }
   };
@@ -141,7 +141,7 @@ export async function connect(
     try {
       await client.query(new CopyOutQuery(statement, take)).ended;
     } catch (error) {
-      if (!isBadData(error) && !isOverdue(error)) destroy();
+      if (!isBadData(error) && !isOverdue(error) && !isDamaged(error)) destroy();
       throw new DatabaseFailure(reason ?? failureOf(error));
     }
   };
@@ -157,7 +157,7 @@ export async function connect(
       try {
         await copyOut(statement, take);
       } catch (error) {
-        if (isBadData(error) || isOverdue(error)) await send("ROLLBACK");
+        if (isBadData(error) || isOverdue(error) || isDamaged(error)) await send("ROLLBACK");
         throw error;
       }
       await send("COMMIT");

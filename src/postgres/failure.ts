@@ -8,6 +8,11 @@ export function isBadData(error: unknown): boolean {
   return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);
 }
 
+/** SQLSTATE XX001 or XX002: a row or an index on the server's disk is damaged. Rows beside it can be read. */
+export function isDamaged(error: unknown): boolean {
+  return /^XX00[12]$/.test(failureOf(error).code);
+}
+
 /** SQLSTATE 57014: the statement took longer than `statement_timeout`, or somebody cancelled it. */
 export function isOverdue(error: unknown): boolean {
   return failureOf(error).code === "57014";

@@ -29,9 +29,9 @@ const LONGEST_TEXT = 512;
 const LONGEST_PAYLOAD = 1_000_000;
 
 /** A column without a time zone holds the server's local time. */
-const CREATED_AT = "e.created_at::timestamptz";
+export const CREATED_AT = "e.created_at::timestamptz";
 /** Years 1 to 9999 in UTC. What is far beyond cannot even be converted. */
-const IS_DATE = `CASE WHEN e.created_at > '0002-01-01 BC' AND e.created_at < '20000-01-01'
+export const IS_DATE = `CASE WHEN e.created_at > '0002-01-01 BC' AND e.created_at < '20000-01-01'
   THEN ${CREATED_AT} AT TIME ZONE 'UTC' >= '0001-01-01' AND ${CREATED_AT} AT TIME ZONE 'UTC' < '10000-01-01' END`;
 
 const MERGE_COLUMNS = `

@@ -1,26 +1,81 @@
-/** Our own rows from the newest back, page by page, of some kinds only: for who needs the end of a long history. */
+/**
+ * Our own rows from the newest back: for verbs that need the end of a long history. No statement passes more than some
+ * thousand rows of the outbox, however rare the wanted ones are, and none leaves the planner a choice: what a page holds
+ * is decided by ids alone, and its kinds are looked at behind an OFFSET 0, through which no condition moves.
+ */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import type { Query } from "./connection.ts";
-import { JOURNAL_COLUMNS, rawRow } from "./journal.ts";
+import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
+import { type LeaveOut, readAround } from "./unreadable.ts";
 
-const PAGE_ROWS = 5_000;
+/** Outbox rows of the first statement, which is often the only one, and of each later one. */
+const FIRST_PAGE = 2_000;
+const LARGEST_PAGE = 4_000;
+
+export type Wanted = {
+  /** Left out for all of kind `metric.*`. */
+  readonly kinds?: readonly string[];
+  readonly upTo: bigint;
+  /** Rows of the outbox that are passed at most. Left out for all. */
+  readonly most?: number;
+};
 
 /** Rows with id ≤ upTo, newest first; each page is asked for only when it is needed. */
 export async function* newestRows(
   query: Query,
-  { outbox }: Names,
-  kinds: readonly string[],
-  upTo: bigint,
+  names: Names,
+  { kinds, upTo, most = Number.POSITIVE_INFINITY }: Wanted,
+  unreadable: LeaveOut,
 ): AsyncGenerator<RawJournalRow> {
-  for (let last = upTo; ; ) {
-    const { rows } = await query(
-      `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id <= ${literal(last)} AND e.kind IN (${literals(kinds)})
-        ORDER BY e.id DESC LIMIT ${literal(PAGE_ROWS)}`,
+  const wanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
+  let passed = 0;
+  for await (const { first, last, size } of pagesBack(query, names, upTo)) {
+    const rows = await readAround(
+      first - 1n,
+      last,
+      (after, end) => rowsOf(query, names, wanted, after, end),
+      (row) => {
+        unreadable(row);
+        return [];
+      },
     );
-    for (const row of rows) yield rawRow(row);
-    const oldest = rows.at(-1);
-    if (oldest === undefined || rows.length < PAGE_ROWS) return;
-    last = BigInt(oldest["row_id"] ?? 0) - 1n;
+    yield* rows.toReversed();
+    passed += size;
+    if (passed >= most) return;
+  }
+}
+
+async function rowsOf(
+  query: Query,
+  { outbox }: Names,
+  wanted: string,
+  after: bigint,
+  upTo: bigint,
+): Promise<RawJournalRow[]> {
+  const { rows } = await query(
+    `SELECT ${JOURNAL_COLUMNS} FROM
+       (SELECT o.id, o.kind, o.payload FROM ${outbox} o WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)}
+         ORDER BY o.id OFFSET 0) e
+      WHERE ${wanted} ORDER BY e.id`,
+  );
+  return rows.map(rawRow);
+}
+
+type Page = { readonly first: bigint; readonly last: bigint; readonly size: number };
+
+/** The ids between which pages of the outbox lie, newest page first. */
+async function* pagesBack(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<Page> {
+  for (let last = upTo, size = FIRST_PAGE; ; size = Math.min(size * 2, LARGEST_PAGE)) {
+    const { rows } = await query(
+      `SELECT min(page.id)::text AS first, count(*)::text AS size FROM
+        (SELECT o.id FROM ${outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}) page`,
+    );
+    const first = rows[0]?.["first"] ?? null;
+    if (first === null) return;
+    const found = Number(rows[0]?.["size"]);
+    yield { first: BigInt(first), last, size: found };
+    if (found < size) return;
+    last = BigInt(first) - 1n;
   }
 }

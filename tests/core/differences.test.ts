@@ -42,10 +42,10 @@ describe("a key", () => {
 describe("a skip", () => {
   it("stands under a key and a work item of its own", () => {
     const [row] = skip("9000", "900") as [AuditRow];
-    const odd = changed([{ ...row, workItemId: null }], 0, (payload) => (payload["key"] = "mine"));
+    const odd = changed([{ ...row, workItemId: "7" }], 0, (payload) => (payload["key"] = "mine"));
     expect(walk([...ROWS, ...odd]).found).toMatchObject([
       { kind: "key", row_id: "900", recorded: "mine", expected: "merge_skipped|9000" },
-      { kind: "work_item", recorded: "work_item_id null", expected: "work_item_id 900" },
+      { kind: "work_item", recorded: "work_item_id 7", expected: "work_item_id 900" },
     ]);
     expect(walk([...ROWS, { ...(skip("9000", null)[0] as AuditRow), workItemId: "7" }]).found).toMatchObject([
       { kind: "work_item", recorded: "work_item_id 7", expected: "work_item_id null" },

@@ -39,7 +39,7 @@ describe("of a long history are kept", () => {
 
   it("ten merges whose facts have changed since, while all of them are counted", () => {
     const { verifier } = walk(ROWS);
-    const audit = new MergeAudit(verifier, new Differences(10));
+    const audit = new MergeAudit(verifier, new Differences(10), null);
     for (const { eventId, workItemId, mergedAt } of EVENTFUL)
       audit.accept({ eventId, workItemId, mergedAt, ageMs: null, facts: null });
     expect([audit.counts.drifted, audit.drifted.length]).toStrictEqual([EVENTFUL.length, 10]);
@@ -50,9 +50,10 @@ describe("a merge without a work item", () => {
   it("that is missing is named by its event, whatever its age", () => {
     const { verifier } = walk(ROWS);
     const differences = new Differences(10);
-    const audit = new MergeAudit(verifier, differences);
+    const audit = new MergeAudit(verifier, differences, null);
     audit.accept({ eventId: "1001", workItemId: null, mergedAt: null, ageMs: 3_600_000, facts: null });
     audit.accept({ eventId: "1002", workItemId: null, mergedAt: null, ageMs: null, facts: null });
+    audit.conclude(0);
     expect(differences.first).toMatchObject([
       { kind: "merge_missing", event_id: "1001", expected: expect.stringContaining("this event") },
     ]);

@@ -18,7 +18,7 @@ const event = fc.oneof(
 function filled(events: readonly string[], value: (index: number) => number = () => 0): RecordedEvents {
   const recorded = new RecordedEvents();
   events.forEach((one, index) => {
-    recorded.add(one, value(index));
+    recorded.add(one, value(index), index);
   });
   return recorded;
 }
@@ -34,7 +34,7 @@ describe("recorded events", () => {
           const expected = new Map(added);
           for (const [one, value] of added) {
             expect(recorded.has(one)).toBe(false);
-            recorded.add(one, value);
+            recorded.add(one, value, 0);
           }
           for (const one of [...expected.keys(), ...asked]) {
             expect(recorded.has(one)).toBe(expected.has(one));
@@ -46,7 +46,7 @@ describe("recorded events", () => {
     );
   });
 
-  it("that were not met are told", () => {
+  it("that were not met are told, with their times", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(event, { maxLength: 200 }),
@@ -56,7 +56,9 @@ describe("recorded events", () => {
           const isMet = (_: string, index: number) => index % step === 0;
           for (const one of events.filter(isMet)) recorded.take(one);
           const left = events.filter((one, index) => !isMet(one, index));
-          expect([...recorded.untaken()].toSorted()).toStrictEqual(left.toSorted());
+          const told = new Map([...recorded.untaken()].map(({ eventId, at }) => [eventId, at]));
+          expect([...told.keys()].toSorted()).toStrictEqual(left.toSorted());
+          for (const [one, at] of told) expect(events[at]).toBe(one);
         },
       ),
     );
@@ -71,7 +73,9 @@ describe("recorded events", () => {
     const recorded = filled(events, (index) => index);
     const met = events.filter((__, index) => index % 3 !== 0);
     expect(met.map((one) => events[recorded.take(one) ?? -1])).toStrictEqual(met);
-    expect(new Set(recorded.untaken())).toStrictEqual(new Set(events.filter((__, index) => index % 3 === 0)));
+    expect(new Set([...recorded.untaken()].map(({ eventId }) => eventId))).toStrictEqual(
+      new Set(events.filter((__, index) => index % 3 === 0)),
+    );
     expect(recorded.has("999")).toBe(false);
   });
 });

@@ -3,7 +3,10 @@ import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, it } from "vitest";
-import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
+import { readHistory } from "../../src/cli/read-history.ts";
+import { readSnapshot } from "../../src/cli/read-snapshot.ts";
+import { readVerification } from "../../src/cli/read-verification.ts";
+import { comparable, configOf, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { merge, merges, notify, REWORKED, times } from "../support/orchestrator.ts";
@@ -69,6 +72,27 @@ it("a standby takes no writes: told, waited for, and gone on with after its prom
   await notify(admin);
   await daemon.event("merge.recorded", (one) => one.event_id === eventId);
   expect(await violations(admin)).toEqual([]);
+});
+
+it("reading verbs work on a standby, where no lock of the primary is seen", async () => {
+  await using primary = await startServer();
+  const database: TestDatabase = await createDatabase({ adminUrl: primary.url() });
+  await merges(database.admin, times(30));
+  await using daemon = startDaemon(database);
+  await daemon.converged();
+  await daemon.stop();
+  await merge(database.admin);
+  await database.admin.end();
+  await primary.stop();
+  await using standby = await standbyOf(primary);
+  const config = configOf(onServer(database.daemonUrl, standby));
+  const asked = { timeoutMs: 10_000, metric: null, projects: [], progress: () => undefined };
+  expect(await readSnapshot(config, asked)).toMatchObject({ as_of: { seq: 30 }, lag: { merges: 1 } });
+  expect(await readVerification(config, { ...asked, limit: 9 })).toMatchObject({
+    verified: true,
+    counts: { merges: 30, waiting: 1 },
+  });
+  expect((await readHistory(config, { ...asked, last: 40 })).series[0]?.points).toHaveLength(30);
 });
 
 it("a primary whose place a standby takes while the daemon runs: silent until its promotion, then gone on with", async () => {

@@ -66,11 +66,17 @@ it("the newest rows of a long history come page by page, each once, newest first
   };
   const nths: number[] = [];
   let forTheFirst = 0;
-  for await (const { payload } of newestRows(counted, NAMES, ["metric.wanted"], upTo)) {
+  for await (const { payload } of newestRows(
+    counted,
+    NAMES,
+    { kinds: ["metric.wanted"], upTo },
+    () => undefined,
+  )) {
     if (nths.length === 0) forTheFirst = statements;
     nths.push((JSON.parse(payload ?? "") as { nth: number }).nth);
   }
-  expect([forTheFirst, statements]).toStrictEqual([1, 3]);
+  // Two for each page: where it begins, and its rows.
+  expect([forTheFirst, statements]).toStrictEqual([2, 8]);
   const wanted = Array.from({ length: 12_000 }, (_, index) => 12_000 - index).filter((nth) => nth % 10 !== 0);
   expect(nths).toStrictEqual(wanted);
 });

@@ -36,7 +36,7 @@ async function longLog(variant: SchemaVariant = {}, before = "SELECT 1"): Promis
 /** What a reader knows, and whether it read every row for it. */
 async function known(database: TestDatabase, metrics?: readonly MetricSettings[], facts = true) {
   const config = { ...configOf(database.daemonUrl), ...(metrics === undefined ? {} : { metrics }) };
-  return readLog(config, "snapshot", 30_000, async (access) => {
+  return readLog(config, "snapshot", { timeoutMs: 30_000 }, async (access) => {
     let pages = 0;
     const reader = {
       ...access.reader,

@@ -1,0 +1,32 @@
+/** The lag: merges that are due and not recorded, read page by page in memory that does not grow with their number. */
+import { BEFORE_ALL } from "../core/event-id.ts";
+import { IdSet } from "../core/id-set.ts";
+import { mergeIdentity } from "../core/merge.ts";
+import type { Snapshot } from "../core/snapshot.ts";
+import type { FoundMerge } from "../outbox-log.ts";
+import { RecordedMerges } from "../restore/recorded.ts";
+import type { Known } from "../restore/restored.ts";
+import { type LogAccess, READ_ROWS } from "./read-log.ts";
+
+/** @param known what is known of the merges that are recorded. */
+export async function readLag({ reader }: LogAccess, known: Known): Promise<Snapshot["lag"]> {
+  const recorded = new RecordedMerges(reader, known);
+  const identities = new IdSet();
+  let [merges, oldestMs]: [number, number | null] = [0, null];
+  const count = async (found: readonly FoundMerge[]): Promise<void> => {
+    for (const merge of (await recorded.classify(found)).due) {
+      if (!identities.add(mergeIdentity(merge))) continue;
+      merges += 1;
+      if (merge.ageMs !== null) oldestMs = Math.max(oldestMs ?? 0, merge.ageMs);
+    }
+  };
+  const newest = await reader.newest();
+  const { low, unrecorded } = recorded.coverage;
+  for (let after = low === BEFORE_ALL ? ((await reader.oldest()) ?? newest) - 1n : low; after < newest; ) {
+    const end = await reader.pageEnd(after, newest, READ_ROWS);
+    await count(await reader.merges(after, end));
+    after = end;
+  }
+  for (const event of unrecorded) await count(await reader.merges(event - 1n, event));
+  return { merges, seconds: oldestMs === null ? null : Math.round(oldestMs / 100) / 10 };
+}
