@@ -46,7 +46,7 @@ export function sturdy(access: SturdyAccess): JournalReader {
     ...reader,
     journal: (after, upTo) => readAround(after, upTo, reader.journal, leftOut),
     merges: (after, upTo) => around(after, upTo, reader.merges),
-    orphans: (after, upTo) => around(after, upTo, reader.orphans),
+    recordedEvents: (after, upTo) => around(after, upTo, reader.recordedEvents),
     // These do not say which row it was: the pages, which are read instead or besides, do.
     facts: (...asked) => orWhenDamaged(reader.facts(...asked), false),
     setsOf: (...asked) => orWhenDamaged(reader.setsOf(...asked), []),

@@ -64,6 +64,7 @@ describe.each(SERVERS)("a daemon that is gone in the middle of a write, %s:", (_
     const locked = (connection: Connection) =>
       connection.run(`${begin(settings, "READ WRITE")}; SELECT pg_advisory_xact_lock(${LOCK_KEY}); ${MUCH}`);
     const reading = (connection: Connection) => connection.read(MUCH);
+    expect(await stalled(database)).toBe(0);
     for (const stalls of [locked, reading]) {
       const connection = await connect(settings);
       proxy.onMessage = () => "stall";

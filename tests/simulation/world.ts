@@ -210,13 +210,13 @@ class World {
     this.#daemons.push(running);
     this.#alive.add(running);
     this.#running += 1;
-    daemon.run().then(
-      () => {
-        this.#running -= 1;
-        this.#alive.delete(running);
-      },
-      (error: unknown) => (this.#failure ??= error),
-    );
+    daemon
+      .run()
+      .finally(() => this.#alive.delete(running))
+      .then(
+        () => (this.#running -= 1),
+        (error: unknown) => (this.#failure ??= error),
+      );
   }
 
   get #wire(): Wire {
