@@ -89,6 +89,8 @@ export type DaemonEvent =
       readonly took_ms: number;
     }
   | { readonly event: "checkpoint.written"; readonly seq: number; readonly bytes: number }
+  /** The table does not take checkpoints: merges are recorded all the same, and each start reads more. */
+  | { readonly event: "checkpoint.refused"; readonly failure: Failure; readonly retry_in_ms: number }
   /** A checkpoint that does not serve: the journal is folded instead. */
   | { readonly event: "checkpoint.passed_over"; readonly row_id: string; readonly reason: string }
   | { readonly event: "backlog.started" }
@@ -180,8 +182,17 @@ export type DaemonEvent =
   | { readonly event: "lag.high"; readonly seconds: number }
   | { readonly event: "lag.recovered" }
   | { readonly event: "history.truncated"; readonly first_seq: number }
-  /** The newest row that memory stands on is gone or another: everything is read again. */
-  | { readonly event: "history.reset"; readonly row_id: string }
+  /** The newest row that memory stood on is gone or another: everything is read again. */
+  | {
+      readonly event: "history.reset";
+      readonly row_id: string;
+      /** Merges that were recorded as far as memory knew. */
+      readonly seq_before: number;
+      /** Merges that the log has as recorded now, known after it was read again; null where that is still to come. */
+      readonly seq_now: number | null;
+      /** How many fewer these are. */
+      readonly lost: number | null;
+    }
   | { readonly event: "shutdown.started"; readonly signal: string }
   | { readonly event: "shutdown.completed"; readonly took_ms: number };
 

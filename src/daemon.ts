@@ -9,10 +9,11 @@ import { type Backoff, backoffDelay, pause } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
+import { LARGEST_ID } from "./core/event-id.ts";
 import { UnfitLog } from "./core/journal-row.ts";
 import type { Recent } from "./core/recent.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
-import { DatabaseFailure, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
+import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { meaningOf } from "./postgres/meaning.ts";
 import { checkOrder } from "./recorder/check-order.ts";
 import { HistoryReset } from "./recorder/journal-memory.ts";
@@ -36,6 +37,9 @@ export type DaemonPorts = {
 
 /** A comparison takes at most this share of the time. */
 const COMPARISON_SHARE = 0.05;
+/** Idle looks take at most this share of the time, where no index leads to rows by their ids, and come this often at least. */
+const IDLE_SHARE = 0.01;
+const LONGEST_SPACING_MS = 60_000;
 /** Behind for longer than this is told, and the daemon is not ready meanwhile. */
 const HIGH_LAG_MS = 60_000;
 const LAG_WATCHED_EVERY_MS = 1_000;
@@ -51,6 +55,10 @@ export class Daemon {
   #opened = false;
   /** The log contradicted itself when it was last read. */
   #suspect = false;
+  /** What the last memory stood on, to see whether the log that answers now still has it. */
+  #stood: { readonly head: Head; readonly seq: number } | null = null;
+  /** How long not to look again, as each look takes long; milliseconds. */
+  #spacingMs = 0;
   /** The transaction whose COMMIT was not answered. */
   #unresolved: Unanswered | null = null;
   readonly #reported = new Reported();
@@ -122,6 +130,7 @@ export class Daemon {
         attempt = 0;
       } catch (error) {
         this.#unresolved = this.#recorder?.unanswered ?? this.#unresolved;
+        this.#remember();
         const connected = this.#log !== null;
         this.#forget();
         this.#suspect ||= error instanceof UnfitLog;
@@ -137,8 +146,9 @@ export class Daemon {
 
   /** How long to wait for the bell. */
   get #restMs(): number {
-    if (this.#comparing !== null) return 0;
-    return Math.min(this.#settings.pollIntervalMs, this.#recorder?.retryInMs ?? Number.POSITIVE_INFINITY);
+    if (this.#comparing !== null) return this.#spacingMs;
+    const retryInMs = this.#recorder?.retryInMs ?? Number.POSITIVE_INFINITY;
+    return Math.max(this.#spacingMs, Math.min(this.#settings.pollIntervalMs, retryInMs));
   }
 
   /** Leaves a checkpoint behind, if there is anything to cover, so that the next start has little to fold. */
@@ -155,8 +165,10 @@ export class Daemon {
   async #cycle(): Promise<void> {
     this.#behindSince ??= this.#ports.clock.monotonic();
     const recorder = this.#recorder ?? (await this.#open());
-    await recorder.scan(this.#stopping);
+    const lookedAt = this.#ports.clock.monotonic();
+    const recorded = await recorder.scan(this.#stopping);
     if (this.#stop.aborted) return;
+    this.#space(recorded === 0 ? this.#ports.clock.monotonic() - lookedAt : 0);
     this.#behindSince = null;
     this.#watchLag();
     if (!this.#ready) {
@@ -166,6 +178,12 @@ export class Daemon {
       report({ event: "daemon.ready", seq, took_ms: Math.round(clock.monotonic() - this.#startedAt) });
     }
     await this.#compare(recorder);
+  }
+
+  /** @param tookMs how long a look at a log took that had nothing new. */
+  #space(tookMs: number): void {
+    const isLong = this.#log?.idsIndexed === false;
+    this.#spacingMs = isLong ? Math.min(LONGEST_SPACING_MS, tookMs / IDLE_SHARE) : 0;
   }
 
   async #open(): Promise<Recorder> {
@@ -178,6 +196,7 @@ export class Daemon {
     const ports = { report, clock, reported: this.#reported };
     const recorder = await Recorder.restore(log, this.#settings, ports);
     this.#opened = true;
+    await this.#compareWithBefore(log, recorder);
     if (this.#unresolved !== null) {
       report({ event: "commit.resolved", outcome: await recorder.outcomeOf(this.#unresolved) });
       this.#unresolved = null;
@@ -187,6 +206,25 @@ export class Daemon {
     this.#nextComparison = 0;
     this.#comparing = null;
     return recorder;
+  }
+
+  /** What memory stood on before it is forgotten. */
+  #remember(): void {
+    const head = this.#recorder?.head ?? null;
+    if (this.#recorder !== null && head !== null)
+      this.#stood = { head, seq: this.#recorder.analyzer.global.seq };
+  }
+
+  /** A log that went back in time while nobody was connected: restored, truncated, emptied by a crash, another table. */
+  async #compareWithBefore(log: OutboxLog, recorder: Recorder): Promise<void> {
+    if (this.#stood === null) return;
+    const { head, seq } = this.#stood;
+    const { headFingerprint } = await log.journalSince(head, LARGEST_ID);
+    const now = recorder.analyzer.global.seq;
+    this.#stood = null;
+    if (headFingerprint === head.fingerprint && now >= seq) return;
+    const lost = Math.max(0, seq - now);
+    this.#ports.report({ event: "history.reset", row_id: head.id, seq_before: seq, seq_now: now, lost });
   }
 
   /** One page of the comparison of the whole log, if it is time; between pages the loop looks for new merges. */
@@ -222,7 +260,12 @@ export class Daemon {
     connected: boolean,
   ): DaemonEvent | null {
     const { retry_in_ms } = timing;
-    if (error instanceof HistoryReset) return { event: "history.reset", row_id: error.rowId };
+    if (error instanceof HistoryReset) {
+      const seq_before = this.#stood?.seq ?? 0;
+      // Reported once: what the log has now is not compared again.
+      this.#stood = null;
+      return { event: "history.reset", row_id: error.rowId, seq_before, seq_now: null, lost: null };
+    }
     if (error instanceof UnfitDatabase && (this.#opened || error.reason === "read_only_server"))
       return { event: "db.unfit", reason: error.reason, problems: error.problems, retry_in_ms };
     if (error instanceof UnfitLog && this.#opened)

@@ -93,6 +93,11 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "left a checkpoint for the next start",
     fields: { seq: true, bytes: true },
   },
+  "checkpoint.refused": {
+    level: "warn",
+    msg: "events_outbox does not take checkpoints, merges are recorded all the same; each start reads more until it does",
+    fields: { failure: true, retry_in_ms: true },
+  },
   "checkpoint.passed_over": {
     level: "warn",
     msg: "a checkpoint does not serve, the journal is folded instead",
@@ -211,8 +216,8 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
   },
   "history.reset": {
     level: "error",
-    msg: "the newest row of the journal is gone or another one, reading everything again",
-    fields: { row_id: true },
+    msg: "the log went back: the newest row of the journal is gone or another one, everything is read again and what is due is recorded; check what was restored, truncated or renamed",
+    fields: { row_id: true, seq_before: true, seq_now: true, lost: true },
   },
   "shutdown.started": { level: "info", msg: "shutting down", fields: { signal: true } },
   "shutdown.completed": { level: "info", msg: "shut down", fields: { took_ms: true } },

@@ -33,6 +33,8 @@ const OF_THE_DATABASE: ReadonlySet<DaemonEvent["event"]> = new Set([
   "db.disconnected",
   "db.refused",
   "listen.lost",
+  "merge.refused",
+  "checkpoint.refused",
 ] as const);
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 

@@ -7,6 +7,7 @@ import type { FactsSource, RawFactsRow } from "./core/facts-replay.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";
 import type { Identified, RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
+import type { RehearsalRows, RehearsedItem } from "./core/rehearsal-rows.ts";
 import type { Failure, Holder } from "./daemon-event.ts";
 
 /** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
@@ -60,6 +61,12 @@ export type Since = {
   readonly more: boolean;
 };
 
+/** The outbox and the sequence of its ids, as statements that people are told to run name them. */
+export type Place = { readonly table: string; readonly sequence: string };
+
+/** What a rehearsal found: why the table takes no checkpoint; null where it takes them. */
+export type Rehearsed = { readonly checkpoint: Failure | null };
+
 /** Where rows were appended. */
 export type Appended = {
   /** The ids of the rows that the table took, in the order in which it took them. */
@@ -101,6 +108,9 @@ export interface OutboxLog {
 
   /** The smallest id that the sequence gives. */
   readonly leastId: bigint;
+  readonly place: Place;
+  /** Whether an index leads to rows by their ids: without one each look reads the whole table. */
+  readonly idsIndexed: boolean;
   readonly long: LongLog;
   /**
    * As they come: the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in id order.
@@ -127,6 +137,11 @@ export interface OutboxLog {
   /** The payload of one, as text; null where there is none or it is absurdly large. */
   checkpoint(rowId: string): Promise<string | null>;
 
+  /**
+   * Appends a row of each kind as they are appended for real, compares what the table has then, and rolls back.
+   * @throws UnfitDatabase when merges cannot be recorded in this table.
+   */
+  rehearse(rowsFor: (item: RehearsedItem) => RehearsalRows): Promise<Rehearsed>;
   /** Begins the writers' transaction and is granted their lock, each in a statement of its own. @throws LockBlocked */
   beginLocked(): Promise<void>;
   /** The same, and in a later statement, sent along with it, what `journalSince` gives. @throws LockBlocked */
@@ -224,4 +239,21 @@ export class UnfitDatabase extends Error {
     this.reason = reason;
     this.problems = problems;
   }
+}
+
+/**
+ * The sequence gives ids that are not above those of our rows, or that rows have already.
+ * @param ids that it gave. @param before the id that they must be above, where it is known.
+ */
+export function sequenceWentBack(
+  { table, sequence }: Place,
+  ids: readonly bigint[],
+  before: bigint | null,
+): UnfitDatabase {
+  const gave = ids[0] === undefined ? "an id that a row has already" : `${ids[0]}`;
+  const above = before === null ? "" : `, and the newest row of ours has ${before}`;
+  return new UnfitDatabase("sequence_went_back", [
+    `sequence ${sequence} is behind ${table}: it gave ${gave}${above}; set it to the largest id that there is: ` +
+      `SELECT setval('${sequence}', (SELECT max(id) FROM ${table}))`,
+  ]);
 }

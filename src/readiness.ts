@@ -78,7 +78,8 @@ export class Readiness {
       case "commit.unknown":
         return this.#not("writer", "commit_unknown");
       case "history.reset":
-        return this.#not("restore", "history_reset");
+        // Reported with what the log has now, it has been read again already.
+        return event.seq_now === null ? this.#not("restore", "history_reset") : undefined;
       case "restore.started":
         return this.#not("restore", "under_way");
       case "restore.completed":

@@ -142,7 +142,7 @@ describe("while running", () => {
   });
 
   test("a history that was reset is not ready until it is restored", () => {
-    report({ event: "history.reset", row_id: "5" });
+    report({ event: "history.reset", row_id: "5", seq_before: 3, seq_now: null, lost: null });
     expect(state()).toMatchObject({ ready: false, failing: ["restore: history_reset"] });
     report(connected, restoring, restored);
     expect(state()).toStrictEqual(WELL);

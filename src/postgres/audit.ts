@@ -84,7 +84,7 @@ export async function recordedMerge(query: Query, { outbox }: Names, eventId: st
   const { rows } = await query(
     `SELECT ${JOURNAL_COLUMNS} FROM
        (SELECT o.id, o.kind, o.payload FROM ${outbox} o
-         WHERE o.work_item_id = (SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(BigInt(eventId))}) OFFSET 0) e
+         WHERE o.work_item_id = ANY (ARRAY(SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(BigInt(eventId))})) OFFSET 0) e
       WHERE ${OURS} ORDER BY e.id LIMIT 100`,
   );
   for (const row of rows) {

@@ -89,7 +89,7 @@ function checkpointIn(row: TextRow): CheckpointInLog[] {
 export async function checkpoint(query: Query, { outbox }: Names, rowId: string): Promise<string | null> {
   const { rows } = await query(
     `SELECT CASE WHEN pg_column_size(e.payload) <= ${literal(LARGEST_CHECKPOINT)} THEN e.payload::text END AS payload
-       FROM ${outbox} e WHERE e.id = ${literal(rowId)}::bigint`,
+       FROM ${outbox} e WHERE e.id = ${literal(rowId)}::bigint AND e.kind = '${CHECKPOINT_KIND}'`,
   );
   return rows[0]?.["payload"] ?? null;
 }

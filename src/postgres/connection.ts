@@ -45,6 +45,8 @@ export type CopyOut = (statement: string, take: (chunk: Buffer) => void) => Prom
 export interface Connection {
   /** As the server told it: the backend's, or whatever a pooler calls this client. */
   readonly processId: number | null;
+  /** What the server remarked while the connection was made. */
+  readonly notices: readonly string[];
   /** In whatever transaction is open. */
   readonly run: Query;
   /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
@@ -90,6 +92,10 @@ export async function connect(
     lose();
   });
   client.on("end", lose);
+  const notices: string[] = [];
+  client.on("notice", ({ message, hint }) => {
+    if (state === "connecting") notices.push([message, hint].filter(Boolean).join(": "));
+  });
   const destroy = (): void => {
     state = "over";
     client.connection.stream.destroy();
@@ -147,6 +153,7 @@ export async function connect(
   };
   return {
     processId: "processID" in client && typeof client.processID === "number" ? client.processID : null,
+    notices,
     run: async (text, parameters, name) => answerOf((await send(text, parameters, name)).at(-1)),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
     readEach,

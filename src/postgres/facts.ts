@@ -165,7 +165,7 @@ export async function setsOf(
   const { rows } = await query(
     `SELECT ${JOURNAL_COLUMNS} FROM unnest(ARRAY[${ids}]::bigint[]) AS place (id)
        CROSS JOIN LATERAL (SELECT r.id, r.kind, r.payload FROM ${outbox} r
-         WHERE r.work_item_id = (SELECT o.work_item_id FROM ${outbox} o WHERE o.id = place.id)
+         WHERE r.work_item_id = ANY (ARRAY(SELECT o.work_item_id FROM ${outbox} o WHERE o.id = place.id))
            AND r.kind IN (${literals([...METRIC_NAMES.map(metricKind), CROSSING_KIND])}) AND r.id <= ${literal(upTo)} OFFSET 0) e`,
   );
   return rows.map(rawRow);

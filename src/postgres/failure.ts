@@ -32,7 +32,8 @@ export function isRefusal(error: unknown): boolean {
   if (error instanceof AppendRefused) return true;
   if (!(error instanceof pg.DatabaseError)) return false;
   const { code = "", where } = error;
-  if (/^(23|27|44|P0)/.test(code)) return true;
+  // 54000: a row too large for an index.
+  if (/^(23|27|44|54000|P0)/.test(code)) return true;
   return where !== undefined && /^(0A|21|22|2F|38|39|42|54|55P03|40P01)/.test(code);
 }
 

@@ -37,16 +37,14 @@ export async function journal(
 const NEWEST_ROWS = 100_000;
 
 /** The newest rows, newest first; none where only others are among the newest of the outbox. */
-export async function newestJournal(
-  query: Query,
-  { outbox }: Names,
-  limit: number,
-): Promise<RawJournalRow[]> {
-  const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM (SELECT * FROM ${outbox} o ORDER BY o.id DESC LIMIT ${literal(NEWEST_ROWS)}) e
-      WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`,
-  );
+export async function newestJournal(query: Query, names: Names, limit: number): Promise<RawJournalRow[]> {
+  const { rows } = await query(newestJournalStatement(names, limit));
   return rows.map(rawRow);
+}
+
+export function newestJournalStatement({ outbox }: Names, limit: number): string {
+  return `SELECT ${JOURNAL_COLUMNS} FROM (SELECT * FROM ${outbox} o ORDER BY o.id DESC LIMIT ${literal(NEWEST_ROWS)}) e
+      WHERE ${OURS} ORDER BY e.id DESC LIMIT ${literal(limit)}`;
 }
 
 /** Under a megabyte: they are read with the writers' lock in hand. */
@@ -61,7 +59,7 @@ export function sinceStatement({ outbox }: Names): Statement {
       head,
       after,
     ) => `SELECT 'head' AS part, e.id AS place, e.id::text AS row_id, ${STARTED} AS kind, ${PAYLOAD_FINGERPRINT} AS payload
-       FROM ${outbox} e WHERE e.id = ${head}::bigint
+       FROM ${outbox} e WHERE e.id = ${head}::bigint AND ${OURS}
      UNION ALL
      (SELECT 'row', e.id, ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id > ${after} AND ${OURS}
        ORDER BY e.id LIMIT ${literal(SINCE_ROWS)})

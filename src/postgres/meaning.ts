@@ -151,6 +151,12 @@ const TABLE: readonly (readonly [codes: RegExp, ...Meaning: [Meaning["policy"], 
     "a constraint of events_outbox refuses the daemon's rows: let it allow kind metric.* (the message names it)",
   ],
   [
+    /^APPEND_CHANGED$/,
+    "refusal",
+    "append_changed",
+    "a trigger or rule of events_outbox drops or changes the daemon's rows: let it pass kind metric.* as they are",
+  ],
+  [
     /^P0/,
     "refusal",
     "refused",

@@ -126,7 +126,7 @@ export function mergeSource(
     if (row === undefined || targetOf(row["payload"] ?? null) !== rule.target) return [];
     const recording = await query(
       `SELECT r.id::text AS row_id, r.kind, left(r.payload::text, ${LONGEST_PAYLOAD}) AS payload FROM ${outbox} r
-        WHERE r.work_item_id = (SELECT e.work_item_id FROM ${outbox} e WHERE e.id = ${literal(id)})
+        WHERE r.work_item_id = ANY (ARRAY(SELECT e.work_item_id FROM ${outbox} e WHERE e.id = ${literal(id)}))
           AND r.kind IN (${literals(RECORDING_KINDS)})`,
     );
     const [event] = recording.rows.flatMap((one) => eventOf(parseJournalRow(rawRow(one))) ?? []);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type Appended, type AppendedRow, CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
 import { type Answer, begin, type Connection, type ConnectionSettings } from "./connection.ts";
-import { PAYLOAD_FINGERPRINT } from "./journal.ts";
+import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Fitness } from "./preflight.ts";
@@ -89,7 +89,7 @@ function unusedCharacters(items: readonly (string | null)[]): readonly [string, 
 }
 
 /** Checkpoints belong to no work item, where the column allows it. */
-function workItemOf(row: AppendedRow, { workItemNullable }: OutboxColumns): string | null {
+export function workItemOf(row: AppendedRow, { workItemNullable }: OutboxColumns): string | null {
   return row.kind === CHECKPOINT_KIND && workItemNullable ? null : row.workItemId;
 }
 
@@ -101,7 +101,8 @@ export function fingerprintStatement({ outbox }: Names): Statement {
   return {
     name: "fingerprint",
     types: ["bigint"],
-    text: (id) => `SELECT ${PAYLOAD_FINGERPRINT} AS fingerprint FROM ${outbox} e WHERE e.id = ${id}::bigint`,
+    text: (id) =>
+      `SELECT ${PAYLOAD_FINGERPRINT} AS fingerprint FROM ${outbox} e WHERE e.id = ${id}::bigint AND ${OURS}`,
   };
 }
 

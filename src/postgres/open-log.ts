@@ -1,6 +1,6 @@
 /** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
 import type { Report } from "../daemon-event.ts";
-import { LockBlocked, type OutboxLog } from "../outbox-log.ts";
+import { type Appended, type AppendedRow, LockBlocked, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type ConnectionSettings, connect, inSavepoint } from "./connection.ts";
 import { isLockTimeout } from "./failure.ts";
 import { advisoryLockHolders, describeTransactions, endStalledPeers } from "./holders.ts";
@@ -11,6 +11,7 @@ import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
 import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
+import { rehearse } from "./rehearsal.ts";
 import { drawn, looker, lookStatements } from "./settled.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
@@ -30,7 +31,10 @@ export async function openLog(
   try {
     const fitness = await preflight(connection.read, namesIn(settings.schema));
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
-    for (const warning of fitness.warnings) report({ event: "db.warning", warning });
+    const remarks = connection.notices.map(
+      (notice) => `the server says when a connection is made: ${notice}`,
+    );
+    for (const warning of [...remarks, ...fitness.warnings]) report({ event: "db.warning", warning });
     return await bind(connection, settings, fitness);
   } catch (error) {
     connection.destroy();
@@ -70,29 +74,48 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
       throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
     }
   };
+  const beginLocked = async (): Promise<void> => {
+    await runLocked("");
+  };
+  const appendRows = (rows: readonly AppendedRow[]): Promise<Appended> =>
+    append(connection, names, fitness, rows, name("insert"));
+  const rollback = async (): Promise<void> => {
+    await run("ROLLBACK");
+    locked = false;
+  };
   return {
     ...journalReader(query, connection.readOut, settings, fitness.columns),
     leastId: fitness.leastId,
+    place: fitness.place,
+    idsIndexed: fitness.idsIndexed,
     look: looker(connection, say, looks, fitness.watched, source),
     journalSince: async (head, after) =>
       sinceIn((await query(say(since, head?.id ?? null, after))).rows, fitness.watched.server),
-    beginLocked: async () => {
-      await runLocked("");
-    },
+    rehearse: (rowsFor) =>
+      rehearse(
+        {
+          connection,
+          names,
+          columns: fitness.columns,
+          place: fitness.place,
+          beginLocked,
+          append: appendRows,
+          rollback,
+        },
+        rowsFor,
+      ),
+    beginLocked,
     beginFenced: async (head, after) => {
       const { rows } = await runLocked(`; ${PLANNED_ONCE}; ${say(since, head.id, after)}`);
       return sinceIn(rows, fitness.watched.server);
     },
-    append: (rows) => append(connection, names, fitness, rows, name("insert")),
+    append: appendRows,
     commit: async (last) => {
       const appended = await commit(connection, say(fingerprint, last));
       locked = false;
       return appended;
     },
-    rollback: async () => {
-      await run("ROLLBACK");
-      locked = false;
-    },
+    rollback,
     drawn: () => drawn(query, fitness.watched),
     describe: (transactions) => describeTransactions(query, transactions),
     end: connection.end,

@@ -22,6 +22,7 @@ export async function columnsOf(query: Query, { schema }: Names): Promise<readon
          has_schema_privilege(n.oid, 'USAGE')::text AS schema_usage,
          has_column_privilege(c.oid, a.attnum, 'SELECT')::text AS may_select,
          has_column_privilege(c.oid, a.attnum, 'INSERT')::text AS may_insert,
+         (SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation)::text AS blurred,
          a.attnotnull::text AS not_null, (a.atttypmod - 4)::text AS characters,
          EXISTS (SELECT FROM pg_index i
                    JOIN pg_attribute one ON one.attrelid = c.oid AND one.attnum = i.indkey[0] AND one.attname = 'work_item_id'

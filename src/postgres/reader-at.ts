@@ -113,7 +113,7 @@ export async function rowsOfItem({ query, names }: ReadAccess, eventId: bigint):
   const answer = query(
     `SELECT ${JOURNAL_COLUMNS} FROM
        (SELECT o.id, o.kind, o.payload FROM ${outbox} o
-         WHERE o.work_item_id = (SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(eventId)}) OFFSET 0) e
+         WHERE o.work_item_id = ANY (ARRAY(SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(eventId)})) OFFSET 0) e
       WHERE ${OURS} ORDER BY e.id LIMIT 1000`,
   );
   const { rows } = await orWhenDamaged(answer, { rows: [], command: "" });

@@ -35,8 +35,7 @@ const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
   SELECT
     '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
     (SELECT max(id) FROM ${outbox})::text AS newest, ${lastDrawn(watched)} AS drawn,
-
-    (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint) AS head,
+    (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${head}::bigint AND ${OURS} LIMIT 1) AS head,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
        FROM pg_locks l
       WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted

@@ -15,7 +15,14 @@ import { type Identified, mergeIdentity } from "../core/merge.ts";
 import type { Recent } from "../core/recent.ts";
 import type { Replay } from "../core/replay.ts";
 import type { Report } from "../daemon-event.ts";
-import { type Head, type OutboxLog, PAGE_ROWS, type Since, UnfitDatabase } from "../outbox-log.ts";
+import {
+  type Head,
+  type OutboxLog,
+  PAGE_ROWS,
+  type Since,
+  sequenceWentBack,
+  UnfitDatabase,
+} from "../outbox-log.ts";
 import { acceptRows } from "../restore/journal-head.ts";
 import { RecordedMerges } from "../restore/recorded.ts";
 import type { Restored } from "../restore/restored.ts";
@@ -196,11 +203,7 @@ export class JournalMemory {
       ]);
     let before = this.#newest;
     for (const id of ids) {
-      if (id <= before)
-        throw new UnfitDatabase("sequence_went_back", [
-          `the sequence of events_outbox.id gave ${id}, which is not above ${before}, the id of our row before it: set it above the ` +
-            "largest id that it ever gave (SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), …))",
-        ]);
+      if (id <= before) throw sequenceWentBack(this.#log.place, [id], before);
       before = id;
     }
     return before;

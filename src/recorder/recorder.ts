@@ -19,16 +19,18 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
-import { checkpointRow } from "../core/checkpoint.ts";
+import { type CheckpointRow, checkpointRow } from "../core/checkpoint.ts";
 import { parseObject } from "../core/json.ts";
 import { LowMark } from "../core/low-mark.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
-import type { Report } from "../daemon-event.ts";
+import { type RehearsalRows, type RehearsedItem, rehearsalRows } from "../core/rehearsal-rows.ts";
+import type { Failure, Report } from "../daemon-event.ts";
 import {
   AppendRefused,
   CommitUnknown,
   type FoundMerge,
+  type Head,
   type OutboxLog,
   PAGE_ROWS,
   UnfitDatabase,
@@ -67,6 +69,12 @@ const CHECKPOINT_EVERY = 100;
 const MOST_UNCOVERED = 1000;
 /** Ids after which one is written also without merges: a restart looks for merges after what is settled. */
 const CHECKPOINT_EVERY_IDS = 20_000n;
+/** One that the table refused is tried again after this long: merges are recorded without it. */
+const CHECKPOINT_AGAIN_MS = 3_600_000;
+/** How often a refusal makes the recorder ask whether the table refuses everything. */
+const REHEARSE_EVERY_MS = 1_000;
+/** Another transaction has a row locked: that says nothing of what the table takes. */
+const IS_LOCKED = /^(55P03|40P01)$/;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
 const CHECKPOINT_BYTES_PER_MERGE = 500;
 
@@ -90,6 +98,9 @@ export class Recorder {
   readonly #doubtful = new Map<string, FoundMerge>();
   readonly #batch = new BatchSize();
   #checkpointEvery = CHECKPOINT_EVERY;
+  /** When the next checkpoint may be written. */
+  #checkpointAgainAt = Number.NEGATIVE_INFINITY;
+  #rehearsedAt = Number.NEGATIVE_INFINITY;
   readonly #holderWatch: HolderWatch;
 
   private constructor(
@@ -113,9 +124,20 @@ export class Recorder {
     this.#comparison = new Comparison(log, report, clock);
   }
 
-  /** Restores memory from the log. @throws UnfitLog when the journal contradicts itself or is a newer version's. */
+  /**
+   * Restores memory from the log, after a rehearsal of writing to it.
+   * @throws UnfitDatabase when the table does not take our rows. @throws UnfitLog when the journal contradicts itself or is a newer version's.
+   */
   static async restore(log: OutboxLog, settings: RecorderSettings, ports: RecorderPorts): Promise<Recorder> {
-    return new Recorder(log, settings, ports, await restoreMemory(log, settings.metrics, ports));
+    const { checkpoint } = await log.rehearse(rowsToRehearse(settings));
+    const recorder = new Recorder(log, settings, ports, await restoreMemory(log, settings.metrics, ports));
+    if (checkpoint !== null) recorder.#refuseCheckpoint(checkpoint);
+    return recorder;
+  }
+
+  /** The newest row that memory stands on; null while there is none. */
+  get head(): Head | null {
+    return this.#memory.head;
   }
 
   /** The last merges, for the status page alone. */
@@ -193,10 +215,11 @@ export class Recorder {
     if (this.#memory.uncovered > 0) await this.checkpoint();
   }
 
-  /** Writes a checkpoint. */
+  /** Writes a checkpoint. Where the table does not take it, merges are recorded all the same. */
   async checkpoint(): Promise<void> {
     const { head } = this.#memory;
     if (head === null || !this.#recorded.exact || this.#isCovered) return;
+    if (this.#clock.monotonic() < this.#checkpointAgainAt) return;
     await this.#memory.beginFenced();
     // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
     if (this.#isCovered) return this.#log.rollback();
@@ -208,13 +231,37 @@ export class Recorder {
       ...coverage.stored(),
     };
     const row = checkpointRow(this.analyzer, place, this.#settings.producer);
-    const { ids } = await this.#log.append([row]);
-    const rowId = this.#memory.ascending(ids, 1);
-    await this.#log.commit(rowId);
-    this.#memory.covered(rowId);
+    const refusal = await this.#appendCheckpoint(row);
+    if (refusal !== null) return this.#refuseCheckpoint(refusal);
     const bytes = JSON.stringify(row.payload).length;
     this.#checkpointEvery = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
+    this.#reported.over("checkpoint", "");
     this.#report({ event: "checkpoint.written", seq: this.analyzer.global.seq, bytes });
+  }
+
+  /** @returns why the table did not take it; null where it did. */
+  async #appendCheckpoint(row: CheckpointRow): Promise<Failure | null> {
+    try {
+      const { ids } = await this.#log.append([row]);
+      if (ids.length === 0) {
+        await this.#log.rollback();
+        return DROPPED;
+      }
+      const rowId = this.#memory.ascending(ids, 1);
+      if ((await this.#log.commit(rowId)) === null) return DROPPED;
+      this.#memory.covered(rowId);
+      return null;
+    } catch (error) {
+      if (!(error instanceof AppendRefused)) throw error;
+      await this.#log.rollback();
+      return error.failure;
+    }
+  }
+
+  #refuseCheckpoint(failure: Failure): void {
+    this.#checkpointAgainAt = this.#clock.monotonic() + CHECKPOINT_AGAIN_MS;
+    if (this.#reported.first("checkpoint", "", failure.code))
+      this.#report({ event: "checkpoint.refused", failure, retry_in_ms: CHECKPOINT_AGAIN_MS });
   }
 
   /** Whether the newest checkpoint knows all that there is to know. */
@@ -344,6 +391,7 @@ export class Recorder {
     } catch (error) {
       if (!(error instanceof AppendRefused)) throw error;
       await this.#log.rollback();
+      await this.#rehearseAfter(error);
       const [merge] = batch;
       if (batch.length === 1 && merge !== undefined) {
         this.#refuse(merge, error);
@@ -353,6 +401,17 @@ export class Recorder {
     const middle = Math.ceil(batch.length / 2);
     const first = await this.#recordOrSplit(batch.slice(0, middle), foundBy);
     return first + (await this.#recordOrSplit(batch.slice(middle), foundBy));
+  }
+
+  /**
+   * A refusal is about a merge, or about all of them: a trigger that was installed meanwhile, say.
+   * @throws UnfitDatabase when the table takes no rows of ours any more.
+   */
+  async #rehearseAfter({ failure }: AppendRefused): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (IS_LOCKED.test(failure.code) || now - this.#rehearsedAt < REHEARSE_EVERY_MS) return;
+    this.#rehearsedAt = now;
+    await this.#log.rehearse(rowsToRehearse(this.#settings));
   }
 
   #refuse({ eventId, workItemId }: FoundMerge, { failure }: AppendRefused): void {
@@ -458,4 +517,15 @@ export class Recorder {
     const startedAt = this.#clock.monotonic();
     return () => this.#clock.monotonic() - startedAt;
   }
+}
+
+/** A checkpoint that a trigger or a rule drops without an error. */
+const DROPPED: Failure = {
+  code: "APPEND_CHANGED",
+  message:
+    "the checkpoint was appended without an error and is not there: a trigger or a rule of events_outbox drops or moves it",
+};
+
+function rowsToRehearse({ metrics, producer }: RecorderSettings): (item: RehearsedItem) => RehearsalRows {
+  return (item) => rehearsalRows(metrics, producer, item);
 }

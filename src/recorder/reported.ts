@@ -4,7 +4,7 @@ export class Reported {
   readonly #seen = new Map<string, string>();
 
   /** Whether this is the first time that this is reported of this event. */
-  first(about: "duplicate" | "presumed" | "refused", eventId: string, what = ""): boolean {
+  first(about: "duplicate" | "presumed" | "refused" | "checkpoint", eventId: string, what = ""): boolean {
     const key = `${about}:${eventId}`;
     if (this.#seen.get(key) === what) return false;
     this.#seen.set(key, what);
@@ -12,7 +12,7 @@ export class Reported {
   }
 
   /** It is over: should it happen again, it is reported again. */
-  over(about: "refused", eventId: string): void {
+  over(about: "refused" | "checkpoint", eventId: string): void {
     this.#seen.delete(`${about}:${eventId}`);
   }
 }

@@ -1,8 +1,10 @@
 /** What the daemon refuses to write to, in one line for each problem, and what it only warns of. */
 import { describe, expect, it } from "vitest";
 import { UnfitDatabase } from "../../src/outbox-log.ts";
-import { startDaemon } from "../support/daemon.ts";
+import { snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { times } from "../support/orchestrator.ts";
+import { recorded } from "../support/recorded.ts";
 
 async function problemsOf(database: TestDatabase): Promise<readonly string[]> {
   await using daemon = startDaemon(database);
@@ -121,6 +123,21 @@ describe("refuses", () => {
       [/^sequence public\.events_outbox_id_seq does not only ascend/],
     ],
     [
+      "kinds that are the same to a nondeterministic collation",
+      "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ALTER TABLE events_outbox ALTER kind TYPE text COLLATE loose",
+      [
+        /^column public\.events_outbox\.kind has a nondeterministic collation.*: ALTER TABLE public\.events_outbox ALTER kind TYPE text COLLATE "C"$/,
+      ],
+    ],
+    [
+      "text ids whose collation has another version than its indexes were built with",
+      `ALTER TABLE events_outbox ALTER work_item_id TYPE text COLLATE "en-x-icu"; ALTER TABLE work_items ALTER id DROP IDENTITY; ALTER TABLE work_items ALTER id TYPE text;
+       UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'en-x-icu'`,
+      [
+        /^collation pg_catalog\."en-x-icu", which compares the ids of work items, has version \S+, and indexes were built with 1\.0: .*; REINDEX TABLE public\.events_outbox; REINDEX TABLE public\.work_items; ALTER COLLATION pg_catalog\."en-x-icu" REFRESH VERSION$/,
+      ],
+    ],
+    [
       "several things, all at once",
       `ALTER TABLE work_items DROP project; REVOKE INSERT (kind) ON events_outbox FROM ${ROLE}`,
       [/no INSERT on public\.events_outbox \(kind\)/, /work_items\.project does not exist/],
@@ -169,6 +186,61 @@ describe("refuses", () => {
   });
 });
 
+describe("a database whose own collation has another version than its indexes were built with", () => {
+  it.each([
+    ["text ids: refused, with what to run", "text", true],
+    ["ids that are numbers: the server's own warning is passed on", "bigint", false],
+  ] as const)("%s", async (_, idType, isRefused) => {
+    await using database = await createDatabase({ idType, locale: "en-US" });
+    await database.admin.query(
+      `UPDATE pg_database SET datcollversion = '1.0' WHERE datname = '${database.name}'`,
+    );
+    await using daemon = startDaemon(database);
+    if (isRefused) {
+      await expect(daemon.running).rejects.toMatchObject({
+        problems: [
+          expect.stringMatching(
+            /^the collation of database \w+, which .*; REINDEX TABLE public\.work_items; ALTER DATABASE \w+ REFRESH VERSION$/,
+          ),
+        ],
+      });
+      return;
+    }
+    await daemon.ready();
+    expect(daemon.all("db.warning").map(({ warning }) => warning)).toEqual([
+      expect.stringMatching(
+        /^the server says when a connection is made: database "\w+" has a collation version mismatch/,
+      ),
+    ]);
+  });
+});
+
+describe("a database that is set read-only", () => {
+  it.each([
+    ["as a whole", (database: TestDatabase) => `DATABASE ${database.name}`],
+    ["for our role", (database: TestDatabase) => `ROLE ${database.role}`],
+  ])("%s is waited for, as a standby is, and read meanwhile", async (_, of) => {
+    await using database = await createDatabase();
+    await recorded(database, times(3));
+    await database.admin.query(`ALTER ${of(database)} SET default_transaction_read_only = on`);
+    await using daemon = startDaemon(database);
+    expect(await daemon.event("db.unfit")).toMatchObject({
+      reason: "read_only_server",
+      problems: [
+        expect.stringMatching(
+          /^the database is read-only \(default_transaction_read_only is on .*RESET default_transaction_read_only\)$/,
+        ),
+      ],
+    });
+    await daemon.event("db.unfit", undefined, daemon.mark());
+    expect((await snapshotFromLog(database)).as_of.seq).toBe(3);
+    await database.admin.query(
+      `BEGIN READ WRITE; ALTER ${of(database)} RESET default_transaction_read_only; COMMIT`,
+    );
+    await daemon.ready();
+  });
+});
+
 describe("warns of", () => {
   it.each([
     ["nothing, ordinarily", "SELECT 1", []],
@@ -183,6 +255,12 @@ describe("warns of", () => {
       "DROP INDEX events_outbox_work_item_kind_created",
       [/has no index that begins with work_item_id/],
     ],
+    [
+      "ids without an index",
+      "ALTER TABLE events_outbox DROP CONSTRAINT events_outbox_pkey, ADD PRIMARY KEY (created_at, id)",
+      [/has no index that begins with id: .*; CREATE INDEX ON public\.events_outbox \(id\)$/],
+    ],
+    ["a table that a crash empties", "ALTER TABLE events_outbox SET UNLOGGED", [/is UNLOGGED/]],
     [
       "deletes that take the work item from rows",
       "ALTER TABLE events_outbox ADD FOREIGN KEY (work_item_id) REFERENCES work_items ON DELETE SET NULL",
@@ -220,7 +298,6 @@ describe("is not led astray by", () => {
     await using database = await createDatabase();
     for (const setting of [
       "default_transaction_isolation = 'repeatable read'",
-      "default_transaction_read_only = on",
       "statement_timeout = '1ms'",
       "search_path = ''",
       "datestyle = 'German'",

@@ -8,6 +8,7 @@ import {
   type Head,
   LockBlocked,
   type OutboxLog,
+  type Rehearsed,
   type Since,
 } from "../../src/outbox-log.ts";
 import { fingerprint, SimulatedReader } from "./reader.ts";
@@ -103,6 +104,13 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
   }
 
   readonly leastId = 1n;
+  readonly place = { table: "events_outbox", sequence: "events_outbox_id_seq" };
+  readonly idsIndexed = true;
+
+  /** The simulated table takes every row as it is. */
+  async rehearse(): Promise<Rehearsed> {
+    return { checkpoint: null };
+  }
 
   drawn(): Promise<bigint | null> {
     return this.statement("drawn", () => BigInt(this.wire.server.drawn));

@@ -7,6 +7,8 @@ import { grants, orchestratorSchema, type SchemaVariant } from "./orchestrator-s
 export interface DatabaseOptions extends SchemaVariant {
   /** A superuser's URL of another server than the run's shared one (see startServer). */
   readonly adminUrl?: string | undefined;
+  /** An ICU locale that texts are compared by. Default: byte by byte. */
+  readonly locale?: string | undefined;
 }
 
 export interface TestDatabase extends AsyncDisposable {
@@ -30,10 +32,10 @@ export async function createDatabase(options: DatabaseOptions = {}): Promise<Tes
   const name = `${shared.run}_${randomBytes(5).toString("hex")}`;
   const role = name;
   const password = randomBytes(9).toString("hex");
-  const copied = options.adminUrl === undefined && isOrdinary(options);
+  const copied = options.adminUrl === undefined && options.locale === undefined && isOrdinary(options);
 
   await asAdmin(adminUrl, (client) =>
-    client.query(createStatement(name, copied ? shared.template : undefined)),
+    client.query(createStatement(name, copied ? shared.template : undefined, options.locale)),
   );
   const url = urlOf(adminUrl, name);
   const admin = new pg.Pool({ connectionString: url, max: 8 });
@@ -70,9 +72,10 @@ function isOrdinary({ idType, payloadType, sequence }: SchemaVariant): boolean {
   );
 }
 
-function createStatement(name: string, template: string | undefined): string {
+function createStatement(name: string, template: string | undefined, locale?: string): string {
+  const icu = locale === undefined ? "" : ` LOCALE_PROVIDER icu ICU_LOCALE '${locale}'`;
   return template === undefined
-    ? `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`
+    ? `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'${icu}`
     : `CREATE DATABASE ${name} TEMPLATE ${template}`;
 }
 

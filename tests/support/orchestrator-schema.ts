@@ -29,6 +29,23 @@ export function orchestratorSchema(variant: SchemaVariant = {}): string {
   return sql;
 }
 
+/**
+ * The outbox in partitions by time, as a change of an empty one: its key is (created_at, id), no index begins with id, and an id
+ * may be there twice. `$role` is who may append.
+ */
+export const PARTITIONED = `
+  ALTER SEQUENCE events_outbox_id_seq OWNED BY NONE;
+  ALTER TABLE events_outbox RENAME TO old_outbox;
+  ALTER TABLE old_outbox RENAME CONSTRAINT events_outbox_pkey TO old_outbox_pkey;
+  ALTER INDEX events_outbox_work_item_kind_created RENAME TO old_outbox_items;
+  CREATE TABLE events_outbox (id bigint NOT NULL DEFAULT nextval('events_outbox_id_seq'), kind text NOT NULL, work_item_id bigint,
+    payload jsonb NOT NULL DEFAULT '{}', created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (created_at, id))
+    PARTITION BY RANGE (created_at);
+  CREATE TABLE outbox_then PARTITION OF events_outbox FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
+  CREATE TABLE outbox_now PARTITION OF events_outbox FOR VALUES FROM ('2020-01-01') TO (MAXVALUE);
+  CREATE INDEX ON events_outbox (work_item_id, kind, created_at);
+  GRANT SELECT, INSERT (kind, work_item_id, payload) ON events_outbox TO $role`;
+
 /** config/grants.sql for another role name: roles belong to the whole server, so each test database has its own. */
 export function grants(role: string): string {
   return replaced(shipped("grants.sql"), /damascus_metrics/g, role);

@@ -13,7 +13,12 @@ export async function inspectSequence(
   { written: schema, outbox }: Names,
   role: string,
 ): Promise<
-  Findings & { readonly watched: Omit<Watched, "server">; readonly cache: number; readonly leastId: bigint }
+  Findings & {
+    readonly watched: Omit<Watched, "server">;
+    readonly name: string;
+    readonly cache: number;
+    readonly leastId: bigint;
+  }
 > {
   const { rows } = await query(
     `SELECT a.attrelid::text AS outbox, s.seqrelid::text AS oid, s.seqrelid::regclass::text AS name, s.seqcache::text AS cache, s.seqmin::text AS least, s.seqincrement::text AS increment,
@@ -61,5 +66,6 @@ export async function inspectSequence(
     sequences: rows.map((row) => row["oid"] ?? "0"),
     counter: rows[0]?.["readable"] === "true" ? (rows[0]["name"] ?? null) : null,
   };
-  return { problems, warnings, watched, cache, leastId: BigInt(rows[0]?.["least"] ?? 1) };
+  const name = rows[0]?.["name"] ?? "";
+  return { problems, warnings, watched, name, cache, leastId: BigInt(rows[0]?.["least"] ?? 1) };
 }

@@ -6,6 +6,8 @@ import type { Findings } from "./findings.ts";
 
 export type Server = {
   readonly version: string;
+  /** The first number of the version. */
+  readonly major: number;
   readonly role: string;
   /** The role as it is written in a statement. */
   readonly quotedRole: string;
@@ -19,17 +21,18 @@ export type Server = {
 
 const OLDEST_SERVER = 15;
 
-/** @throws UnfitDatabase for a standby: it becomes fit by itself, and what else it lacks is another server's to have. */
+/** @throws UnfitDatabase for a standby, or a database that is set read-only: it becomes fit by itself, and what else it lacks is another server's to have. */
 export async function inspectServer(query: Query): Promise<Findings & { readonly server: Server }> {
   const { rows } = await query(
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
-            current_setting('server_version_num') AS version_num, pg_is_in_recovery()::text AS standby,
+            current_setting('server_version_num') AS version_num, current_setting('default_transaction_read_only') AS read_only, pg_is_in_recovery()::text AS standby,
             current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend,
             ${STARTED} AS started, (SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout') AS deadlock_ms`,
   );
   const row = rows[0] ?? {};
   const server = {
     version: row["version"] ?? "",
+    major: Math.floor(Number(row["version_num"]) / 10_000),
     role: row["role"] ?? "",
     quotedRole: row["quoted_role"] ?? "",
     backend: row["backend"] ?? "",
@@ -41,13 +44,19 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
       "this server is a standby and takes no writes: waiting for its promotion (or point DATABASE_URL at the primary)",
     ]);
   }
+  if (row["read_only"] === "on") {
+    throw new UnfitDatabase("read_only_server", [
+      `the database is read-only (default_transaction_read_only is on for the database or for role ${server.quotedRole}): waiting until ` +
+        `it is off (ALTER DATABASE … or ALTER ROLE ${server.quotedRole} RESET default_transaction_read_only)`,
+    ]);
+  }
   const problems: string[] = [];
   const warnings: string[] = [];
   if (row["encoding"] !== "UTF8")
     problems.push(
       `the database's encoding is ${row["encoding"]}, UTF8 is needed for project names: recreate the database with ENCODING 'UTF8'`,
     );
-  if (Number(row["version_num"]) < OLDEST_SERVER * 10_000)
+  if (server.major < OLDEST_SERVER)
     warnings.push(
       `PostgreSQL ${server.version} is older than ${OLDEST_SERVER}, the oldest version that is tested: upgrade the server`,
     );

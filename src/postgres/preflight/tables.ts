@@ -23,6 +23,8 @@ const READ: Readonly<Record<string, Readonly<Record<string, readonly string[] | 
     last_verdict: null,
   },
 };
+/** Columns whose texts must be equal only where they are the same. */
+const COMPARED = ["id", "kind", "work_item_id"];
 const WRITTEN = ["kind", "work_item_id", "payload"];
 
 /** Characters of the longest kind that is written. */
@@ -56,7 +58,10 @@ export function tableProblems({ written: schema }: Names, rows: readonly TextRow
     }
     const name = `${schema}.${table}`;
     if (columns[0]?.["row_security"] === "true") problems.push(rowSecurity(name, role));
-    problems.push(...readingProblems(name, READ[table] ?? {}, columns, role));
+    problems.push(
+      ...readingProblems(name, READ[table] ?? {}, columns, role),
+      ...blurredProblems(name, columns),
+    );
     if (table === "events_outbox") problems.push(...appendingProblems(name, columns, role));
   }
   return [...problems, ...joiningProblems(rows)];
@@ -119,6 +124,17 @@ function readingProblems(
       `no SELECT on ${name} (${withheld.join(", ")}): GRANT SELECT ON ${name} TO ${role} (see config/grants.sql)`,
     );
   return problems;
+}
+
+/** Kinds and ids are told apart byte for byte. */
+function blurredProblems(name: string, columns: readonly TextRow[]): string[] {
+  return columns
+    .filter((row) => COMPARED.includes(row["attname"] ?? "") && row["blurred"] === "true")
+    .map(
+      ({ attname: column, typname: type }) =>
+        `column ${name}.${column} has a nondeterministic collation, to which different texts are the same: ` +
+        `ALTER TABLE ${name} ALTER ${column} TYPE ${type} COLLATE "C"`,
+    );
 }
 
 function appendingProblems(name: string, columns: readonly TextRow[], role: string): string[] {
