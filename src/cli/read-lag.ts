@@ -8,8 +8,11 @@ import { RecordedMerges } from "../restore/recorded.ts";
 import type { Known } from "../restore/restored.ts";
 import { type LogAccess, READ_ROWS } from "./read-log.ts";
 
+/** Merges that are due, and how many of them the table did not take when the newest checkpoint was written. */
+type Lag = { readonly lag: Snapshot["lag"]; readonly refused: number };
+
 /** @param known what is known of the merges that are recorded. */
-export async function readLag({ reader }: LogAccess, known: Known): Promise<Snapshot["lag"]> {
+export async function readLag({ reader }: LogAccess, known: Known): Promise<Lag> {
   const recorded = new RecordedMerges(reader, known);
   const identities = new IdSet();
   let [merges, oldestMs]: [number, number | null] = [0, null];
@@ -27,6 +30,14 @@ export async function readLag({ reader }: LogAccess, known: Known): Promise<Snap
     await count(await reader.merges(after, end));
     after = end;
   }
-  for (const event of unrecorded) await count(await reader.merges(event - 1n, event));
-  return { merges, seconds: oldestMs === null ? null : Math.round(oldestMs / 100) / 10 };
+  let refused = 0;
+  for (const event of unrecorded) {
+    const found = await reader.merges(event - 1n, event);
+    refused += (await recorded.classify(found)).due.length;
+    await count(found);
+  }
+  return {
+    lag: { merges, seconds: oldestMs === null ? null : Math.round(oldestMs / 100) / 10 },
+    refused,
+  };
 }

@@ -55,12 +55,12 @@ async function look(access: LogAccess, config: Config, { at }: Pick<SnapshotRequ
   };
   const { replay, known } = await restored(end);
   // What is due is due now, also where the values are older.
-  const lag = await readLag(
+  const due = await readLag(
     access,
     at === undefined ? known : (await restored(await journalEnd(access))).known,
   );
   const { analyzer } = replay;
-  return { snapshot: snapshotOf(analyzer, { ...(await surroundings(query)), lag }), analyzer, end };
+  return { snapshot: snapshotOf(analyzer, { ...(await surroundings(query)), ...due }), analyzer, end };
 }
 
 /** The server's clock, and how many daemons are connected. */

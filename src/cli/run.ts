@@ -129,11 +129,11 @@ type Served = {
 
 function httpPorts({ daemon, metrics, readiness, prometheus, isAlive }: Served): HttpPorts {
   const snapshot = (): Snapshot | null => {
-    const { analyzer, due, lagSeconds } = daemon;
+    const { analyzer, due, lagSeconds, refused } = daemon;
     if (analyzer === null) return null;
     // From memory: it knows of itself, not of other instances.
     const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
-    return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag });
+    return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag, refused });
   };
   return {
     isAlive,

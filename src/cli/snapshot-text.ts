@@ -118,7 +118,7 @@ function paint(metric: MetricName, state: GateState, text: string): string {
 }
 
 function footer(snapshot: Snapshot, projects: number, hidden: number): string {
-  const { as_of: asOf, daemon, lag, skipped } = snapshot;
+  const { as_of: asOf, daemon, lag, skipped, refused } = snapshot;
   const running =
     daemon.running > 1
       ? `${daemon.running} daemons running`
@@ -129,6 +129,7 @@ function footer(snapshot: Snapshot, projects: number, hidden: number): string {
     running,
     lag.merges === 0 ? "lag 0" : `lag ${count(lag.merges, "merge")}${oldest}`,
     `skipped ${skipped.total}`,
+    ...(refused.total === 0 ? [] : [`refused ${refused.total}`]),
     `${count(projects, "project")}${hidden === 0 ? "" : `, ${hidden} not shown (--all)`}`,
     ...(snapshot.history_truncated ? ["history truncated: windows count up again"] : []),
   ].join(" · ");

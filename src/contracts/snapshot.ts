@@ -44,6 +44,11 @@ export const snapshot = z
     as_of: z.strictObject(fields.asOf),
     daemon: z.strictObject({ running: fields.countOrZero.describe("Instances connected to the database.") }),
     lag: fields.lag,
+    refused: z
+      .strictObject({ total: fields.countOrZero })
+      .describe(
+        "Merges that events_outbox did not take when they were last tried; the daemon goes on trying",
+      ),
     skipped: z.strictObject({ total: fields.countOrZero }),
     history_truncated: z
       .boolean()

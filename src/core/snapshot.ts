@@ -46,6 +46,8 @@ export type Snapshot = {
   /** Merges that are due and not recorded, and the age of the oldest one in seconds. */
   readonly lag: { readonly merges: number; readonly seconds: number | null };
   readonly skipped: { readonly total: number };
+  /** Merges that `events_outbox` did not take when they were last tried. */
+  readonly refused: { readonly total: number };
   /** True while the windows count up again after rows went from the old end of the journal. */
   readonly history_truncated: boolean;
   readonly metrics: readonly SnapshotMetric[];
@@ -56,6 +58,8 @@ export type Surroundings = {
   readonly generatedAt: string;
   readonly running: number;
   readonly lag: Snapshot["lag"];
+  /** Default 0. */
+  readonly refused?: number;
 };
 
 /** Global readings first, then the projects in the order of their names' code points. */
@@ -72,6 +76,7 @@ export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snap
     daemon: { running: surroundings.running },
     lag: surroundings.lag,
     skipped: { total: analyzer.skipped },
+    refused: { total: surroundings.refused ?? 0 },
     history_truncated: analyzer.historyTruncated,
     metrics: [
       ...analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, null, analyzer.global)),

@@ -28,6 +28,14 @@ export class Prometheus {
     "merges_repeated_total",
     "Further merges of a work item, which do not count.",
   );
+  readonly #refused = this.#counter(
+    "merges_refused_total",
+    "Merges that events_outbox did not take; each is tried again.",
+  );
+  readonly #presumed = this.#counter(
+    "merges_presumed_recorded_total",
+    "Merges that no row records, taken as recorded because they are older than what retention left.",
+  );
   readonly #late = this.#counter(
     "merges_late_total",
     "Recorded merges that became visible after one with a higher id, by what found them.",
@@ -102,6 +110,10 @@ export class Prometheus {
         return this.#skipped.inc({ reason: event.reason });
       case "merge.repeat_ignored":
         return this.#repeats.inc();
+      case "merge.refused":
+        return this.#refused.inc();
+      case "merge.presumed_recorded":
+        return this.#presumed.inc();
       case "threshold.crossed":
         return this.#crossings.inc({ gate: event.gate, scope: event.scope, to: event.to });
       case "writer.fenced":

@@ -99,9 +99,14 @@ function daemonSeries(to: Series, { readiness, lag, snapshot }: Scrape): void {
   );
   if (snapshot === null) return;
   to.set("lag_merges", "Merges that are known to be due and not recorded.", lag.merges);
-  const { as_of, skipped, history_truncated } = snapshot;
+  const { as_of, skipped, refused, history_truncated } = snapshot;
   to.set("seq", "Merges recorded in the whole log.", as_of.seq);
   to.set("skipped_merges", "Merges in the whole log that could not be counted.", skipped.total);
+  to.set(
+    "refused_merges",
+    "Merges that events_outbox did not take when they were last tried.",
+    refused.total,
+  );
   to.set("history_truncated", "Whether windows count up again after old rows went.", bit(history_truncated));
   if (as_of.merged_at !== null)
     to.set(

@@ -44,9 +44,11 @@ export function obstaclesStatement({ outbox }: Names): string {
    WHERE i.indrelid IN (${relations(outbox)})`;
 }
 
+const SORTS = ["constraint", "index", "rule", "trigger"] as const;
+
 export function obstaclesIn(rows: readonly TextRow[]): Obstacle[] {
   return rows.map((row) => ({
-    sort: row["sort"] as Obstacle["sort"],
+    sort: SORTS.find((sort) => sort === row["sort"]) ?? "trigger",
     name: row["name"] ?? "",
     routine: row["routine"] ?? null,
     decides: row["decides"] === "true",

@@ -78,12 +78,22 @@ export async function rehearse(
   const all = await attempt(stage, around, [...needed, checkpoint], "rows of kind metric.*");
   if (all === null) return { checkpoint: null };
   const merge = all.connected ? await attempt(stage, around, needed, "rows of kind metric.*") : all;
-  if (merge !== null)
+  if (merge !== null && !(merge.connected && (await takesOthers(stage, around, rowsFor))))
     throw new UnfitDatabase(merge.failure.code === CHANGED ? "append_changed" : "append_refused", [
       merge.failure.message,
     ]);
   const alone = await attempt(stage, around, [checkpoint], "rows of kind metric.checkpoint");
   return { checkpoint: alone?.failure ?? null };
+}
+
+/** What the table refuses may be what one work item's facts say: then others are taken, and merges are refused one by one. */
+async function takesOthers(
+  stage: Stage,
+  around: Around,
+  rowsFor: (item: RehearsedItem) => RehearsalRows,
+): Promise<boolean> {
+  const { needed } = rowsFor({ ...around.item, facts: null });
+  return (await attempt(stage, around, needed, "rows of kind metric.*")) === null;
 }
 
 /** @returns null where no row can be appended before there are work items. */

@@ -62,6 +62,7 @@ export function snapshotWith(some: Partial<Snapshot> = {}): Snapshot {
     daemon: { running: 1 },
     lag: { merges: 0, seconds: null },
     skipped: { total: 0 },
+    refused: { total: 0 },
     history_truncated: false,
     metrics: [...GLOBAL, ...youngProject("atlas")],
     ...some,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { begin, type Connection, connect } from "../../src/postgres/connection.ts";
-import { configOf, countRecorded, startDaemon, untilRecorded } from "../support/daemon.ts";
+import { configOf, countRecorded, snapshotFromLog, startDaemon, untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -161,6 +161,7 @@ describe("where rows of the outbox refer to work items,", () => {
     ]);
     // Also after a start that begins with a checkpoint, which knows of both.
     await daemon.stop();
+    expect(await snapshotFromLog(database)).toMatchObject({ refused: { total: 2 }, lag: { merges: 2 } });
     await database.admin.query("ALTER TABLE events_outbox DROP CONSTRAINT no_seven");
     await using again = startDaemon(database);
     await again.event("merge.recorded", (one) => one.event_id === seven.eventId);

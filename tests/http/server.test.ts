@@ -18,6 +18,7 @@ const snapshot: Snapshot = {
   daemon: { running: 1 },
   lag: { merges: 0, seconds: null },
   skipped: { total: 0 },
+  refused: { total: 0 },
   history_truncated: false,
   metrics: [],
 };

@@ -79,7 +79,10 @@ const REFUSED: readonly (readonly [what: string, change: string, reason: string,
   ],
   [
     "a trigger afterwards that deletes rows",
-    `${trigger(AFTER, `IF ${KIND} THEN DELETE FROM public.events_outbox WHERE id = NEW.id; END IF; RETURN NULL;`).replace("plpgsql", "plpgsql SECURITY DEFINER")}`,
+    trigger(
+      AFTER,
+      `IF ${KIND} THEN DELETE FROM public.events_outbox WHERE id = NEW.id; END IF; RETURN NULL;`,
+    ).replace("plpgsql", "plpgsql SECURITY DEFINER"),
     "append_changed",
     /the row of kind metric\.\w+ is not there: trigger guard_rows/,
   ],
@@ -332,7 +335,6 @@ describe("checkpoints that are refused", () => {
       trigger(AFTER, "PERFORM pg_notify('x', row_to_json(NEW)::text); RETURN NULL;"),
     );
     await using daemon = startDaemon(database);
-    const projects = (count: number) => times(count).map((_, index) => ({ project: `project-${index}` }));
     await merges(database.admin, projects(150));
     await daemon.converged();
     expect(await daemon.event("checkpoint.refused")).toMatchObject({
@@ -350,6 +352,10 @@ describe("checkpoints that are refused", () => {
     expect(await violations(database.admin)).toEqual([]);
   });
 });
+
+function projects(count: number) {
+  return times(count).map((_, index) => ({ project: `project-${index}` }));
+}
 
 describe("a rehearsal", () => {
   it("leaves nothing, notifies nobody, and draws a few ids", async () => {
@@ -370,7 +376,7 @@ describe("a rehearsal", () => {
       // Whatever was sent before this has arrived with its answer.
       const { rows } = await listener.query<{ id: string }>("SELECT id::text FROM seen");
       const ids = rows.map(({ id }) => id);
-      expect(heard.toSorted()).toEqual(ids.toSorted());
+      expect(new Set(heard)).toEqual(new Set(ids));
       expect(ids).toHaveLength(5);
       const drawn = await listener.query("SELECT last_value::int AS last FROM events_outbox_id_seq");
       expect(drawn.rows[0]).toMatchObject({ last: expect.toSatisfy((last: number) => last <= 1 + 5 + 10) });

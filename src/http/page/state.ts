@@ -25,6 +25,7 @@ function asOf({
   as_of: { seq, event_id, merged_at, generated_at },
   lag,
   skipped,
+  refused,
   history_truncated,
 }: Snapshot): Html {
   const newest =
@@ -33,6 +34,8 @@ function asOf({
       : html`as of merge <b class="seq">${seq}</b> (event ${event_id}, ${timeHtml(merged_at, "seconds")})`;
   const waiting = lag.seconds === null ? null : html`, the oldest for ${span(lag.seconds)}`;
   return html`${newest} · lag ${lag.merges}${waiting} · ${count(skipped.total, "merge")} skipped${
+    refused.total === 0 ? null : html` · ${count(refused.total, "merge")} refused by events_outbox`
+  }${
     history_truncated ? html` · old rows are gone: windows count up again` : null
   } · shown at ${timeHtml(generated_at, "seconds")}`;
 }
