@@ -186,32 +186,28 @@ describe("refuses", () => {
   });
 });
 
-describe("a database whose own collation has another version than its indexes were built with", () => {
-  async function outdated(idType: "text" | "bigint"): Promise<TestDatabase> {
-    const database = await createDatabase({ idType, locale: "en-US" });
-    await database.admin.query(
-      `UPDATE pg_database SET datcollversion = '1.0' WHERE datname = '${database.name}'`,
-    );
-    return database;
-  }
+/** A database whose own collation has changed. */
+async function changed(idType: "text" | "bigint"): Promise<TestDatabase> {
+  const database = await createDatabase({ idType, locale: "en-US" });
+  await database.admin.query(
+    `UPDATE pg_database SET datcollversion = '1.0' WHERE datname = '${database.name}'`,
+  );
+  return database;
+}
 
+describe("a database whose own collation has another version than its indexes were built with", () => {
   it("text ids: refused, with what to run", async () => {
-    await using database = await outdated("text");
-    await using daemon = startDaemon(database);
-    await expect(daemon.running).rejects.toMatchObject({
-      problems: [
-        expect.stringMatching(
-          /^the collation of database \w+, which .*; REINDEX TABLE public\.work_items; ALTER DATABASE \w+ REFRESH VERSION$/,
-        ),
-      ],
-    });
+    await using database = await changed("text");
+    expect(await problemsOf(database)).toEqual([
+      expect.stringMatching(
+        /^the collation of database \w+, which .*; REINDEX TABLE public\.work_items; ALTER DATABASE \w+ REFRESH VERSION$/,
+      ),
+    ]);
   });
 
   it("ids that are numbers: the server's own warning is passed on", async () => {
-    await using database = await outdated("bigint");
-    await using daemon = startDaemon(database);
-    await daemon.ready();
-    expect(daemon.all("db.warning").map(({ warning }) => warning)).toEqual([
+    await using database = await changed("bigint");
+    expect(await warningsOf(database)).toEqual([
       expect.stringMatching(
         /^the server says when a connection is made: database "\w+" has a collation version mismatch/,
       ),
