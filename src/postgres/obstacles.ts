@@ -7,8 +7,10 @@ import type { Place } from "../outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import type { Names } from "./names.ts";
 
+const SORTS = ["trigger", "rule", "constraint", "index"] as const;
+
 export type Obstacle = {
-  readonly sort: "trigger" | "rule" | "constraint" | "index";
+  readonly sort: (typeof SORTS)[number];
   readonly name: string;
   /** Of a trigger: its function, with its schema. */
   readonly routine: string | null;
@@ -48,7 +50,7 @@ const SORTS = ["constraint", "index", "rule", "trigger"] as const;
 
 export function obstaclesIn(rows: readonly TextRow[]): Obstacle[] {
   return rows.map((row) => ({
-    sort: SORTS.find((sort) => sort === row["sort"]) ?? "trigger",
+    sort: SORTS.find((sort) => sort === row["sort"]) ?? "constraint",
     name: row["name"] ?? "",
     routine: row["routine"] ?? null,
     decides: row["decides"] === "true",

@@ -7,7 +7,7 @@ import { UnfitDatabase } from "../../src/outbox-log.ts";
 import { countRecorded, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { hold, merge, merges, times } from "../support/orchestrator.ts";
+import { type GivenFacts, hold, merge, merges, times } from "../support/orchestrator.ts";
 import { PARTITIONED } from "../support/orchestrator-schema.ts";
 
 /** @param body of a function that a trigger runs. */
@@ -186,7 +186,10 @@ describe("refuses, at the start,", () => {
     const error: unknown = await daemon.running.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnfitDatabase);
     expect(error).toMatchObject({ reason, problems: [expect.stringMatching(line)] });
-    expect((error as UnfitDatabase).problems[0]).not.toContain("\n");
+    // Where it is, what happened, and after it what to do, on one line.
+    expect((error as UnfitDatabase).problems[0]).toMatch(
+      /^(sequence )?public\.\w+ (refuses|does not keep|is behind|has no id) [^\n]+[:;] (let|add|one merge|index an|SELECT setval|ALTER SEQUENCE)[^\n]+$/,
+    );
     const { rows } = await database.admin.query("SELECT FROM events_outbox WHERE kind LIKE 'metric.%'");
     expect(rows).toEqual([]);
   });
@@ -291,6 +294,11 @@ describe("a table that refuses everything while the daemon runs", () => {
     expect(daemon.all("merge.refused")).toHaveLength(1);
   });
 });
+
+/** One merge in each of so many projects. */
+function projects(count: number): GivenFacts[] {
+  return times(count).map((_, index) => ({ project: `project-${index}` }));
+}
 
 describe("checkpoints that are refused", () => {
   it.each([

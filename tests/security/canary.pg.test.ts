@@ -143,8 +143,8 @@ it("the daemon keeps the password and row data to itself through every class of 
     "ALTER TABLE events_outbox ADD CONSTRAINT odd CHECK (kind NOT LIKE 'metric.%') NOT VALID",
   );
   await merges(admin, times(1));
-  const refused = await daemon.line("merge.refused", undefined, mark);
-  expect(refused["failure"]).toMatchObject({ code: "23514" });
+  const refused = await daemon.line("db.unfit", undefined, mark);
+  expect(refused["problems"]).toEqual([expect.stringContaining("23514")]);
   await admin.query("ALTER TABLE events_outbox DROP CONSTRAINT odd");
   await daemon.line("merge.recorded", undefined, mark);
   // A lock, a killed backend, a crash of the server, a login refused.

@@ -71,6 +71,8 @@ export class Server {
   readonly unused: number[] = [];
   /** Work items whose rows the table does not take. */
   readonly refused = new Set<string>();
+  /** Whether a failover has lost commits. */
+  wentBack = false;
   readonly #cache: number;
   /** States that a failover can go back to, the newest last. */
   #history: State[];
@@ -215,7 +217,9 @@ export class Server {
     this.#lockOwner = null;
     this.#queue = [];
     this.unused.length = 0;
-    this.#history = this.#history.slice(0, Math.max(1, this.#history.length - lost));
+    const kept = Math.max(1, this.#history.length - lost);
+    this.wentBack ||= kept < this.#history.length;
+    this.#history = this.#history.slice(0, kept);
     this.state = this.#history.at(-1) as State;
     const { rows, gone, prepared } = this.state;
     const surviving = [...rows, ...gone, ...[...prepared.values()].flatMap((writes) => writes.rows)];
