@@ -46,8 +46,6 @@ export function obstaclesStatement({ outbox }: Names): string {
    WHERE i.indrelid IN (${relations(outbox)})`;
 }
 
-const SORTS = ["constraint", "index", "rule", "trigger"] as const;
-
 export function obstaclesIn(rows: readonly TextRow[]): Obstacle[] {
   return rows.map((row) => ({
     sort: SORTS.find((sort) => sort === row["sort"]) ?? "constraint",

@@ -361,10 +361,6 @@ describe("checkpoints that are refused", () => {
   });
 });
 
-function projects(count: number) {
-  return times(count).map((_, index) => ({ project: `project-${index}` }));
-}
-
 describe("a rehearsal", () => {
   it("leaves nothing, notifies nobody, and draws a few ids", async () => {
     await using database = await createDatabase();
