@@ -1,7 +1,7 @@
 /** One daemon of the chaos run: the real command behind a network of its own, started again whenever it was ended. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Snapshot } from "../src/core/snapshot.ts";
-import { type DaemonProcess, spawnDaemon } from "../tests/support/daemon-process.ts";
+import { type DaemonProcess, type LogLine, spawnDaemon } from "../tests/support/daemon-process.ts";
 import { type Network, startNetwork } from "../tests/support/network.ts";
 import type { LocalFault } from "./plan.ts";
 
@@ -18,8 +18,17 @@ const SETTINGS = {
   METRICS_SHUTDOWN_TIMEOUT: "3s",
   METRICS_LOG_LEVEL: "info",
 };
+/** Where merges come under ids that no scan looks at. */
+const COMPARES_OFTEN = { METRICS_AUDIT_INTERVAL: "2s" };
 /** The shutdown timeout, and a loaded machine. */
 const LEAVES_WITHIN_MS = 10_000;
+
+export type InstanceOptions = {
+  /** Of another tree than this one. */
+  readonly entry?: string | undefined;
+  /** Whether the whole log is compared often, not only after each restore. */
+  readonly comparesOften?: boolean;
+};
 
 export class Instance implements AsyncDisposable {
   readonly name: string;
@@ -30,18 +39,24 @@ export class Instance implements AsyncDisposable {
   readonly processes: DaemonProcess[] = [];
   readonly #url: string;
   readonly #entry: string | undefined;
+  readonly #settings: Readonly<Record<string, string>>;
   #asked = false;
 
-  private constructor(name: string, network: Network, url: string, entry: string | undefined) {
+  private constructor(
+    name: string,
+    network: Network,
+    url: string,
+    { entry, comparesOften = false }: InstanceOptions,
+  ) {
     this.name = name;
     this.network = network;
     this.#url = network.url(url);
     this.#entry = entry;
+    this.#settings = { ...SETTINGS, ...(comparesOften ? COMPARES_OFTEN : {}) };
   }
 
-  /** @param entry of another tree than this one. */
-  static async start(name: string, databaseUrl: string, entry: string | undefined): Promise<Instance> {
-    const instance = new Instance(name, await startNetwork(databaseUrl), databaseUrl, entry);
+  static async start(name: string, databaseUrl: string, options: InstanceOptions): Promise<Instance> {
+    const instance = new Instance(name, await startNetwork(databaseUrl), databaseUrl, options);
     instance.#spawn();
     return instance;
   }
@@ -50,13 +65,13 @@ export class Instance implements AsyncDisposable {
   async suffer(kind: LocalFault, forMs: number): Promise<void> {
     switch (kind) {
       case "kill":
-        await this.#end(() => this.#process.kill());
+        await this.down("kill");
         await delay(forMs);
-        this.#spawn();
+        this.up();
         return;
       case "terminate":
-        await this.#end(() => this.#leave());
-        this.#spawn();
+        await this.down("terminate");
+        this.up();
         return;
       case "pause":
         this.#process.signal("SIGSTOP");
@@ -80,6 +95,20 @@ export class Instance implements AsyncDisposable {
       case "commit unanswered":
         this.network.commitFate = "no-answer";
     }
+  }
+
+  /** Ends its process; none comes in its place. */
+  async down(how: "kill" | "terminate"): Promise<void> {
+    await this.#end(() => (how === "kill" ? this.#process.kill() : this.#leave()));
+  }
+
+  up(): void {
+    this.#spawn();
+  }
+
+  /** What all of its processes told. */
+  get lines(): readonly LogLine[] {
+    return this.processes.flatMap(({ lines }) => lines);
   }
 
   /** No fault any more. */
@@ -114,7 +143,7 @@ export class Instance implements AsyncDisposable {
   }
 
   #spawn(): void {
-    const daemon = spawnDaemon(this.#url, SETTINGS, this.#entry);
+    const daemon = spawnDaemon(this.#url, this.#settings, this.#entry);
     this.processes.push(daemon);
     this.#asked = false;
     void (async () => {

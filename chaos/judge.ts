@@ -5,10 +5,13 @@ import { readSnapshot } from "../demo/command.ts";
 import type { Snapshot } from "../src/core/snapshot.ts";
 import { comparable } from "../tests/support/daemon.ts";
 import { naiveReadings, violations } from "../tests/support/oracle.ts";
+import { checkLedger, REPLACED, REPLACED_WITHOUT_CHECKPOINT } from "./checks.ts";
 import type { Instance } from "./instance.ts";
 import type { Forgiven } from "./server-faults.ts";
+import type { Variant } from "./variant.ts";
+import type { Wait, Waits } from "./waits.ts";
 
-/** What the log holds, counted by the database. */
+/** What there ever was, counted by the database. */
 export type Counted = {
   /** Work items with a transition to merged, and transitions of none. */
   readonly merges: number;
@@ -18,46 +21,57 @@ export type Counted = {
   /** Recorded after a merge with a higher id. */
   readonly late: number;
   readonly waiting: number;
+  /** Merges of deleted work items, which the foreign key lets nobody record. */
+  readonly refused: number;
+  /** Rows that retention took. */
+  readonly pruned: number;
+  readonly presumed: number;
+  readonly newestSeq: number;
 };
 
-export async function count(admin: pg.Pool): Promise<Counted> {
-  const { rows } = await admin.query<Counted>(
-    `WITH transitions AS (
-       SELECT coalesce(work_item_id::text, 'event ' || id) AS identity FROM events_outbox
-        WHERE kind = 'phase.transition' AND payload->>'target' = 'merged'
-     ), merges AS (SELECT DISTINCT identity FROM transitions),
-     ours AS (
-       SELECT kind, coalesce(payload->'merge'->>'work_item_id', 'event ' || (payload->'merge'->>'event_id')) AS identity,
-              (payload->>'seq')::bigint AS seq, (payload->'merge'->>'event_id')::bigint AS event_id
-         FROM events_outbox WHERE kind IN ('metric.first_pass_merge_rate', 'metric.merge_skipped')
-     ), recorded AS (
-       SELECT event_id, max(event_id) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
-         FROM ours WHERE kind <> 'metric.merge_skipped'
-     )
-     SELECT (SELECT count(*) FROM merges)::int AS merges, (SELECT count(*) FROM recorded)::int AS recorded,
-            (SELECT count(*) FROM ours WHERE kind = 'metric.merge_skipped')::int AS skipped,
-            ((SELECT count(*) FROM transitions) - (SELECT count(*) FROM merges))::int AS repeats,
+/** @param ledger connections that see the ledger. */
+export async function count(ledger: pg.Pool, { foreignKey }: Variant): Promise<Counted> {
+  const { rows } = await ledger.query<Counted>(
+    `WITH recorded AS (
+       SELECT id, seq, event_id::bigint, max(event_id::bigint) OVER (ORDER BY seq, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
+         FROM chaos.records WHERE kind <> 'metric.merge_skipped'
+     ), unrecorded AS (SELECT DISTINCT identity, deleted AND $1 AS refused FROM chaos.unrecorded)
+     SELECT (SELECT count(DISTINCT identity) FROM chaos.merges)::int AS merges, (SELECT count(*) FROM recorded)::int AS recorded,
+            (SELECT count(*) FROM chaos.records WHERE kind = 'metric.merge_skipped')::int AS skipped,
+            (SELECT count(*) - count(DISTINCT identity) FROM chaos.merges)::int AS repeats,
             (SELECT count(*) FROM recorded WHERE event_id < highest)::int AS late,
-            (SELECT count(*) FROM merges m WHERE NOT EXISTS (SELECT FROM ours o WHERE o.identity = m.identity))::int AS waiting`,
+            (SELECT count(*) FROM unrecorded WHERE NOT refused)::int AS waiting,
+            (SELECT count(*) FROM unrecorded WHERE refused)::int AS refused,
+            (SELECT count(*) FROM chaos.pruned)::int AS pruned, (SELECT count(*) FROM chaos.presumed)::int AS presumed,
+            coalesce((SELECT seq FROM recorded ORDER BY id DESC LIMIT 1), 0)::int AS "newestSeq"`,
+    [foreignKey === "not-valid"],
   );
   return rows[0] as Counted;
 }
 
 /** Every instance is ready, nothing waits, and what one holds is what the other holds. */
-export async function settled(admin: pg.Pool, instances: readonly Instance[]): Promise<boolean> {
-  const [{ recorded, skipped, waiting }, ...memories] = await Promise.all([
-    count(admin),
+export async function settled(
+  ledger: pg.Pool,
+  instances: readonly Instance[],
+  variant: Variant,
+): Promise<boolean> {
+  const [{ newestSeq, skipped, waiting }, ...memories] = await Promise.all([
+    count(ledger, variant),
     ...instances.map((instance) => instance.memory()),
   ]);
   return (
     waiting === 0 &&
-    memories.every((memory) => memory?.as_of.seq === recorded && memory.skipped.total === skipped)
+    memories.every(
+      (memory) =>
+        memory?.as_of.seq === newestSeq &&
+        (variant.checkpoints === "lost" || memory.skipped.total === skipped),
+    )
   );
 }
 
 /** What each holds in memory, the command's snapshot, and the oracle's numbers must be one. */
 export async function judgeMemories(
-  admin: pg.Pool,
+  ledger: pg.Pool,
   daemonUrl: string,
   instances: readonly Instance[],
 ): Promise<string[]> {
@@ -70,7 +84,7 @@ export async function judgeMemories(
     numerator,
     n,
   }));
-  if (!isDeepStrictEqual(readings, await naiveReadings(admin)))
+  if (!isDeepStrictEqual(readings, await naiveReadings(ledger)))
     found.push("metrics snapshot --json is not what the recorded facts give");
   const expected = comparable(snapshot);
   for (const instance of instances) {
@@ -93,38 +107,89 @@ function difference(memory: Snapshot | null, snapshot: Snapshot): string {
 }
 
 /** By what the daemons told: they ended when they were asked to, and nobody recorded what another one had. */
-export function judgeLines(instances: readonly Instance[], forgiven: Forgiven): string[] {
+export function judgeLines(
+  instances: readonly Instance[],
+  forgiven: Forgiven,
+  { checkpoints }: Variant,
+): string[] {
   const found = instances.flatMap(({ complaints }) => complaints);
   const tellers = new Map<string, string>();
-  for (const { name, processes } of instances) {
-    for (const { lines } of processes) {
-      for (const line of lines) {
-        if (line.event !== "merge.recorded") continue;
-        const merge = `${String(line["event_id"])}|${String(line["work_item_id"])}`;
-        const other = tellers.get(merge);
-        if (other !== undefined && !forgiven.has(merge))
-          found.push(`told twice: ${merge} was recorded by ${other} and by ${name}`);
-        tellers.set(merge, name);
-      }
+  for (const { name, lines } of instances) {
+    for (const line of lines) {
+      if (line.event === "db.unfit") found.push(`false alarm: ${name} reports ${JSON.stringify(line)}`);
+      if (checkpoints === "lost") continue;
+      if (line.event === "history.truncated" || line.event === "merge.presumed_recorded")
+        found.push(`${name} forgot what a checkpoint knows: ${JSON.stringify(line)}`);
+      if (line.event !== "merge.recorded") continue;
+      const merge = `${String(line["event_id"])}|${String(line["work_item_id"])}`;
+      const other = tellers.get(merge);
+      if (other !== undefined && !forgiven.has(merge))
+        found.push(`told twice: ${merge} was recorded by ${other} and by ${name}`);
+      tellers.set(merge, name);
     }
   }
   return found;
 }
 
-export function judgeLog(admin: pg.Pool, unfinished: boolean): Promise<string[]> {
-  return violations(admin, { unfinished });
+/** Of every merge and row there ever was, whether the log still holds it or not. */
+export async function judgeLedger(
+  ledger: pg.Pool,
+  instances: readonly Instance[],
+  variant: Variant,
+  unfinished: boolean,
+): Promise<string[]> {
+  const without = variant.checkpoints === "lost" ? REPLACED_WITHOUT_CHECKPOINT : REPLACED;
+  return [
+    ...(await checkLedger(ledger, variant, eventsOf(instances, "merge.refused"), unfinished)),
+    ...(await violations(ledger, { unfinished, without })),
+  ];
 }
 
+/** The merges of which daemons reported this event. */
+export function eventsOf(instances: readonly Instance[], event: string): string[] {
+  return instances.flatMap(({ lines }) =>
+    lines.filter((line) => line.event === event).map((line) => String(line["event_id"])),
+  );
+}
+
+/** Longer than our inserts wait for anybody. */
+const MAY_BLOCK_MS = 300;
+
+/** The orchestrator waits for us at most as long as an insert of ours does, and is never the victim. */
+export function judgeWaits(waits: Waits, deadlocks: readonly string[], { foreignKey }: Variant): string[] {
+  // Without a foreign key there is no lock that we have in common.
+  const most = foreignKey === "none" ? 0 : MAY_BLOCK_MS;
+  return [
+    ...waits.orchestrators
+      .filter(({ ms }) => ms > most)
+      .map(({ ms, query, blocker }) => `blocked for ${Math.round(ms)} ms: ${query}; by ${blocker}`),
+    ...deadlocks.map(
+      (detail) =>
+        `aborted by a deadlock${waits.concernsUs(detail) ? " with us" : ", not with us"}: ${detail}`,
+    ),
+  ];
+}
+
+export function longest(waits: readonly Wait[]): number {
+  return Math.round(Math.max(0, ...waits.map(({ ms }) => ms)));
+}
+
+const SORTS = {
+  missing: /not recorded/,
+  repeated: /recorded again|repeated|told twice/,
+  blocked: /^blocked for/,
+  aborted: /^aborted by/,
+  "false alarms": /^false alarm/,
+  wrong: /./,
+};
+export type Sort = keyof typeof SORTS;
+
 /** How many of the violations are of each sort; one line may stand for several. */
-export function tally(found: readonly string[]): { missing: number; repeated: number; wrong: number } {
-  const sum = { missing: 0, repeated: 0, wrong: 0 };
+export function tally(found: readonly string[]): Readonly<Record<Sort, number>> {
+  const sum = Object.fromEntries(Object.keys(SORTS).map((sort) => [sort, 0])) as Record<Sort, number>;
   for (const line of found) {
-    const sort = /not recorded/.test(line)
-      ? "missing"
-      : /recorded again|repeated|told twice/.test(line)
-        ? "repeated"
-        : "wrong";
-    sum[sort] += Number(/: and (\d+) more$/.exec(line)?.[1] ?? 1);
+    const [sort] = Object.entries(SORTS).find(([, pattern]) => pattern.test(line)) ?? ["wrong"];
+    sum[sort as Sort] += Number(/: and (\d+) more$/.exec(line)?.[1] ?? 1);
   }
   return sum;
 }

@@ -3,84 +3,82 @@
  * that come back when the server was away.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import { mulberry32, pick, type Random } from "../demo/random.ts";
+import { OLD, stayOpen } from "./old-transactions.ts";
+import { Orchestrator } from "./orchestrator.ts";
+import { lockRows } from "./row-locks.ts";
+import { mergeDeleted } from "./tables.ts";
+import type { Variant } from "./variant.ts";
 
 const WRITERS = 6;
 const THINKS_MS = 90;
 const HESITATES_MS = 400;
 /** A prepared transaction waits this long for its second half. */
 const PREPARED_FOR_MS = 700;
-export const ORCHESTRATOR = "orchestrator";
+/** What is older than so many work items is deleted now and then. */
+const DELETES_BEHIND = 30;
 
 type Deed = (client: pg.Client, random: Random) => Promise<void>;
 
 export class Load {
-  readonly #url: string;
+  readonly orchestrator: Orchestrator;
   readonly #stop = new AbortController();
-  readonly #writers: Promise<void>[];
+  readonly #running: Promise<void>[];
 
-  constructor(url: string, seed: number) {
-    const named = new URL(url);
-    named.searchParams.set("application_name", ORCHESTRATOR);
-    this.#url = named.href;
-    this.#writers = Array.from({ length: WRITERS }, (_, index) => this.#write(mulberry32(seed * 31 + index)));
+  constructor(url: string, seed: number, variant: Variant) {
+    const orchestrator = new Orchestrator(url, this.#stop.signal);
+    this.orchestrator = orchestrator;
+    const choices = deeds(variant);
+    const chance = (index: number): Random => mulberry32(seed * 31 + index);
+    this.#running = Array.from({ length: WRITERS }, (_, index) => {
+      const random = chance(index);
+      return orchestrator.repeat(1, async (client) => {
+        await pick(random, choices)(client as pg.Client, random);
+        if (random() < 0.7) await client?.query("NOTIFY events_outbox");
+        await orchestrator.pause(THINKS_MS * random());
+      });
+    });
+    const locks = chance(WRITERS);
+    if (variant.rowLocks === "yes")
+      this.#running.push(
+        orchestrator.repeat(2, (merging, locking) =>
+          lockRows(orchestrator, locks, merging as pg.Client, locking as pg.Client),
+        ),
+      );
+    const old = chance(WRITERS + 1);
+    if (variant.oldTransactions === "yes")
+      this.#running.push(
+        orchestrator.repeat(1, (client) => stayOpen(orchestrator, old, client as pg.Client)),
+      );
   }
 
   /** Ends the load; what it prepared is ended too. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#writers);
-    const client = await this.#connect();
-    if (client === null) throw new Error("the server is away");
+    await Promise.all(this.#running);
+    const client = await this.orchestrator.connect();
     await endPrepared(client, "ROLLBACK");
     await client.end();
-  }
-
-  async #write(random: Random): Promise<void> {
-    let client: pg.Client | null = null;
-    while (!this.#stop.signal.aborted) {
-      try {
-        client ??= await this.#connect();
-        if (client === null) await delay(20);
-        else {
-          await pick(random, DEEDS)(client, random);
-          if (random() < 0.7) await client.query("NOTIFY events_outbox");
-          await delay(THINKS_MS * random());
-        }
-      } catch {
-        // A server that went away, a duplicate id after a rewind, a lock that was not granted: an orchestrator goes on.
-        await client?.end().catch(() => undefined);
-        client = null;
-      }
-    }
-    await client?.end().catch(() => undefined);
-  }
-
-  async #connect(): Promise<pg.Client | null> {
-    const client = new pg.Client({ connectionString: this.#url });
-    client.on("error", () => undefined);
-    try {
-      await client.connect();
-      await client.query("SET lock_timeout = '5s'");
-      return client;
-    } catch {
-      return null;
-    }
   }
 }
 
 /** Ends every prepared transaction there is. */
-export async function endPrepared(client: pg.ClientBase, how: "COMMIT" | "ROLLBACK"): Promise<void> {
+export async function endPrepared(
+  client: pg.ClientBase,
+  how: "COMMIT" | "ROLLBACK",
+  but = "",
+): Promise<void> {
   const { rows } = await client.query<{ gid: string }>(
-    "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
+    "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() AND gid <> $1",
+    [but],
   );
   for (const { gid } of rows) await client.query(`${how} PREPARED '${gid}'`).catch(() => undefined);
 }
 
 const PROJECTS = ["atlas", "borealis", "__proto__", "名前\u202e", "one\ntwo", "c".repeat(512)];
 
-async function item(client: pg.Client, random: Random): Promise<string> {
+export async function item(client: pg.Client, random: Random): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     "INSERT INTO work_items (project, attempts, last_verdict, phase) VALUES ($1, $2, $3, 'merged') RETURNING id::text",
     [
@@ -92,14 +90,14 @@ async function item(client: pg.Client, random: Random): Promise<string> {
   return rows[0]?.id ?? "";
 }
 
-async function transition(client: pg.Client, itemId: string | null): Promise<void> {
+export async function transition(client: pg.Client, itemId: string | null): Promise<void> {
   await client.query(
     `INSERT INTO events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', $1, '{"target": "merged"}')`,
     [itemId],
   );
 }
 
-async function merge(client: pg.Client, random: Random): Promise<void> {
+export async function merge(client: pg.Client, random: Random): Promise<void> {
   await transition(client, await item(client, random));
 }
 
@@ -193,19 +191,48 @@ const noise: Deed = async (client, random) => {
 };
 
 /** What a writer did not live to end. */
-const janitor: Deed = (client) => endPrepared(client, "COMMIT");
+const janitor: Deed = (client) => endPrepared(client, "COMMIT", OLD);
 
-const DEEDS: readonly (readonly [Deed, number])[] = [
-  [merge, 10],
-  [inTransaction(several), 8],
-  [inTransaction(several, "ROLLBACK"), 4],
-  [inTransaction(late), 5],
-  [inTransaction(drawnEarly), 5],
-  [inTransaction(savepoints), 3],
-  [repeat, 1],
-  [inTransaction(mergedTwice), 2],
-  [unusable, 2],
-  [prepared, 2],
-  [noise, 2],
-  [janitor, 1],
-];
+/** A work item that merged long ago merges again. */
+const again: Deed = async (client, random) => {
+  const { rows } = await client.query<{ id: string }>(
+    "SELECT id::text FROM work_items WHERE id > $1 * (SELECT max(id) FROM work_items) ORDER BY id LIMIT 1",
+    [random()],
+  );
+  if (rows[0] !== undefined) await transition(client, rows[0].id);
+};
+
+const underLowId: Deed = async (client, random) => {
+  await client.query(
+    `INSERT INTO events_outbox (id, kind, work_item_id, payload) VALUES (nextval('chaos.low_ids'), 'phase.transition', $1, '{"target": "merged"}')`,
+    [await item(client, random)],
+  );
+};
+
+const deleteOld: Deed = async (client, random) => {
+  await client.query(
+    "DELETE FROM work_items WHERE id = (SELECT floor($1 * (max(id) - $2)) FROM work_items)",
+    [random(), DELETES_BEHIND],
+  );
+};
+
+function deeds({ foreignKey, lowIds }: Variant): readonly (readonly [Deed, number])[] {
+  return [
+    [merge, 10],
+    [inTransaction(several), 8],
+    [inTransaction(several, "ROLLBACK"), 4],
+    [inTransaction(late), 5],
+    [inTransaction(drawnEarly), 5],
+    [inTransaction(savepoints), 3],
+    [repeat, 1],
+    [inTransaction(mergedTwice), 2],
+    [unusable, 2],
+    [prepared, 2],
+    [noise, 2],
+    [janitor, 1],
+    [again, 1],
+    [underLowId, lowIds === "yes" ? 1 : 0],
+    [deleteOld, foreignKey === "set-null" ? 3 : 0],
+    [mergeDeleted, foreignKey === "not-valid" ? 1 : 0],
+  ];
+}

@@ -2,15 +2,16 @@
 import { tally } from "./judge.ts";
 import { parseOptions } from "./options.ts";
 import { run } from "./run.ts";
+import { describeVariant } from "./variant.ts";
 
 const options = parseOptions(process.argv.slice(2));
-const { seconds, seed, mutant } = options;
+const { seconds, seed, mutant, variant } = options;
 const what = mutant === null ? "" : `, with a mistake: ${mutant.mistake}`;
-process.stdout.write(`Chaos for ${seconds} s, seed ${seed}${what}\n`);
+process.stdout.write(`Chaos for ${seconds} s, seed ${seed}${what}\n${describeVariant(variant)}\n`);
 
 const startedAt = performance.now();
-const { faults, counted, unknownCommits, processes, convergedMs, violations } = await run(options);
-const { missing, repeated, wrong } = tally(violations);
+const { faults, counted, unknownCommits, processes, waits, reads, pooled, convergedMs, violations } =
+  await run(options);
 const lines: [string, string | number][] = [
   ["took", `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`],
   ["faults", faults.values().reduce((sum, count) => sum + count, 0)],
@@ -23,11 +24,18 @@ const lines: [string, string | number][] = [
   ["  recorded", counted.recorded],
   ["  recorded late", counted.late],
   ["  skipped", counted.skipped],
-  ["repeats ignored", counted.repeats],
+  ["  refused", counted.refused],
+  ["  presumed recorded", counted.presumed],
+  ["repeats", counted.repeats],
   ["converged within", convergedMs === null ? "not at all" : `${convergedMs} ms`],
-  ["missing", missing],
-  ["repeated", repeated],
-  ["wrong", wrong],
+  ["rows pruned", counted.pruned],
+  ["reading commands", reads ?? "none"],
+  ["PgBouncer", pooled ? "before daemon 3" : variant.pooler === "yes" ? "left out: not installed" : "none"],
+  [
+    "waits for us",
+    `${waits.count}, at most ${waits.longestMs} ms; an administrator's ${waits.administratorMs} ms`,
+  ],
+  ...Object.entries(tally(violations)),
 ];
 process.stdout.write(lines.map(([name, value]) => `${name.padEnd(20)} ${value}\n`).join(""));
 for (const violation of violations.slice(0, 20)) process.stdout.write(`violation: ${violation}\n`);

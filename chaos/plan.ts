@@ -19,14 +19,21 @@ export type LocalFault = (typeof LOCAL_FAULTS)[number];
 /** Faults of the server, hence of anybody. */
 export type ServerFault = "backend killed" | "server crash" | "rewind" | "table locked" | "table rewritten";
 
+/** Faults of all daemons at once. */
+export type CommonFault = "all stopped";
+
 export type Fault = {
   /** From the beginning of the run. */
   readonly atMs: number;
   readonly forMs: number;
-} & ({ readonly kind: LocalFault; readonly daemon: number } | { readonly kind: ServerFault });
+} & (
+  | { readonly kind: CommonFault }
+  | { readonly kind: LocalFault; readonly daemon: number }
+  | { readonly kind: ServerFault }
+);
 
 /** How often each comes, out of all. */
-const CARDS: readonly (readonly [LocalFault | ServerFault, number])[] = [
+const CARDS: readonly (readonly [Fault["kind"], number])[] = [
   ["kill", 3],
   ["pause", 3],
   ["terminate", 2],
@@ -45,7 +52,7 @@ const CARDS: readonly (readonly [LocalFault | ServerFault, number])[] = [
 ];
 
 /** The longest that a fault of its kind lasts; half of it on average. */
-const LASTS_MS: Readonly<Partial<Record<LocalFault | ServerFault, number>>> = {
+const LASTS_MS: Readonly<Partial<Record<Fault["kind"], number>>> = {
   kill: 300,
   pause: 2_500,
   disconnect: 500,
@@ -54,16 +61,20 @@ const LASTS_MS: Readonly<Partial<Record<LocalFault | ServerFault, number>>> = {
   slow: 1_500,
   "server crash": 700,
   "table locked": 800,
+  "all stopped": 1_500,
 };
+/** Only where something is to happen in the meantime. */
+const STOPS: typeof CARDS = [["all stopped", 3]];
 /** Storms, and in between what merges are like on an ordinary day: both have faults of their own to show. */
 const STORM = { forMs: 9_000, gapMs: 280 };
 const LULL = { forMs: 6_000, gapMs: 1_500 };
 /** The load gets going first. */
 const FIRST_MS = 1_000;
 
-export function planFaults(seed: number, seconds: number, daemons: number): Fault[] {
+/** @param stops whether all daemons are stopped now and then. */
+export function planFaults(seed: number, seconds: number, daemons: number, stops: boolean): Fault[] {
   const random = mulberry32(seed);
-  const nextKind = deck(random, CARDS);
+  const nextKind = deck(random, stops ? [...CARDS, ...STOPS] : CARDS);
   const plan: Fault[] = [];
   for (let atMs = FIRST_MS; atMs < seconds * 1_000; atMs += Math.round(2 * gapAt(atMs) * random())) {
     const kind = nextKind();
@@ -78,6 +89,6 @@ function gapAt(atMs: number): number {
   return (atMs % (STORM.forMs + LULL.forMs) < STORM.forMs ? STORM : LULL).gapMs;
 }
 
-function isLocal(kind: LocalFault | ServerFault): kind is LocalFault {
+function isLocal(kind: Fault["kind"]): kind is LocalFault {
   return (LOCAL_FAULTS as readonly string[]).includes(kind);
 }

@@ -3,18 +3,37 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import { afterUs } from "../demo/after-us.ts";
 import { type Database, startDatabase } from "../demo/database.ts";
-import { mulberry32 } from "../demo/random.ts";
+import { withClient } from "../demo/with-client.ts";
 import { patchedTree } from "../tests/support/mutant.ts";
+import { type Pooler, startPooler } from "../tests/support/pooler.ts";
+import { findProgram } from "../tests/support/programs.ts";
 import { until } from "../tests/support/until.ts";
 import { Instance } from "./instance.ts";
-import { type Counted, count, judgeLines, judgeLog, judgeMemories, settled } from "./judge.ts";
-import { Load, ORCHESTRATOR } from "./load.ts";
+import {
+  type Counted,
+  count,
+  judgeLedger,
+  judgeLines,
+  judgeMemories,
+  judgeWaits,
+  longest,
+  settled,
+} from "./judge.ts";
+import { ledgerPool, makeLedger } from "./ledger.ts";
+import { Load } from "./load.ts";
 import type { Options } from "./options.ts";
-import { type Fault, planFaults } from "./plan.ts";
-import { type Forgiven, strikeServer } from "./server-faults.ts";
+import { Outages } from "./outages.ts";
+import type { Fault } from "./plan.ts";
+import { Readers } from "./readers.ts";
+import type { Forgiven } from "./server-faults.ts";
+import { strike } from "./strike.ts";
+import { makeVariant } from "./tables.ts";
+import { keepUp, takeReports } from "./upkeep.ts";
+import type { Variant } from "./variant.ts";
+import { Waits } from "./waits.ts";
 
 export type Result = {
   readonly faults: ReadonlyMap<Fault["kind"], number>;
@@ -22,6 +41,11 @@ export type Result = {
   /** COMMITs whose outcome was not known, by how they were resolved. */
   readonly unknownCommits: { readonly committed: number; readonly aborted: number };
   readonly processes: number;
+  /** How often the orchestrator waited for us, and how long at most; and so its administrator. */
+  readonly waits: { readonly count: number; readonly longestMs: number; readonly administratorMs: number };
+  /** Reading commands beside it; null where there were none. */
+  readonly reads: number | null;
+  readonly pooled: boolean;
   /** From the last fault to every merge recorded and every daemon ready; null where it did not come to that. */
   readonly convergedMs: number | null;
   readonly violations: readonly string[];
@@ -34,7 +58,6 @@ const CONVERGES_WITHIN_MS = 30_000;
 /** What does not come to pass at all need not be waited for that long. */
 const MUTANT_CONVERGES_WITHIN_MS = 15_000;
 const READY_WITHIN_MS = 30_000;
-const WATCHED_EVERY_MS = 300;
 /** With a mutant: how often the log is judged meanwhile, as one violation is enough. */
 const JUDGED_EVERY_MS = 2_000;
 const SERVER = {
@@ -42,24 +65,30 @@ const SERVER = {
   settings: { max_prepared_transactions: 20, fsync: false, autovacuum_naptime: 1 },
 };
 
-export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
+/** Our role may have twenty connections; what nobody uses goes at once, as the server does. */
+const POOLER = { default_pool_size: 5, server_login_retry: 1 };
+
+export async function run({ seconds, seed, mutant, variant }: Options): Promise<Result> {
   await using resources = new AsyncDisposableStack();
   const tree = mutant === null ? undefined : resources.use(await patchedTree(mutant.patches));
   const folder = mkdtempSync(join(tmpdir(), "damascus-chaos-"));
   // However this ends; the server goes first.
   afterUs('read -r _; sleep 1; rm -rf -- "$0"', folder);
   const database = resources.use(await startDatabase(folder, SERVER));
-  const admin = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  admin.on("error", () => undefined);
-  // The server goes away while it is asked, too.
-  admin.on("connect", (client) => client.on("error", () => undefined));
-  resources.defer(() => admin.end());
+  await withClient(database.ownerUrl, async (admin) => {
+    await makeVariant(admin, variant);
+    await makeLedger(admin);
+  });
+  const ledger = ledgerPool(database.ownerUrl);
+  resources.defer(() => ledger.end());
+  const pooler = await poolerOf(database, variant);
+  const pooled = resources.adopt(pooler, (one) => one?.[Symbol.asyncDispose]());
 
   const instances: Instance[] = [];
   for (let number = 1; number <= DAEMONS; number += 1) {
-    instances.push(
-      resources.use(await Instance.start(`daemon ${number}`, database.daemonUrl, tree?.path("main.ts"))),
-    );
+    const url = number === DAEMONS ? (pooled?.url ?? database.daemonUrl) : database.daemonUrl;
+    const options = { entry: tree?.path("main.ts"), comparesOften: variant.lowIds === "yes" };
+    instances.push(resources.use(await Instance.start(`daemon ${number}`, url, options)));
   }
   for (const instance of instances)
     await until(`${instance.name} is ready`, () => instance.memory(), READY_WITHIN_MS);
@@ -67,95 +96,73 @@ export async function run({ seconds, seed, mutant }: Options): Promise<Result> {
   const forgiven: Forgiven = new Set();
   const found: string[] = [];
   const enough = new AbortController();
-  const load = new Load(database.ownerUrl, seed);
-  const watching = watch(admin, enough.signal, found);
-  const judging = mutant === null ? null : judgeMeanwhile(admin, instances, forgiven, enough, found);
-  const faults = await strike(database, instances, { seconds, seed, forgiven, enough: enough.signal });
-  const stoppedEarly = enough.signal.aborted;
+  const { signal } = enough;
+  const outages = new Outages();
+  const waits = new Waits(database.ownerUrl);
+  resources.defer(() => waits.stop());
+  const load = new Load(database.ownerUrl, seed, variant);
+  const readers = variant.readers === "yes" ? new Readers(database.daemonUrl, outages) : null;
+  const upkeep = keepUp(database.ownerUrl, ledger, instances, { seed, variant, enough: signal });
+  const judge = { ledger, instances, variant, forgiven };
+  const judging = mutant === null ? null : judgeMeanwhile(judge, enough, found);
+  const faults = await strike(database, instances, {
+    seconds,
+    seed,
+    variant,
+    forgiven,
+    outages,
+    enough: signal,
+  });
+  const stoppedEarly = signal.aborted;
   for (const instance of instances) instance.calm();
   if (!stoppedEarly) await delay(CALM_MS);
   enough.abort();
-  await watching;
   await judging;
+  await upkeep;
+  await readers?.stop();
   await load.stop();
+  await waits.stop();
 
-  const convergedMs = stoppedEarly ? null : await converge(admin, instances, found, mutant === null);
-  if (convergedMs !== null) found.push(...(await judgeMemories(admin, database.daemonUrl, instances)));
-  if (!stoppedEarly) found.push(...(await judgeLog(admin, false)));
+  const convergedMs = stoppedEarly ? null : await converge(judge, found, mutant === null);
+  if (convergedMs !== null && variant.checkpoints === "kept")
+    found.push(...(await judgeMemories(ledger, database.daemonUrl, instances)));
+  if (!stoppedEarly) found.push(...(await judgeLedger(ledger, instances, variant, false)));
   for (const instance of instances) await instance.leave();
-  found.push(...judgeLines(instances, forgiven), ...(await leftBehind(admin)));
-  if (!stoppedEarly) found.push(...(await judgeLog(admin, false)));
+  await pooled?.[Symbol.asyncDispose]();
+  found.push(...judgeLines(instances, forgiven, variant), ...(await leftBehind(ledger)));
+  found.push(...(readers?.falseAlarms ?? []), ...judgeWaits(waits, load.orchestrator.deadlocks, variant));
+  if (!stoppedEarly) found.push(...(await judgeLedger(ledger, instances, variant, false)));
   return {
     faults,
-    counted: await count(admin),
+    counted: await count(ledger, variant),
     unknownCommits: { committed: outcomes(instances, "committed"), aborted: outcomes(instances, "aborted") },
     processes: instances.reduce((sum, { processes }) => sum + processes.length, 0),
+    waits: {
+      count: waits.orchestrators.length,
+      longestMs: longest(waits.orchestrators),
+      administratorMs: longest(waits.administrators),
+    },
+    reads: readers?.runs ?? null,
+    pooled: pooled !== null,
     convergedMs,
     violations: [...new Set(found)],
   };
 }
 
-type Striking = {
-  readonly seconds: number;
-  readonly seed: number;
+async function poolerOf(database: Database, { pooler }: Variant): Promise<Pooler | null> {
+  const program = findProgram("pgbouncer", "../sbin/pgbouncer");
+  return pooler === "yes" && program !== null ? startPooler(program, database.daemonUrl, POOLER) : null;
+}
+
+type Judge = {
+  readonly ledger: pg.Pool;
+  readonly instances: readonly Instance[];
+  readonly variant: Variant;
   readonly forgiven: Forgiven;
-  readonly enough: AbortSignal;
 };
 
-/** Carries the plan out; faults of one daemon come one after another, and so do those of the server. */
-async function strike(
-  database: Database,
-  instances: readonly Instance[],
-  { seconds, seed, forgiven, enough }: Striking,
-): Promise<Map<Fault["kind"], number>> {
-  const struck = new Map<Fault["kind"], number>();
-  const chances = mulberry32(seed + 1);
-  const startedAt = performance.now();
-  let server = Promise.resolve();
-  const local = instances.map(() => Promise.resolve());
-  for (const fault of planFaults(seed, seconds, instances.length)) {
-    const chance = chances();
-    const wait = fault.atMs - (performance.now() - startedAt);
-    if (wait > 0) await delay(wait, undefined, { signal: enough }).catch(() => undefined);
-    if (enough.aborted) break;
-    const inTurn = async (before: Promise<void> | undefined, carryOut: () => Promise<void> | undefined) => {
-      await before;
-      if (enough.aborted || performance.now() - startedAt > seconds * 1_000) return;
-      struck.set(fault.kind, (struck.get(fault.kind) ?? 0) + 1);
-      await carryOut();
-    };
-    if ("daemon" in fault) {
-      const { daemon, kind, forMs } = fault;
-      local[daemon] = inTurn(local[daemon], () => instances[daemon]?.suffer(kind, forMs));
-    } else {
-      const { kind, forMs } = fault;
-      server = inTurn(server, () => strikeServer(database, kind, forMs, chance, forgiven));
-    }
-  }
-  await Promise.all([server, ...local]);
-  return struck;
-}
-
-/** The orchestrator never waits for us: looks who waits for whom. */
-async function watch(admin: pg.Pool, enough: AbortSignal, found: string[]): Promise<void> {
-  while (!enough.aborted) {
-    const { rows } = await admin
-      .query<{ what: string }>(
-        `SELECT a.wait_event || ' by ' || d.query AS what
-           FROM pg_stat_activity a, unnest(pg_blocking_pids(a.pid)) AS blocking (pid) JOIN pg_stat_activity d USING (pid)
-          WHERE a.application_name = $1 AND d.usename = 'damascus_metrics'`,
-        [ORCHESTRATOR],
-      )
-      .catch(() => ({ rows: [] }));
-    found.push(...rows.map(({ what }) => `the orchestrator waits for a daemon: ${what}`));
-    await delay(WATCHED_EVERY_MS, undefined, { signal: enough }).catch(() => undefined);
-  }
-}
-
 async function judgeMeanwhile(
-  admin: pg.Pool,
-  instances: readonly Instance[],
-  forgiven: Forgiven,
+  { ledger, instances, variant, forgiven }: Judge,
   enough: AbortController,
   found: string[],
 ): Promise<void> {
@@ -163,22 +170,28 @@ async function judgeMeanwhile(
   while (!signal.aborted) {
     await delay(JUDGED_EVERY_MS, undefined, { signal }).catch(() => undefined);
     // The server may be away just now.
-    const inLog = await judgeLog(admin, true).catch(() => []);
-    found.push(...inLog, ...judgeLines(instances, forgiven));
+    const inLog = await judgeLedger(ledger, instances, variant, true).catch(() => []);
+    found.push(...inLog, ...judgeLines(instances, forgiven, variant));
     if (found.length > 0) enough.abort();
   }
 }
 
 async function converge(
-  admin: pg.Pool,
-  instances: readonly Instance[],
+  { ledger, instances, variant }: Judge,
   found: string[],
   patient: boolean,
 ): Promise<number | null> {
   const startedAt = performance.now();
   const withinMs = patient ? CONVERGES_WITHIN_MS : MUTANT_CONVERGES_WITHIN_MS;
   try {
-    await until("every merge is recorded, every daemon ready", () => settled(admin, instances), withinMs);
+    await until(
+      "every merge is recorded, every daemon ready",
+      async () => {
+        await takeReports(ledger, instances, variant);
+        return settled(ledger, instances, variant);
+      },
+      withinMs,
+    );
     return Math.round(performance.now() - startedAt);
   } catch (error) {
     found.push(`no convergence: ${error instanceof Error ? error.message : String(error)}`);

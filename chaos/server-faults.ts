@@ -1,8 +1,10 @@
 /** Faults of the server: carried out by an administrator who means no harm, or by nobody at all. */
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import type { Database } from "../demo/database.ts";
 import { withClient } from "../demo/with-client.ts";
+import { administer } from "./administrator.ts";
+import { FORGET_ABOVE } from "./ledger.ts";
 import { endPrepared } from "./load.ts";
 import type { ServerFault } from "./plan.ts";
 
@@ -27,7 +29,7 @@ export async function strikeServer(
       await database.server.start();
       return;
     case "backend killed":
-      return administer(database, async (admin) => {
+      return administer(database.ownerUrl, async (admin) => {
         await admin.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 ORDER BY pid
            OFFSET floor($2 * (SELECT count(*) FROM pg_stat_activity WHERE usename = $1)) LIMIT 1`,
@@ -35,7 +37,7 @@ export async function strikeServer(
         );
       });
     case "table locked":
-      return administer(database, async (admin) => {
+      return administer(database.ownerUrl, async (admin) => {
         await admin.query("BEGIN; SET LOCAL lock_timeout = '500ms'");
         await admin.query(chance < 0.5 ? "LOCK TABLE events_outbox" : "LOCK TABLE work_items");
         await admin.query(CHANGES[Math.floor(chance * CHANGES.length)] ?? "");
@@ -43,12 +45,14 @@ export async function strikeServer(
         await admin.query("COMMIT");
       });
     case "table rewritten":
-      return administer(database, async (admin) => {
+      return administer(database.ownerUrl, async (admin) => {
         await admin.query("SET lock_timeout = '1s'");
         await admin.query(REWRITES[Math.floor(chance * REWRITES.length)] ?? "");
       });
     case "rewind":
-      return administer(database, (admin) => alone(database, admin, () => rewind(admin, chance, forgiven)));
+      return administer(database.ownerUrl, (admin) =>
+        alone(database, admin, () => rewind(admin, chance, forgiven)),
+      );
   }
 }
 
@@ -90,14 +94,30 @@ async function rewind(admin: pg.Client, chance: number, forgiven: Forgiven): Pro
   const { rows } = await admin.query<{ newest: string }>("SELECT max(id)::text AS newest FROM events_outbox");
   const wish = BigInt(rows[0]?.newest ?? 0) - BigInt(1 + Math.floor(REWINDS_AT_MOST * chance));
   const cut = await betweenTransactions(admin, wish < 1n ? 1n : wish);
+  if (!(await leavesCheckpoint(admin, cut))) {
+    await admin.query("ROLLBACK");
+    return;
+  }
   const { rows: lost } = await admin.query<{ told: string | null }>(
     `DELETE FROM events_outbox WHERE id > $1
      RETURNING (payload->'merge'->>'event_id') || '|' || (payload->'merge'->>'work_item_id') AS told`,
     [String(cut)],
   );
   for (const { told } of lost) if (told !== null) forgiven.add(told);
+  await admin.query(FORGET_ABOVE, [String(cut)]);
+  await admin.query("DELETE FROM chaos.pruned WHERE id > $1", [String(cut)]);
   await admin.query("SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), $1)", [String(cut)]);
   await admin.query("COMMIT");
+}
+
+/** A pruned log that loses its last checkpoint as well would be another fault. */
+async function leavesCheckpoint(admin: pg.Client, cut: bigint): Promise<boolean> {
+  const { rows } = await admin.query<{ leaves: boolean }>(
+    `SELECT NOT EXISTS (SELECT FROM chaos.pruned)
+         OR EXISTS (SELECT FROM events_outbox WHERE kind = 'metric.checkpoint' AND id <= $1) AS leaves`,
+    [String(cut)],
+  );
+  return rows[0]?.leaves === true;
 }
 
 /** A failover loses whole transactions. */
@@ -131,19 +151,5 @@ async function emptied(admin: pg.Client): Promise<void> {
     );
     others = (beginning[0]?.others ?? 0) + (rows[0]?.others ?? 0);
     await delay(5);
-  }
-}
-
-/** A server that is away, a lock that was not granted: then this fault does not happen. */
-async function administer(database: Database, use: (admin: pg.Client) => Promise<void>): Promise<void> {
-  const admin = new pg.Client({ connectionString: database.ownerUrl });
-  admin.on("error", () => undefined);
-  try {
-    await admin.connect();
-    await use(admin);
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) throw error;
-  } finally {
-    await admin.end().catch(() => undefined);
   }
 }

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { MUTANTS } from "../../chaos/mutants.ts";
 import { run } from "../../chaos/run.ts";
+import { PLAIN } from "../../chaos/variant.ts";
 
 /** `npm run chaos -- --seconds 25 --seed …` does the same; another seed, another plan of faults. */
 const SEED = Number(process.env["CHAOS_SEED"] ?? 20261122);
@@ -9,7 +10,12 @@ const SEED = Number(process.env["CHAOS_SEED"] ?? 20261122);
 it(`three daemons through 25 seconds of chaos (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
   timeout: 240_000,
 }, async () => {
-  const { violations, faults, counted, convergedMs } = await run({ seconds: 25, seed: SEED, mutant: null });
+  const { violations, faults, counted, convergedMs } = await run({
+    seconds: 25,
+    seed: SEED,
+    mutant: null,
+    variant: PLAIN,
+  });
   expect(violations).toEqual([]);
   expect(convergedMs).not.toBeNull();
   expect(faults.size).toBeGreaterThan(10);
@@ -21,7 +27,7 @@ it.each(["repeatable-read", "one-statement"])(
   "a mistake is noticed: %s",
   { timeout: 180_000 },
   async (name) => {
-    const { violations } = await run({ seconds: 25, seed: 1, mutant: MUTANTS[name] ?? null });
+    const { violations } = await run({ seconds: 25, seed: 1, mutant: MUTANTS[name] ?? null, variant: PLAIN });
     expect(violations.join("\n")).toMatch(/recorded again|is not what its facts give/);
   },
 );

@@ -12,6 +12,8 @@ export type OracleOptions = {
   readonly pruned?: boolean;
   /** Merges may be waiting still. Default false. */
   readonly unfinished?: boolean;
+  /** Names of checks that the caller has others for. */
+  readonly without?: readonly string[];
 };
 
 /** What the contract says of each metric row; bounds as numeric, so that they are exact: 35 of 50 is 0.7. */
@@ -215,6 +217,7 @@ export function violations(on: pg.Pool | pg.PoolClient, options: OracleOptions =
   return withTables(on, async (client) => {
     const found: string[] = [];
     for (const [name, check] of Object.entries(CHECKS)) {
+      if (options.without?.includes(name) === true) continue;
       const text = check
         .replaceAll("$pruned", String(options.pruned ?? false))
         .replaceAll("$unfinished", String(options.unfinished ?? false));

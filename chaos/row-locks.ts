@@ -1,0 +1,45 @@
+/**
+ * Row locks of the orchestrator that a foreign key makes us wait for: a merged item locked for seconds, and the pattern
+ * that deadlocks with whoever holds one item while it waits for another.
+ */
+import type pg from "pg";
+import type { Random } from "../demo/random.ts";
+import { item, transition } from "./load.ts";
+import type { Orchestrator } from "./orchestrator.ts";
+
+const HOLDS_MS = 3_000;
+/** Around the time after which an insert of ours gives up. */
+const WANTS_NEXT_MS = 900;
+const QUEUES_MS = 25;
+const RESTS_MS = 600;
+
+/** Merges two items; locks the second before anybody can have recorded it, then holds it, or wants the first one too. */
+export async function lockRows(
+  orchestrator: Orchestrator,
+  random: Random,
+  merging: pg.Client,
+  locking: pg.Client,
+): Promise<void> {
+  const first = await item(merging, random);
+  const second = await item(merging, random);
+  await merging.query("BEGIN");
+  await transition(merging, first);
+  await transition(merging, second);
+  await locking.query("BEGIN");
+  const lock = (id: string): Promise<unknown> =>
+    locking.query("SELECT FROM work_items WHERE id = $1 FOR UPDATE", [id]);
+  const locked = lock(second);
+  locked.catch(() => undefined);
+  // It waits for the merging transaction, and is served at its end.
+  await orchestrator.pause(QUEUES_MS);
+  await merging.query("COMMIT; NOTIFY events_outbox");
+  await locked;
+  if (random() < 0.5) await orchestrator.pause(HOLDS_MS * random());
+  else {
+    await orchestrator.pause(WANTS_NEXT_MS * random());
+    await lock(first);
+    await orchestrator.pause(100 * random());
+  }
+  await locking.query("COMMIT");
+  await orchestrator.pause(RESTS_MS * random());
+}
