@@ -13,7 +13,8 @@ const SETTINGS = {
   // Only the comparison that follows each restore: nothing that a scan misses may hide behind the next one.
   METRICS_AUDIT_INTERVAL: "60m",
   METRICS_STATEMENT_TIMEOUT: "1500ms",
-  METRICS_LOCK_TIMEOUT: "1s",
+  // Beyond deadlock_timeout: whoever waited that long with a lock in hand would have the orchestrator aborted.
+  METRICS_LOCK_TIMEOUT: "1500ms",
   METRICS_CONNECT_TIMEOUT: "2s",
   METRICS_SHUTDOWN_TIMEOUT: "3s",
   METRICS_LOG_LEVEL: "info",

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import { mulberry32, pick, type Random } from "../demo/random.ts";
+import { item, merge, transition } from "./merges.ts";
 import { OLD, stayOpen } from "./old-transactions.ts";
 import { Orchestrator } from "./orchestrator.ts";
 import { lockRows } from "./row-locks.ts";
@@ -34,23 +35,19 @@ export class Load {
     this.#running = Array.from({ length: WRITERS }, (_, index) => {
       const random = chance(index);
       return orchestrator.repeat(1, async (client) => {
-        await pick(random, choices)(client as pg.Client, random);
-        if (random() < 0.7) await client?.query("NOTIFY events_outbox");
+        await pick(random, choices)(client, random);
+        if (random() < 0.7) await client.query("NOTIFY events_outbox");
         await orchestrator.pause(THINKS_MS * random());
       });
     });
     const locks = chance(WRITERS);
     if (variant.rowLocks === "yes")
       this.#running.push(
-        orchestrator.repeat(2, (merging, locking) =>
-          lockRows(orchestrator, locks, merging as pg.Client, locking as pg.Client),
-        ),
+        orchestrator.repeat(2, (merging, locking) => lockRows(orchestrator, locks, merging, locking)),
       );
     const old = chance(WRITERS + 1);
     if (variant.oldTransactions === "yes")
-      this.#running.push(
-        orchestrator.repeat(1, (client) => stayOpen(orchestrator, old, client as pg.Client)),
-      );
+      this.#running.push(orchestrator.repeat(1, (client) => stayOpen(orchestrator, old, client)));
   }
 
   /** Ends the load; what it prepared is ended too. */
@@ -74,31 +71,6 @@ export async function endPrepared(
     [but],
   );
   for (const { gid } of rows) await client.query(`${how} PREPARED '${gid}'`).catch(() => undefined);
-}
-
-const PROJECTS = ["atlas", "borealis", "__proto__", "名前\u202e", "one\ntwo", "c".repeat(512)];
-
-export async function item(client: pg.Client, random: Random): Promise<string> {
-  const { rows } = await client.query<{ id: string }>(
-    "INSERT INTO work_items (project, attempts, last_verdict, phase) VALUES ($1, $2, $3, 'merged') RETURNING id::text",
-    [
-      PROJECTS[Math.floor(random() ** 2 * PROJECTS.length)],
-      random() < 0.75 ? 1 : 2 + Math.floor(random() * 8),
-      random() < 0.08 ? "rebase_conflict" : "approve",
-    ],
-  );
-  return rows[0]?.id ?? "";
-}
-
-export async function transition(client: pg.Client, itemId: string | null): Promise<void> {
-  await client.query(
-    `INSERT INTO events_outbox (kind, work_item_id, payload) VALUES ('phase.transition', $1, '{"target": "merged"}')`,
-    [itemId],
-  );
-}
-
-export async function merge(client: pg.Client, random: Random): Promise<void> {
-  await transition(client, await item(client, random));
 }
 
 function hesitate(random: Random): Promise<void> {

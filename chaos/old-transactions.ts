@@ -1,7 +1,7 @@
 /** Transactions that stay open, or prepared, for seconds: across retention, restarts and each other's checkpoints. */
 import type pg from "pg";
 import type { Random } from "../demo/random.ts";
-import { merge } from "./load.ts";
+import { merge } from "./merges.ts";
 import type { Orchestrator } from "./orchestrator.ts";
 
 const OPEN_MS = { least: 1_000, most: 9_000 };

@@ -4,7 +4,7 @@
  */
 import type pg from "pg";
 import type { Random } from "../demo/random.ts";
-import { item, transition } from "./load.ts";
+import { item, transition } from "./merges.ts";
 import type { Orchestrator } from "./orchestrator.ts";
 
 const HOLDS_MS = 3_000;
