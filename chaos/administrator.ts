@@ -13,8 +13,15 @@ export async function administer(ownerUrl: string, use: (admin: pg.Client) => Pr
     await admin.connect();
     await use(admin);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (isMistake(error)) throw error;
   } finally {
     await admin.end().catch(() => undefined);
   }
+}
+
+/** Neither the server's state nor anybody else is the reason, but the run itself. */
+export function isMistake(error: unknown): boolean {
+  return (
+    !(error instanceof Error) || (error instanceof pg.DatabaseError && /^(22|42)/.test(error.code ?? ""))
+  );
 }

@@ -13,14 +13,15 @@ const SETTINGS = {
   // Only the comparison that follows each restore: nothing that a scan misses may hide behind the next one.
   METRICS_AUDIT_INTERVAL: "60m",
   METRICS_STATEMENT_TIMEOUT: "1500ms",
-  // Beyond deadlock_timeout: whoever waited that long with a lock in hand would have the orchestrator aborted.
-  METRICS_LOCK_TIMEOUT: "1500ms",
+  METRICS_LOCK_TIMEOUT: "1s",
   METRICS_CONNECT_TIMEOUT: "2s",
   METRICS_SHUTDOWN_TIMEOUT: "3s",
   METRICS_LOG_LEVEL: "info",
 };
 /** Where merges come under ids that no scan looks at. */
 const COMPARES_OFTEN = { METRICS_AUDIT_INTERVAL: "2s" };
+/** Well beyond deadlock_timeout: an insert that waited that long with a lock in hand would have the orchestrator aborted. */
+const WAITS_LONG = { METRICS_STATEMENT_TIMEOUT: "3s", METRICS_LOCK_TIMEOUT: "2500ms" };
 /** The shutdown timeout, and a loaded machine. */
 const LEAVES_WITHIN_MS = 10_000;
 
@@ -29,6 +30,8 @@ export type InstanceOptions = {
   readonly entry?: string | undefined;
   /** Whether the whole log is compared often, not only after each restore. */
   readonly comparesOften?: boolean;
+  /** Whether its timeouts are rather those of production than of this run. */
+  readonly waitsLong?: boolean;
 };
 
 export class Instance implements AsyncDisposable {
@@ -47,13 +50,17 @@ export class Instance implements AsyncDisposable {
     name: string,
     network: Network,
     url: string,
-    { entry, comparesOften = false }: InstanceOptions,
+    { entry, comparesOften = false, waitsLong = false }: InstanceOptions,
   ) {
     this.name = name;
     this.network = network;
     this.#url = network.url(url);
     this.#entry = entry;
-    this.#settings = { ...SETTINGS, ...(comparesOften ? COMPARES_OFTEN : {}) };
+    this.#settings = {
+      ...SETTINGS,
+      ...(comparesOften ? COMPARES_OFTEN : {}),
+      ...(waitsLong ? WAITS_LONG : {}),
+    };
   }
 
   static async start(name: string, databaseUrl: string, options: InstanceOptions): Promise<Instance> {
@@ -110,6 +117,10 @@ export class Instance implements AsyncDisposable {
   /** What all of its processes told. */
   get lines(): readonly LogLine[] {
     return this.processes.flatMap(({ lines }) => lines);
+  }
+
+  get lastWords(): string {
+    return lastWords(this.#process);
   }
 
   /** No fault any more. */

@@ -184,12 +184,16 @@ const SORTS = {
 };
 export type Sort = keyof typeof SORTS;
 
+export function sortOf(violation: string): Sort {
+  const [sort] = Object.entries(SORTS).find(([, pattern]) => pattern.test(violation)) ?? ["wrong"];
+  return sort as Sort;
+}
+
 /** How many of the violations are of each sort; one line may stand for several. */
 export function tally(found: readonly string[]): Readonly<Record<Sort, number>> {
   const sum = Object.fromEntries(Object.keys(SORTS).map((sort) => [sort, 0])) as Record<Sort, number>;
   for (const line of found) {
-    const [sort] = Object.entries(SORTS).find(([, pattern]) => pattern.test(line)) ?? ["wrong"];
-    sum[sort as Sort] += Number(/: and (\d+) more$/.exec(line)?.[1] ?? 1);
+    sum[sortOf(line)] += Number(/: and (\d+) more$/.exec(line)?.[1] ?? 1);
   }
   return sum;
 }

@@ -168,7 +168,7 @@ const janitor: Deed = (client) => endPrepared(client, "COMMIT", OLD);
 /** A work item that merged long ago merges again. */
 const again: Deed = async (client, random) => {
   const { rows } = await client.query<{ id: string }>(
-    "SELECT id::text FROM work_items WHERE id > $1 * (SELECT max(id) FROM work_items) ORDER BY id LIMIT 1",
+    "SELECT id::text FROM work_items WHERE id > $1::float8 * (SELECT max(id) FROM work_items) ORDER BY id LIMIT 1",
     [random()],
   );
   if (rows[0] !== undefined) await transition(client, rows[0].id);
@@ -183,7 +183,7 @@ const underLowId: Deed = async (client, random) => {
 
 const deleteOld: Deed = async (client, random) => {
   await client.query(
-    "DELETE FROM work_items WHERE id = (SELECT floor($1 * (max(id) - $2)) FROM work_items)",
+    "DELETE FROM work_items WHERE id = (SELECT floor($1::float8 * (max(id) - $2)) FROM work_items)",
     [random(), DELETES_BEHIND],
   );
 };

@@ -1,8 +1,10 @@
 /** `npm run chaos`: what the daemon must survive, at random; exits with 1 when anything was lost, repeated or wrong. */
-import { tally } from "./judge.ts";
+import { sortOf, tally } from "./judge.ts";
 import { parseOptions } from "./options.ts";
 import { run } from "./run.ts";
 import { describeVariant } from "./variant.ts";
+
+const SHOWN_OF_EACH_SORT = 8;
 
 const options = parseOptions(process.argv.slice(2));
 const { seconds, seed, mutant, variant } = options;
@@ -38,5 +40,7 @@ const lines: [string, string | number][] = [
   ...Object.entries(tally(violations)),
 ];
 process.stdout.write(lines.map(([name, value]) => `${name.padEnd(20)} ${value}\n`).join(""));
-for (const violation of violations.slice(0, 20)) process.stdout.write(`violation: ${violation}\n`);
+for (const sorted of Map.groupBy(violations, sortOf).values())
+  for (const violation of sorted.slice(0, SHOWN_OF_EACH_SORT))
+    process.stdout.write(`violation: ${violation.replace(/c{50,}/g, "ccc…")}\n`);
 process.exit(violations.length === 0 ? 0 : 1);

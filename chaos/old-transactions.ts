@@ -6,7 +6,7 @@ import type { Orchestrator } from "./orchestrator.ts";
 
 const OPEN_MS = { least: 1_000, most: 9_000 };
 const PREPARED_MS = 6_000;
-const RESTS_MS = 3_000;
+const RESTS_MS = 5_000;
 /** Prepared transactions of this name are left alone by the load's janitor. */
 export const OLD = "chaos-old";
 

@@ -1,6 +1,7 @@
 /** The orchestrator's connections: they come again when the server was away, and what aborted them is kept. */
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { isMistake } from "./administrator.ts";
 
 export const ORCHESTRATOR = "orchestrator";
 const DEADLOCK = "40P01";
@@ -8,6 +9,8 @@ const DEADLOCK = "40P01";
 export class Orchestrator {
   /** What the server said of each deadlock that a transaction of ours was the victim of. */
   readonly deadlocks: string[] = [];
+  /** Statements that could never succeed. */
+  readonly mistakes: string[] = [];
   readonly stopped: AbortSignal;
   readonly #url: string;
 
@@ -31,6 +34,7 @@ export class Orchestrator {
         // A server that went away, a duplicate id after a rewind, a lock that was not granted: an orchestrator goes on.
         if (error instanceof pg.DatabaseError && error.code === DEADLOCK)
           this.deadlocks.push(error.detail ?? "");
+        if (isMistake(error)) this.mistakes.push(`the load is wrong: ${String(error)}`);
         await leave();
         await this.pause(20);
       }

@@ -2,10 +2,14 @@
 import type pg from "pg";
 
 /** Ids, or seconds, of one partition. */
-const SIZE = { id: 1_500, age: 6 };
+const SIZE = { id: 800, age: 4 };
 /** So many lie ahead of the newest row. */
-const AHEAD = 8;
+const AHEAD = 10;
 const DIGITS = 10;
+
+/** A foreign key locks the referenced table too: both in the order in which the orchestrator does. */
+export const LOCK_IN_ORDER =
+  "LOCK TABLE work_items IN SHARE ROW EXCLUSIVE MODE; LOCK TABLE events_outbox IN ACCESS EXCLUSIVE MODE";
 
 export type PartitionedBy = keyof typeof SIZE;
 
@@ -15,8 +19,10 @@ export async function widenAhead(admin: pg.ClientBase, by: PartitionedBy): Promi
   const newest = (await partitionNames(admin)).at(-1);
   for (let next = newest === undefined ? now : numberOf(newest) + 1; next <= now + AHEAD; next += 1) {
     await admin.query(
-      `CREATE TABLE events_outbox_p${String(next).padStart(DIGITS, "0")} PARTITION OF events_outbox
-        FOR VALUES FROM (${newest === undefined && next === now ? "MINVALUE" : bound(by, next)}) TO (${bound(by, next + 1)})`,
+      `BEGIN; ${LOCK_IN_ORDER};
+       CREATE TABLE events_outbox_p${String(next).padStart(DIGITS, "0")} PARTITION OF events_outbox
+        FOR VALUES FROM (${newest === undefined && next === now ? "MINVALUE" : bound(by, next)}) TO (${bound(by, next + 1)});
+       COMMIT`,
     );
   }
 }

@@ -3,13 +3,13 @@
  * never removed, nor anything younger; one in an open transaction is not visible.
  */
 import type pg from "pg";
-import { current, numberOf, partitionNames } from "./partitions.ts";
+import { current, LOCK_IN_ORDER, numberOf, partitionNames } from "./partitions.ts";
 import type { Variant } from "./variant.ts";
 
 /** @param chance from 0 up to 1. @returns how many rows went. */
 export async function prune(admin: pg.ClientBase, variant: Variant, chance: number): Promise<number> {
   if (variant.retention === "none") return 0;
-  await admin.query("BEGIN; SET LOCAL lock_timeout = '300ms'");
+  await admin.query("BEGIN; SET LOCAL lock_timeout = '800ms'");
   try {
     const gone =
       variant.cut === "partition"
@@ -49,12 +49,16 @@ async function detachOldest(admin: pg.ClientBase, { partitions }: Variant): Prom
   if (partitions === "none" || oldest === undefined || numberOf(oldest) >= (await current(admin, partitions)))
     return 0;
   // Waits, shortly, for the transactions that have written to it.
+  await admin.query(LOCK_IN_ORDER);
   await admin.query(`ALTER TABLE events_outbox DETACH PARTITION ${oldest}`);
   const { rows } = await admin.query<{ allowed: boolean }>(
     `SELECT EXISTS (SELECT FROM events_outbox WHERE kind = 'metric.checkpoint')
         AND NOT EXISTS (SELECT FROM ${oldest} JOIN chaos.unrecorded USING (id) WHERE NOT deleted) AS allowed`,
   );
-  if (rows[0]?.allowed !== true) throw new Error("its rows are needed still");
+  if (rows[0]?.allowed !== true) {
+    await admin.query("ROLLBACK; BEGIN");
+    return 0;
+  }
   const marked = await admin.query(
     `INSERT INTO chaos.pruned (id) SELECT id FROM ${oldest} ON CONFLICT DO NOTHING`,
   );

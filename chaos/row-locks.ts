@@ -8,10 +8,10 @@ import { item, transition } from "./merges.ts";
 import type { Orchestrator } from "./orchestrator.ts";
 
 const HOLDS_MS = 3_000;
-/** Around the time after which an insert of ours gives up. */
-const WANTS_NEXT_MS = 900;
+/** Up to half a deadlock_timeout later than the daemon's own look for deadlocks, which would have found none. */
+const WANTS_NEXT_MS = { least: 400, most: 1_500 };
 const QUEUES_MS = 25;
-const RESTS_MS = 600;
+const RESTS_MS = 300;
 
 /** Merges two items; locks the second before anybody can have recorded it, then holds it, or wants the first one too. */
 export async function lockRows(
@@ -36,7 +36,8 @@ export async function lockRows(
   await locked;
   if (random() < 0.5) await orchestrator.pause(HOLDS_MS * random());
   else {
-    await orchestrator.pause(WANTS_NEXT_MS * random());
+    const { least, most } = WANTS_NEXT_MS;
+    await orchestrator.pause(least + (most - least) * random());
     await lock(first);
     await orchestrator.pause(100 * random());
   }

@@ -87,14 +87,19 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   const instances: Instance[] = [];
   for (let number = 1; number <= DAEMONS; number += 1) {
     const url = number === DAEMONS ? (pooled?.url ?? database.daemonUrl) : database.daemonUrl;
-    const options = { entry: tree?.path("main.ts"), comparesOften: variant.lowIds === "yes" };
+    const options = {
+      entry: tree?.path("main.ts"),
+      comparesOften: variant.lowIds === "yes",
+      waitsLong: variant.rowLocks === "yes",
+    };
     instances.push(resources.use(await Instance.start(`daemon ${number}`, url, options)));
   }
-  for (const instance of instances)
-    await until(`${instance.name} is ready`, () => instance.memory(), READY_WITHIN_MS);
-
   const forgiven: Forgiven = new Set();
   const found: string[] = [];
+  for (const instance of instances)
+    await until(`${instance.name} is ready`, () => instance.memory(), READY_WITHIN_MS).catch(
+      (error: unknown) => found.push(`at the start: ${String(error)}; ${instance.lastWords}`),
+    );
   const enough = new AbortController();
   const { signal } = enough;
   const outages = new Outages();
@@ -130,7 +135,11 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   for (const instance of instances) await instance.leave();
   await pooled?.[Symbol.asyncDispose]();
   found.push(...judgeLines(instances, forgiven, variant), ...(await leftBehind(ledger)));
-  found.push(...(readers?.falseAlarms ?? []), ...judgeWaits(waits, load.orchestrator.deadlocks, variant));
+  found.push(
+    ...load.orchestrator.mistakes,
+    ...(readers?.falseAlarms ?? []),
+    ...judgeWaits(waits, load.orchestrator.deadlocks, variant),
+  );
   if (!stoppedEarly) found.push(...(await judgeLedger(ledger, instances, variant, false)));
   return {
     faults,

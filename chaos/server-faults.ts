@@ -32,7 +32,7 @@ export async function strikeServer(
       return administer(database.ownerUrl, async (admin) => {
         await admin.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 ORDER BY pid
-           OFFSET floor($2 * (SELECT count(*) FROM pg_stat_activity WHERE usename = $1)) LIMIT 1`,
+           OFFSET floor($2::float8 * (SELECT count(*) FROM pg_stat_activity WHERE usename = $1)) LIMIT 1`,
           [ROLE, chance],
         );
       });

@@ -10,7 +10,7 @@ import { widenAhead } from "./partitions.ts";
 import { prune } from "./retention.ts";
 import type { Variant } from "./variant.ts";
 
-const EVERY_MS = 3_000;
+const EVERY_MS = 2_000;
 
 /** Until it is enough. */
 export async function keepUp(
@@ -30,7 +30,7 @@ export async function keepUp(
     await takeReports(ledger, instances, variant);
     if (partitions !== "none")
       await administer(ownerUrl, async (admin) => {
-        await admin.query("SET lock_timeout = '300ms'");
+        await admin.query("SET lock_timeout = '800ms'");
         await widenAhead(admin, partitions);
       });
     await administer(ownerUrl, async (admin) => {
