@@ -19,9 +19,10 @@ export async function administer(ownerUrl: string, use: (admin: pg.Client) => Pr
   }
 }
 
-/** Neither the server's state nor anybody else is the reason, but the run itself. */
+/** Neither the server's state nor anybody else is the reason, but the run itself; a prepared transaction may have been ended meanwhile. */
 export function isMistake(error: unknown): boolean {
   return (
-    !(error instanceof Error) || (error instanceof pg.DatabaseError && /^(22|42)/.test(error.code ?? ""))
+    !(error instanceof Error) ||
+    (error instanceof pg.DatabaseError && /^(22|42(?!704))/.test(error.code ?? ""))
   );
 }

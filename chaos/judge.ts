@@ -174,14 +174,16 @@ export function longest(waits: readonly Wait[]): number {
   return Math.round(Math.max(0, ...waits.map(({ ms }) => ms)));
 }
 
+/** By the first that fits. */
 const SORTS = {
-  missing: /not recorded/,
-  repeated: /recorded again|repeated|told twice/,
   blocked: /^blocked for/,
   aborted: /^aborted by/,
   "false alarms": /^false alarm/,
+  missing: /not recorded/,
+  repeated: /recorded again|repeated|told twice/,
   wrong: /./,
 };
+const SHOWN = ["missing", "repeated", "wrong", "blocked", "aborted", "false alarms"] as const;
 export type Sort = keyof typeof SORTS;
 
 export function sortOf(violation: string): Sort {
@@ -191,7 +193,7 @@ export function sortOf(violation: string): Sort {
 
 /** How many of the violations are of each sort; one line may stand for several. */
 export function tally(found: readonly string[]): Readonly<Record<Sort, number>> {
-  const sum = Object.fromEntries(Object.keys(SORTS).map((sort) => [sort, 0])) as Record<Sort, number>;
+  const sum = Object.fromEntries(SHOWN.map((sort) => [sort, 0])) as Record<Sort, number>;
   for (const line of found) {
     sum[sortOf(line)] += Number(/: and (\d+) more$/.exec(line)?.[1] ?? 1);
   }
