@@ -8,12 +8,17 @@ export const REPLACED = [
   "I1 a merge is recorded again",
   "I1 a row has no merge",
 ];
-/** Where no checkpoint survives, windows count up again, and so do projects of which nothing is left. */
+/**
+ * Where no checkpoint survives, windows count up again, and so do projects of which nothing is left; and where our rows
+ * alone go, a merge whose row went may be recorded again.
+ */
 export const REPLACED_WITHOUT_CHECKPOINT = [
   ...REPLACED,
   "I2 a number is not what its facts give",
   "I3 a state or crossing is wrong",
   "I6 seq is not dense",
+  "I1 a set is not whole",
+  "I6 a key is repeated or not as promised",
 ];
 
 /** Recorded again after retention took the first record: by a work item that merged again, nothing could know that. */
@@ -43,7 +48,7 @@ const CHECKS: Readonly<Record<string, string>> = {
 const WITHOUT_CHECKPOINT: Readonly<Record<string, string>> = {
   "I2 a number is not what its newest facts give": `
     WITH facts AS (
-      SELECT id, event_id, payload->'merge'->>'project' AS project, (payload->'merge'->>'attempts')::int = 1 AS first_pass,
+      SELECT id, tx, event_id, payload->'merge'->>'project' AS project, (payload->'merge'->>'attempts')::int = 1 AS first_pass,
              payload->'merge'->>'last_verdict' IS NOT DISTINCT FROM 'rebase_conflict' AS conflict
         FROM chaos.ledger WHERE kind = 'metric.first_pass_merge_rate'
     ), placed AS (
@@ -52,7 +57,7 @@ const WITHOUT_CHECKPOINT: Readonly<Record<string, string>> = {
     )
     SELECT 'row ' || r.id || ' (' || r.kind || '): numerator ' || (r.payload->>'numerator') || ' of ' || (r.payload->>'n') || ', counted ' || counted.numerator || ' of ' || f.pos
       FROM chaos.ledger r
-      JOIN placed f ON f.event_id = r.event_id AND f.line = coalesce(' ' || (r.payload->>'project'), '') AND f.id <= r.id,
+      JOIN placed f ON f.event_id = r.event_id AND f.tx = r.tx AND f.line = coalesce(' ' || (r.payload->>'project'), ''),
    LATERAL (SELECT count(*) FILTER (WHERE CASE r.kind WHEN 'metric.rebase_conflict_rate' THEN g.conflict ELSE g.first_pass END) AS numerator
               FROM placed g WHERE g.line = f.line AND g.pos <= f.pos AND g.pos > f.pos - (r.payload->>'n')::int) AS counted
      WHERE r.kind IN ('metric.first_pass_merge_rate', 'metric.rebase_conflict_rate')
