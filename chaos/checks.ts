@@ -19,6 +19,7 @@ export const REPLACED_WITHOUT_CHECKPOINT = [
   "I6 seq is not dense",
   "I1 a set is not whole",
   "I6 a key is repeated or not as promised",
+  "effective is wrong",
 ];
 
 /** Recorded again after retention took the first record: by a work item that merged again, nothing could know that. */
