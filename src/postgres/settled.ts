@@ -118,8 +118,9 @@ export function looker(
       const first = foundIn(merged?.rows ?? []);
       const last = first.length === FIRST_MERGES ? first.at(-1) : undefined;
       const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
-      const found = first.some(lacksItem) ? await source.merges(after, readUpTo) : first;
-      return { ...seenIn(seen?.rows[0], watched), found, readUpTo, ...newsIn(news) };
+      const looked = { ...seenIn(seen?.rows[0], watched), readUpTo };
+      if (!first.some(lacksItem)) return { ...looked, found: first, ...newsIn(news) };
+      return { ...looked, found: await source.merges(after, readUpTo), ...newsIn(await read(newsText)) };
     } catch (error) {
       // A row that the second statement cannot take in: it is looked for with care.
       if (!isBadData(error)) throw error;

@@ -1,5 +1,6 @@
 /** Retention: rows that went from the old end are not missed, and not recorded anew. */
 import { describe, expect, it } from "vitest";
+import type { OutboxLog } from "../../src/outbox-log.ts";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -67,4 +68,72 @@ describe("a log of which the oldest rows went", () => {
     expect(daemon.all("merge.recorded")).toHaveLength(61);
     expect(await violations(database.admin, { pruned: true })).toEqual([]);
   });
+
+  describe("at the moment when the daemon has looked and goes on reading", () => {
+    const RECORDS_OF_40 = `DELETE FROM events_outbox WHERE kind LIKE 'metric.%'
+      AND id <= (SELECT max(id) FROM events_outbox WHERE payload->'merge'->>'event_id' = '40')`;
+
+    it("compares no merge as unrecorded", async () => {
+      await using database = await createDatabase();
+      await merges(database.admin, times(60));
+      await record(database);
+      const page = beforeNextPage(() => database.admin.query(RECORDS_OF_40));
+      await using daemon = startDaemon(database, { auditIntervalMs: 30, wrap: page.wrap });
+      await daemon.converged();
+      page.arm();
+      const before = daemon.all("comparison.completed").length;
+      await daemon.event(
+        "comparison.completed",
+        () => daemon.all("comparison.completed").length > before + 1,
+      );
+      expect(page.passed()).toBe(true);
+      expect(daemon.all("merge.recorded")).toEqual([]);
+      expect(daemon.all("merge.presumed_recorded")).toEqual([]);
+    });
+
+    it("takes no work item that merges again for a new one", async () => {
+      await using database = await createDatabase();
+      await merges(database.admin, times(60));
+      await record(database);
+      const page = beforeNextPage(() => database.admin.query(RECORDS_OF_40));
+      await using daemon = startDaemon(database, { wrap: page.wrap });
+      await daemon.event("comparison.completed");
+      page.arm();
+      // More than a look reads.
+      await database.admin.query(
+        `INSERT INTO events_outbox (kind, work_item_id, payload) SELECT kind, work_item_id, payload FROM events_outbox, generate_series(1, 3)
+          WHERE kind = 'phase.transition' AND work_item_id <= 40`,
+      );
+      await daemon.event(
+        "merge.repeat_ignored",
+        () => page.passed() && daemon.all("merge.repeat_ignored").length === 120,
+      );
+      expect(daemon.all("merge.recorded")).toEqual([]);
+    });
+  });
 });
+
+/** Carries something out before the next page of merges is read. */
+function beforeNextPage(deed: () => Promise<unknown>): {
+  readonly arm: () => void;
+  readonly passed: () => boolean;
+  readonly wrap: (log: OutboxLog) => OutboxLog;
+} {
+  let state: "idle" | "armed" | "passed" = "idle";
+  return {
+    arm: () => {
+      state = "armed";
+    },
+    passed: () => state === "passed",
+    wrap: (log) => ({
+      ...log,
+      merges: async (after, upTo) => {
+        if (state === "armed") {
+          state = "passed";
+          await deed();
+        }
+        return log.merges(after, upTo);
+      },
+    }),
+  };
+}
