@@ -22,8 +22,11 @@ export const REPLACED_WITHOUT_CHECKPOINT = [
   "effective is wrong",
 ];
 
-/** Recorded again after retention took the first record: by a work item that merged again, nothing could know that. */
+/** Recorded again after retention took the first record. */
 const GONE = "EXISTS (SELECT FROM chaos.pruned p WHERE p.id = a.id AND p.at < b.place)";
+/** And the transition that it records: then nothing shows that the work item has merged before. */
+const TRANSITION_GONE =
+  "EXISTS (SELECT FROM chaos.pruned p WHERE p.id = a.event_id::bigint AND p.at < b.place)";
 
 const CHECKS: Readonly<Record<string, string>> = {
   "I1 a merge is not recorded": `
@@ -36,7 +39,7 @@ const CHECKS: Readonly<Record<string, string>> = {
            || CASE WHEN ${GONE} THEN ', when retention had taken the first' ELSE '' END
       FROM chaos.records a JOIN chaos.records b ON a.place < b.place
        AND (a.event_id = b.event_id OR a.merge_item = b.merge_item)
-     WHERE NOT (${GONE} AND ($lost OR a.event_id <> b.event_id))`,
+     WHERE NOT (${GONE} AND ($lost OR (${TRANSITION_GONE} AND a.event_id <> b.event_id)))`,
   "I1 a row has no merge": `
     SELECT 'row ' || r.id || ' (' || r.kind || ') records event ' || coalesce(r.event_id, 'null') || ' of item ' || coalesce(r.merge_item, 'null')
            || ', its work_item_id is ' || coalesce(r.item, 'null')

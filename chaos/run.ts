@@ -29,7 +29,7 @@ import { Outages } from "./outages.ts";
 import type { Fault } from "./plan.ts";
 import { Readers } from "./readers.ts";
 import type { Forgiven } from "./server-faults.ts";
-import { strike } from "./strike.ts";
+import { stopAll, strike } from "./strike.ts";
 import { makeVariant } from "./tables.ts";
 import { keepUp, takeReports } from "./upkeep.ts";
 import type { Variant } from "./variant.ts";
@@ -54,6 +54,8 @@ export type Result = {
 const DAEMONS = 3;
 /** Merges without faults at the end: what a scan misses now, no restore's comparison finds. */
 const CALM_MS = 3_000;
+/** A chance with which all daemons are asked to stop, and everything before the newest checkpoint goes. */
+const ORDERLY = 0.5;
 const CONVERGES_WITHIN_MS = 30_000;
 /** What does not come to pass at all need not be waited for that long. */
 const MUTANT_CONVERGES_WITHIN_MS = 15_000;
@@ -120,7 +122,11 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   });
   const stoppedEarly = signal.aborted;
   for (const instance of instances) instance.calm();
-  if (!stoppedEarly) await delay(CALM_MS);
+  if (!stoppedEarly) {
+    // Retention takes what it can once more, up to the checkpoint that an orderly stop leaves.
+    if (variant.retention !== "none") await stopAll(database, instances, variant, 0, ORDERLY);
+    await delay(CALM_MS);
+  }
   enough.abort();
   await judging;
   await upkeep;

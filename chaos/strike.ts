@@ -69,7 +69,7 @@ export async function strike(
 }
 
 /** All daemons stop; rows go, and others come; all start. */
-async function stopAll(
+export async function stopAll(
   database: Database,
   instances: readonly Instance[],
   variant: Variant,
