@@ -56,6 +56,8 @@ const DAEMONS = 3;
 const CALM_MS = 3_000;
 /** A chance with which all daemons are asked to stop, and everything before the newest checkpoint goes. */
 const ORDERLY = 0.5;
+/** Merges that wait while others come. */
+const FEW = 5;
 const CONVERGES_WITHIN_MS = 30_000;
 /** What does not come to pass at all need not be waited for that long. */
 const MUTANT_CONVERGES_WITHIN_MS = 15_000;
@@ -123,8 +125,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   const stoppedEarly = signal.aborted;
   for (const instance of instances) instance.calm();
   if (!stoppedEarly) {
-    // Retention takes what it can once more, up to the checkpoint that an orderly stop leaves.
-    if (variant.retention !== "none") await stopAll(database, instances, variant, 0, ORDERLY);
+    if (variant.retention !== "none") await pruneOnceMore(database, ledger, instances, variant);
     await delay(CALM_MS);
   }
   enough.abort();
@@ -162,6 +163,18 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
     convergedMs,
     violations: [...new Set(found)],
   };
+}
+
+/** Retention takes what it may once more, up to the checkpoint that an orderly stop leaves: every run has some of it. */
+async function pruneOnceMore(
+  database: Database,
+  ledger: pg.Pool,
+  instances: readonly Instance[],
+  variant: Variant,
+): Promise<void> {
+  const almostNothing = async (): Promise<boolean> => (await count(ledger, variant)).waiting <= FEW;
+  await until("almost nothing waits", almostNothing, MUTANT_CONVERGES_WITHIN_MS).catch(() => undefined);
+  await stopAll(database, instances, variant, 0, ORDERLY);
 }
 
 async function poolerOf(database: Database, { pooler }: Variant): Promise<Pooler | null> {

@@ -23,6 +23,28 @@ it(`three daemons through 25 seconds of chaos (seed ${SEED}): nothing missing, n
   expect(counted.recorded + counted.skipped).toBe(counted.merges);
 });
 
+it("10 seconds of it where metric rows go, work items are locked and transactions stay open, with verify beside it", {
+  timeout: 240_000,
+}, async () => {
+  const { violations, counted, convergedMs, reads } = await run({
+    seconds: 10,
+    seed: SEED,
+    mutant: null,
+    variant: {
+      ...PLAIN,
+      foreignKey: "plain",
+      retention: "metrics",
+      rowLocks: "yes",
+      oldTransactions: "yes",
+      readers: "yes",
+    },
+  });
+  expect(violations).toEqual([]);
+  expect(convergedMs).not.toBeNull();
+  expect(counted.pruned).toBeGreaterThan(0);
+  expect(reads).toBeGreaterThan(0);
+});
+
 it.each(["repeatable-read", "one-statement"])(
   "a mistake is noticed: %s",
   { timeout: 180_000 },
