@@ -167,9 +167,10 @@ export class Recorder {
     const { head, folded } = this.#memory;
     const look = await this.#log.look({ head, after: top, folded, begins: this.#recorded.begins });
     this.#memory.checkHead(look.headFingerprint);
-    // Only a log that was reset or cut at its newest end goes back.
+    // Only a log that was reset or cut at its newest end goes back. Without a row to stand on, what has been folded shows it.
     const newest = look.newest < this.#log.leastId ? this.#log.leastId - 1n : look.newest;
-    if (newest < top) throw new HistoryReset(String(top));
+    const least = head === null && folded > top ? folded : top;
+    if (newest < least) throw new HistoryReset(String(least));
     const readAfter = this.#lowMark.look(newest, look.holders);
     let recorded = 0;
     let after = readAfter;
