@@ -119,7 +119,7 @@ export class Judge {
     const ever = this.#kind === "kept" ? [...journal, ...state.gone.filter(isRecord)] : journal;
     const floor = this.#kind === "kept" ? 0 : state.floor;
     for (const merge of state.rows) {
-      if (!isMerge(merge) || merge.id <= floor) continue;
+      if (!isMerge(merge) || isPresumed(state, floor, merge)) continue;
       if (!ever.some((row) => records(row, merge)))
         return `merge ${merge.id} of ${merge.item} is not recorded`;
     }
@@ -132,4 +132,10 @@ export class Judge {
     }
     return null;
   }
+}
+
+/** Whether nothing in a pruned log tells if it is recorded: neither of it, nor of the earlier merge that its work item has. */
+function isPresumed({ rows }: State, floor: number, merge: Row): boolean {
+  const ofItem = (row: Row): boolean => merge.item !== null && row.item === merge.item && isMerge(row);
+  return merge.id <= floor || rows.some((row) => row.id <= floor && ofItem(row));
 }
