@@ -173,7 +173,7 @@ async function pruneOnceMore(
   variant: Variant,
 ): Promise<void> {
   const almostNothing = async (): Promise<boolean> => (await count(ledger, variant)).waiting <= FEW;
-  await until("almost nothing waits", almostNothing, MUTANT_CONVERGES_WITHIN_MS).catch(() => undefined);
+  await until("almost nothing waits", almostNothing, CONVERGES_WITHIN_MS).catch(() => undefined);
   await stopAll(database, instances, variant, 0, ORDERLY);
 }
 
