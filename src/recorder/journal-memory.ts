@@ -60,7 +60,7 @@ export class JournalMemory {
   /** The newest row of ours, of whatever sort. */
   #newest: bigint;
   #folded: bigint;
-  /** The low-water mark when the newest checkpoint was seen. */
+  /** What the newest checkpoint knows to be settled: its low-water mark, or its own row where another daemon wrote it. */
   #coveredLow: bigint;
   /** The highest id of a recorded merge that is known of: to begin with, the newest one's. */
   #highest: bigint;
@@ -98,7 +98,7 @@ export class JournalMemory {
     return this.analyzer.global.seq - this.#replay.checkpointSeq;
   }
 
-  /** Ids that have been settled since the newest checkpoint. */
+  /** Ids that have been settled since the newest checkpoint; below 0 where it may know of more. */
   get uncoveredIds(): bigint {
     return this.recorded.coverage.low - this.#coveredLow;
   }
@@ -291,7 +291,8 @@ export class JournalMemory {
         }
         if (row.type === "checkpoint" && BigInt(row.id) > this.#newest) {
           this.#newest = BigInt(row.id);
-          this.#coveredLow = this.recorded.coverage.low;
+          // Which ids were settled then it says itself; up to its own row at most.
+          this.#coveredLow = this.#newest;
         }
         if (row.type === "foreign" && BigInt(row.id) > this.#told) {
           this.#told = BigInt(row.id);

@@ -268,7 +268,7 @@ export class Recorder {
   /** Whether the newest checkpoint knows all that there is to know. */
   get #isCovered(): boolean {
     return (
-      this.analyzer.global.seq === 0 || (this.#memory.uncovered === 0 && this.#memory.uncoveredIds === 0n)
+      this.analyzer.global.seq === 0 || (this.#memory.uncovered === 0 && this.#memory.uncoveredIds <= 0n)
     );
   }
 

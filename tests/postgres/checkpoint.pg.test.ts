@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { barrier } from "../support/barrier.ts";
 import {
   comparable,
   configOf,
@@ -9,6 +10,7 @@ import {
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { CONFLICT, merge, merges, mergeUnder, REWORKED, times } from "../support/orchestrator.ts";
+import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
 /** Runs a daemon until everything is recorded, and lets it go in good order. */
 async function recorded(database: TestDatabase, options: TestDaemonOptions = {}) {
@@ -72,6 +74,22 @@ describe("a checkpoint", () => {
     await recorded(database);
     await recorded(database);
     expect(await checkpoints(database)).toHaveLength(1);
+  });
+
+  test("is not written when another daemon's covers the same rows, whatever has been settled since", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(3));
+    await recorded(database);
+    await database.admin.query("SELECT setval(pg_get_serial_sequence('events_outbox', 'id'), 30000)");
+    await merge(database.admin);
+    const gate = barrier();
+    await using slow = startDaemon(database, { wrap: stopsBeforeRecording(gate.wait, "page") });
+    await gate.reached;
+    await recorded(database);
+    gate.open();
+    await slow.event("comparison.completed");
+    await slow.stop();
+    expect(await checkpoints(database)).toHaveLength(2);
   });
 
   test("is written during a long backlog, at most 1000 merges apart, and when it is settled", async () => {
