@@ -65,6 +65,8 @@ export type DaemonEvent =
       readonly problems: readonly string[];
       readonly retry_in_ms: number;
     }
+  /** A row of the outbox that the server cannot read: it is left out, and the others are read. */
+  | { readonly event: "row.unreadable"; readonly row_id: string; readonly reason: string }
   | { readonly event: "listen.connected" }
   | { readonly event: "listen.lost"; readonly failure: Failure; readonly retry_in_ms: number }
   /** Connected, but our own notifications do not come back: polling only. */

@@ -139,6 +139,11 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "work item merged again, only the first time counts",
     fields: { event_id: true, work_item_id: true },
   },
+  "row.unreadable": {
+    level: "error",
+    msg: "the server cannot read this row of events_outbox: it is left out; restore it, or delete it",
+    fields: { row_id: true, reason: true },
+  },
   "merge.presumed_recorded": {
     level: "warn",
     msg: "no row records this merge and no checkpoint knows it: it is older than the rows that retention left, and taken as recorded",

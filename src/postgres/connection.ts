@@ -265,7 +265,7 @@ export function inSavepoint(run: Query): Query {
     try {
       return await run(text, parameters);
     } catch (error) {
-      if (isBadData(error)) await run("ROLLBACK TO SAVEPOINT reading");
+      if (isBadData(error) || isDamaged(error)) await run("ROLLBACK TO SAVEPOINT reading");
       throw error;
     }
   };

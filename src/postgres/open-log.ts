@@ -5,7 +5,7 @@ import { type Answer, type Connection, type ConnectionSettings, connect, inSavep
 import { isLockTimeout } from "./failure.ts";
 import { advisoryLockHolders, describeTransactions, endStalledPeers } from "./holders.ts";
 import { sinceIn, sinceStatement } from "./journal.ts";
-import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { type MergeRule, type MergeSource, mergeSource } from "./merge-source.ts";
 import { append, commit, fingerprintStatement, lockingStatements, lockKey } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { type Fitness, preflight } from "./preflight.ts";
@@ -13,6 +13,7 @@ import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
 import { drawn, looker, lookStatements } from "./settled.ts";
+import { readAround, type UnreadableRow } from "./unreadable.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -35,21 +36,36 @@ export async function openLog(
       (notice) => `the server says when a connection is made: ${notice}`,
     );
     for (const warning of [...remarks, ...fitness.warnings]) report({ event: "db.warning", warning });
-    return await bind(connection, settings, fitness);
+    return await bind(connection, settings, fitness, report);
   } catch (error) {
     connection.destroy();
     throw error;
   }
 }
 
-async function bind(connection: Connection, settings: LogSettings, fitness: Fitness): Promise<OutboxLog> {
+async function bind(
+  connection: Connection,
+  settings: LogSettings,
+  fitness: Fitness,
+  report: Report,
+): Promise<OutboxLog> {
   const names = namesIn(settings.schema);
   const { run, read } = connection;
   // Inside the writers' transaction a statement joins it; outside, it is one of its own.
   let locked = false;
-  const join = fitness.columns.payload === "json" ? inSavepoint(run) : run;
+  const join = inSavepoint(run);
   const query = (text: string) => (locked ? join(text) : read(text));
-  const source = mergeSource(read, names, settings.merge, fitness.columns);
+  const unreadable = new Set<string>();
+  const leaveOut = ({ id, reason }: UnreadableRow): [] => {
+    if (!unreadable.has(id)) report({ event: "row.unreadable", row_id: id, reason });
+    unreadable.add(id);
+    return [];
+  };
+  const aroundDamage =
+    (merges: MergeSource["merges"]): MergeSource["merges"] =>
+    async (after, upTo) => [...(await readAround(after, upTo, merges, leaveOut))];
+  const plain = mergeSource(read, names, settings.merge, fitness.columns);
+  const source = { ...plain, merges: aroundDamage(plain.merges) };
   const looks = lookStatements(names, fitness.watched, source);
   const since = sinceStatement(names);
   const fingerprint = fingerprintStatement(names);
@@ -83,8 +99,10 @@ async function bind(connection: Connection, settings: LogSettings, fitness: Fitn
     await run("ROLLBACK");
     locked = false;
   };
+  const reader = journalReader(query, connection.readOut, settings, fitness.columns);
   return {
-    ...journalReader(query, connection.readOut, settings, fitness.columns),
+    ...reader,
+    merges: aroundDamage(reader.merges),
     leastId: fitness.leastId,
     place: fitness.place,
     idsIndexed: fitness.idsIndexed,

@@ -2,7 +2,7 @@
 import { BEFORE_ALL, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
 import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
-import { isBadData } from "./failure.ts";
+import { isBadData, isDamaged } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { FIRST_MERGES, foundIn, type MergeSource } from "./merge-source.ts";
 import { literal, literals, type Names } from "./names.ts";
@@ -122,8 +122,8 @@ export function looker(
       if (!first.some(lacksItem)) return { ...looked, found: first, ...newsIn(news) };
       return { ...looked, found: await source.merges(after, readUpTo), ...newsIn(await read(newsText)) };
     } catch (error) {
-      // A row that the second statement cannot take in: it is looked for with care.
-      if (!isBadData(error)) throw error;
+      // A row that the second statement cannot take in, or the server cannot read: it is looked for with care.
+      if (!isBadData(error) && !isDamaged(error)) throw error;
       const seen = seenIn((await read(seenText)).rows[0], watched);
       const readUpTo = upTo < seen.newest ? upTo : seen.newest;
       const found = await source.merges(after, readUpTo);

@@ -11,6 +11,7 @@ import type { Config } from "../../src/config.ts";
 import type { LeaveOut } from "../../src/postgres/unreadable.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { damage } from "../support/damage.ts";
+import { createDatabase } from "../support/database.ts";
 import { eventful, merge, merges } from "../support/orchestrator.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
@@ -137,4 +138,24 @@ describe("damaged rows", () => {
     });
     expect(left).toContain(id);
   });
+});
+
+it("the daemon names a damaged transition once, records the merges beside it, and the damaged one when it can be read", async () => {
+  await using own = await createDatabase();
+  const [, broken] = await merges(own.admin, eventful().slice(0, 3));
+  const eventId = broken?.eventId ?? "";
+  await own.admin.query("INSERT INTO events_outbox (kind, payload) VALUES ('note', '{}')");
+  await damage(own, eventId);
+  await using daemon = startDaemon(own, { auditIntervalMs: 30 });
+  await daemon.event("daemon.ready");
+  expect(daemon.memory()?.as_of.seq).toBe(2);
+  const mark = daemon.mark();
+  await daemon.event("comparison.completed", undefined, mark);
+  expect(daemon.all("row.unreadable")).toEqual([
+    { event: "row.unreadable", row_id: eventId, reason: expect.stringMatching(REASON) },
+  ]);
+  await own.admin.query(`UPDATE events_outbox SET payload = '{"target": "merged"}' WHERE id = $1`, [eventId]);
+  await daemon.event("merge.recorded", ({ event_id }) => event_id === eventId);
+  await daemon.converged();
+  expect(daemon.all("db.disconnected")).toEqual([]);
 });
