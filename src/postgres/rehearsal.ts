@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { parseJournalRow } from "../core/journal-row.ts";
-import { parseObject } from "../core/json.ts";
+import { type Json, parseObject } from "../core/json.ts";
 import type { RehearsalRows, RehearsedItem } from "../core/rehearsal-rows.ts";
 import type { Failure } from "../daemon-event.ts";
 import {
@@ -58,7 +58,8 @@ type Around = {
   readonly obstacles: readonly Obstacle[];
   /** The id of the newest row of ours, as far as it is among the newest rows. */
   readonly newest: bigint | null;
-  readonly item: RehearsedItem;
+  /** The first is rehearsed with, the others where that is refused. */
+  readonly items: readonly [RehearsedItem, ...RehearsedItem[]];
 };
 
 /** What is in the way. */
@@ -74,39 +75,44 @@ export async function rehearse(
 ): Promise<Rehearsed> {
   const around = await lookAround(stage);
   if (around === null) return { checkpoint: null };
-  const { needed, checkpoint } = rowsFor(around.item);
+  const { needed, checkpoint } = rowsFor(around.items[0]);
   const all = await attempt(stage, around, [...needed, checkpoint], "rows of kind metric.*");
   if (all === null) return { checkpoint: null };
-  const merge = all.connected ? await attempt(stage, around, needed, "rows of kind metric.*") : all;
-  if (merge !== null && !(merge.connected && (await takesOthers(stage, around, rowsFor))))
-    throw new UnfitDatabase(merge.failure.code === CHANGED ? "append_changed" : "append_refused", [
-      merge.failure.message,
-    ]);
+  if (!all.connected || !(await takesOne(stage, around, rowsFor))) throw unfit(all.failure);
   const alone = await attempt(stage, around, [checkpoint], "rows of kind metric.checkpoint");
   return { checkpoint: alone?.failure ?? null };
 }
 
-/** What the table refuses may be what one work item's facts say: then others are taken, and merges are refused one by one. */
-async function takesOthers(
+/** What is refused for one work item, or one project, may be taken for another: then it is about merges, one by one. */
+async function takesOne(
   stage: Stage,
   around: Around,
   rowsFor: (item: RehearsedItem) => RehearsalRows,
 ): Promise<boolean> {
-  const { needed } = rowsFor({ ...around.item, facts: null });
-  return (await attempt(stage, around, needed, "rows of kind metric.*")) === null;
+  for (const item of around.items) {
+    const found = await attempt(stage, around, rowsFor(item).needed, "rows of kind metric.*");
+    if (found === null) return true;
+    if (!found.connected) return false;
+  }
+  return false;
+}
+
+function unfit({ code, message }: Failure): UnfitDatabase {
+  return new UnfitDatabase(code === CHANGED ? "append_changed" : "append_refused", [message]);
 }
 
 /** @returns null where no row can be appended before there are work items. */
 async function lookAround({ connection, names, columns }: Stage): Promise<Around | null> {
-  const [attached, ours, items] = await connection.readEach([
+  const item = `SELECT i.id::text AS id, left(i.project::text, 513) AS project, left(i.attempts::text, 20) AS attempts,
+    left(i.last_verdict::text, 512) AS last_verdict FROM ${names.workItems} i`;
+  const [attached, ours, found] = await connection.readEach([
     obstaclesStatement(names),
     newestJournalStatement(names, NEWEST_ROWS),
-    `SELECT i.id::text AS id, left(i.project::text, 513) AS project, left(i.attempts::text, 20) AS attempts,
-            left(i.last_verdict::text, 512) AS last_verdict FROM ${names.workItems} i LIMIT 1`,
+    `(${item} LIMIT 1) UNION ALL (${item} ORDER BY i.id DESC LIMIT 1)`,
   ]);
   const obstacles = obstaclesIn(attached?.rows ?? []);
-  const item = itemIn(items, columns, obstacles);
-  return item === null ? null : { obstacles, newest: newestOfOurs(ours), item };
+  const items = itemsIn(found, columns, obstacles);
+  return items === null ? null : { obstacles, newest: newestOfOurs(ours), items };
 }
 
 function newestOfOurs(answer: Answer | undefined): bigint | null {
@@ -114,27 +120,26 @@ function newestOfOurs(answer: Answer | undefined): bigint | null {
   return row === undefined ? null : BigInt(row["row_id"] ?? 0);
 }
 
-/** A work item that exists: a foreign key asks for one, and triggers may look it up. */
-function itemIn(
+/** Work items that exist: a foreign key asks for one, and triggers may look it up. */
+function itemsIn(
   answer: Answer | undefined,
   { workItemId, workItemNullable }: OutboxColumns,
   obstacles: readonly Obstacle[],
-): RehearsedItem | null {
-  const row = answer?.rows[0];
-  if (row !== undefined)
-    return {
-      id: row["id"] ?? null,
-      facts: {
-        project: row["project"] ?? null,
-        attempts: row["attempts"] ?? null,
-        lastVerdict: row["last_verdict"] ?? null,
-      },
-    };
+): Around["items"] | null {
+  const [first, ...others] = (answer?.rows ?? []).map((row) => ({
+    id: row["id"] ?? null,
+    facts: {
+      project: row["project"] ?? null,
+      attempts: row["attempts"] ?? null,
+      lastVerdict: row["last_verdict"] ?? null,
+    },
+  }));
+  if (first !== undefined) return [first, ...others, { id: first.id, facts: null }];
   const isLookedUp = obstacles.some(
     ({ sort, decides }) => sort === "trigger" || (sort === "constraint" && decides),
   );
-  if (!isLookedUp) return { id: workItemId === "uuid" ? NO_UUID : "0", facts: null };
-  return workItemNullable ? { id: null, facts: null } : null;
+  if (!isLookedUp) return [{ id: workItemId === "uuid" ? NO_UUID : "0", facts: null }];
+  return workItemNullable ? [{ id: null, facts: null }] : null;
 }
 
 const NO_UUID = "00000000-0000-0000-0000-000000000000";
@@ -212,9 +217,16 @@ function difference(
     if (there["kind"] !== row.kind) return `kind ${row.kind} has become another one`;
     if ((there["work_item_id"] ?? null) !== workItemOf(row, columns))
       return `the work_item_id of kind ${row.kind} has changed`;
-    const sent: unknown = JSON.parse(JSON.stringify(row.payload));
-    if (!isDeepStrictEqual(parseObject(there["payload"] ?? null), sent))
+    if (!keeps(parseObject(there["payload"] ?? null), parseObject(JSON.stringify(row.payload))))
       return `the payload of kind ${row.kind} has changed`;
   }
   return null;
+}
+
+/** Fields that were added harm nobody: readers of our rows ignore those that they do not know. */
+function keeps(there: Json | null, sent: Json | null): boolean {
+  return (
+    there !== null &&
+    Object.entries(sent ?? {}).every(([field, value]) => isDeepStrictEqual(there[field], value))
+  );
 }

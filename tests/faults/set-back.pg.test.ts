@@ -9,10 +9,10 @@ import { startServer } from "../support/server.ts";
 const NEWEST_THREE =
   "kind LIKE 'metric.%' AND (payload->'merge'->>'event_id')::bigint IN (SELECT id FROM events_outbox WHERE kind = 'phase.transition' ORDER BY id DESC LIMIT 3)";
 
-/** In one transaction, and its COMMIT is preceded by the end of every connection of the daemon's. */
+/** Every connection of the daemon's ends, and the next one sees the table as the change left it. */
 async function setBack(database: TestDatabase, change: string): Promise<void> {
   await database.admin.query(
-    `BEGIN; ${change}; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '${database.role}'; COMMIT`,
+    `BEGIN; LOCK TABLE events_outbox IN ACCESS EXCLUSIVE MODE; ${change}; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '${database.role}'; COMMIT`,
   );
 }
 

@@ -107,7 +107,7 @@ const REFUSED: readonly (readonly [what: string, change: string, reason: string,
   ],
   [
     "a rule that writes elsewhere instead, and returns what it wrote",
-    `CREATE TABLE metrics (LIKE events_outbox); CREATE SEQUENCE other; GRANT USAGE ON SEQUENCE other TO $role;
+    `CREATE TABLE metrics (LIKE events_outbox); CREATE SEQUENCE other START 100000; GRANT USAGE ON SEQUENCE other TO $role;
      CREATE RULE elsewhere AS ON INSERT TO events_outbox DO INSTEAD INSERT INTO metrics VALUES (nextval('other'), NEW.kind, NEW.work_item_id, NEW.payload, now()) RETURNING *`,
     "append_changed",
     /the row of kind metric\.\w+ is not there: rule elsewhere; /,
@@ -207,6 +207,10 @@ describe("works with", () => {
         BEFORE,
         `IF ${KIND} THEN RETURN NEW; END IF; NEW.payload := NEW.payload || '{"seen": true}'; RETURN NEW;`,
       ),
+    ],
+    [
+      "a trigger that adds a field to every payload",
+      trigger(BEFORE, `NEW.payload := NEW.payload || '{"tenant": "one"}'; RETURN NEW;`),
     ],
     [
       "ids that are always generated",
