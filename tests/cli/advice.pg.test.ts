@@ -179,8 +179,9 @@ it("a trigger of the orchestrator's that refuses a merge is named by its functio
   await daemon.ready();
   await own.admin.query(`
     CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not here'; END $$;
-    CREATE TRIGGER guard BEFORE INSERT ON events_outbox FOR EACH ROW WHEN (NEW.kind LIKE 'metric.%') EXECUTE FUNCTION guard()`);
-  await merge(own.admin);
+    CREATE TRIGGER guard BEFORE INSERT ON events_outbox FOR EACH ROW
+      WHEN (NEW.payload->'merge'->>'attempts' = '7') EXECUTE FUNCTION guard()`);
+  await merge(own.admin, { attempts: 7 });
   const { failure } = await daemon.event("merge.refused");
   expect(failure).toMatchObject({
     code: "P0001",
