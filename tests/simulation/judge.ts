@@ -134,8 +134,13 @@ export class Judge {
   }
 }
 
-/** Whether nothing in a pruned log tells if it is recorded: neither of it, nor of the earlier merge that its work item has. */
-function isPresumed({ rows }: State, floor: number, merge: Row): boolean {
-  const ofItem = (row: Row): boolean => merge.item !== null && row.item === merge.item && isMerge(row);
-  return merge.id <= floor || rows.some((row) => row.id <= floor && ofItem(row));
+/** Whether nothing in a pruned log needs to record it: neither it nor the earlier merge that its work item has, or had. */
+function isPresumed({ rows, gone }: State, floor: number, merge: Row): boolean {
+  if (merge.id <= floor) return true;
+  if (merge.item === null) return false;
+  const ofItem = (row: Row): boolean => row.item === merge.item;
+  return (
+    rows.some((row) => row.id <= floor && isMerge(row) && ofItem(row)) ||
+    gone.some((row) => isRecord(row) && ofItem(row) && payloadOf(row).merge.event_id !== String(merge.id))
+  );
 }
