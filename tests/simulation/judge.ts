@@ -96,7 +96,7 @@ export class Judge {
       // Of a work item that was deleted since, nothing tells any more.
       const identity = row.item ?? `event ${merge.event_id}`;
       const before = recorded.get(identity);
-      if (before !== undefined && before !== merge.event_id)
+      if (before !== undefined && before !== merge.event_id && !isForgotten(state, before, identity))
         throw new Violation(`${identity} recorded under ${before} and ${merge.event_id}`);
       recorded.set(identity, merge.event_id);
     }
@@ -132,6 +132,13 @@ export class Judge {
     }
     return null;
   }
+}
+
+/** Whether nothing says any more that this merge was of this work item. */
+function isForgotten({ rows, gone }: State, eventId: string, wasItem: string): boolean {
+  return [...rows, ...gone].some(
+    ({ id, item, was }) => String(id) === eventId && item === null && was === wasItem,
+  );
 }
 
 /** Whether nothing in a pruned log needs to record it: neither it nor the earlier merge that its work item has, or had. */
