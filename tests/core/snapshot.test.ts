@@ -12,6 +12,7 @@ describe("the snapshot", () => {
     const snapshot = snapshotOf(analyzer, {
       generatedAt: "now",
       running: 3,
+      refused: 1,
       lag: { merges: 4, seconds: 5 },
     });
     const trust = { name: "trust", state: "high", since: merge(3).mergedAt, upper: 0.6, lower: 0.4 };
@@ -31,6 +32,7 @@ describe("the snapshot", () => {
       daemon: { running: 3 },
       lag: { merges: 4, seconds: 5 },
       skipped: { total: 2 },
+      refused: { total: 1 },
       history_truncated: false,
       metrics: [
         { ...first, ...global, value: 1, numerator: 3, n: 3, gate: trust },
