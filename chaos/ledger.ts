@@ -15,6 +15,10 @@ const SCHEMA = `
     created_at timestamptz NOT NULL, tx text NOT NULL, event_id text, merge_item text
   );
   CREATE INDEX ON chaos.ledger (id);
+  -- The verdict compares each row with its merge, by event and by work item.
+  CREATE INDEX ON chaos.ledger (event_id);
+  CREATE INDEX ON chaos.ledger (merge_item);
+  CREATE INDEX ON chaos.ledger ((id::text)) WHERE kind = 'phase.transition' AND payload->>'target' = 'merged';
   -- When retention took a row, as a place in the ledger.
   CREATE TABLE chaos.pruned (id bigint PRIMARY KEY, at bigint NOT NULL DEFAULT nextval('chaos.ledger_place_seq'));
   -- Merges that daemons reported as presumed to be recorded.
