@@ -46,7 +46,7 @@ async function readMemory(
       passed: (id) => progress.at(id),
       passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
     });
-  } while (!restored.known.fromCheckpoint && (await hasForgotten(log, restored, bounds.newest, seqBefore)));
+  } while (await hasForgotten(log, restored, bounds.newest, seqBefore));
   const { newest, drawn } = bounds;
   const { replay, fromCheckpoint } = restored;
   const { analyzer } = replay;
@@ -72,18 +72,22 @@ async function readMemory(
 /**
  * Whether retention may have taken rows while they were read, page by page: the newest row that was read is gone, a checkpoint has
  * been written meanwhile, or one knows of more merges. That one is right if it is so again: then the rows of these merges are gone.
+ * What comes from a checkpoint may be without its rows; but one that was written meanwhile lets retention take rows that were not read.
  */
 async function hasForgotten(
   log: OutboxLog,
-  { head, replay }: Restored,
+  { head, known, replay }: Restored,
   newest: bigint,
   seqBefore: number | null,
 ): Promise<boolean> {
   const id = head === null ? null : BigInt(head.id);
-  if (id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
+  if (!known.fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
   const { seq } = replay.analyzer.global;
   for await (const checkpoint of log.checkpoints(LARGEST_ID))
-    return BigInt(checkpoint.rowId) > newest || (checkpoint.seq > seq && seq !== seqBefore);
+    return (
+      BigInt(checkpoint.rowId) > newest ||
+      (!known.fromCheckpoint && checkpoint.seq > seq && seq !== seqBefore)
+    );
   return false;
 }
 
