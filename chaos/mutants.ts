@@ -8,13 +8,27 @@ export type Mutant = { readonly mistake: string; readonly patches: readonly Patc
 
 /** What holds a connection can be given another one. */
 export const MOVABLE: readonly Patch[] = [
-  ["recorder/journal-memory.ts", "OutboxLog"],
-  ["recorder/comparison.ts", "OutboxLog"],
-  ["restore/recorded.ts", "JournalReader"],
-].flatMap(([file = "", type]) => [
-  { file, replace: `  readonly #log: ${type};`, by: `  log: ${type};` },
-  { file, replace: /this\.#log/g, by: "this.log" },
-]);
+  ...[
+    ["recorder/journal-memory.ts", "OutboxLog"],
+    ["recorder/comparison.ts", "OutboxLog"],
+    ["recorder/checkpoint-writer.ts", "OutboxLog"],
+    ["recorder/doubts.ts", "OutboxLog"],
+    ["restore/recorded.ts", "JournalReader"],
+  ].flatMap(([file = "", type]) => [
+    { file, replace: `  readonly #log: ${type};`, by: `  log: ${type};` },
+    { file, replace: /this\.#log/g, by: "this.log" },
+  ]),
+  {
+    file: "recorder/recorder.ts",
+    replace: "  readonly #log: OutboxLog;",
+    by: `  #log: OutboxLog;
+  moveTo(log: OutboxLog): this {
+    for (const part of [this.#memory, this.#recorded, this.#comparison, this.#checkpoints, this.#doubts]) part.log = log;
+    this.#log = log;
+    return this;
+  }`,
+  },
+];
 
 const LOCK = "    `SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,\n";
 
@@ -106,13 +120,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }
     recorder ??= await this.#open();`,
       },
-      { file: "recorder/recorder.ts", replace: "  readonly #log: OutboxLog;", by: "  #log: OutboxLog;" },
       ...MOVABLE,
-      {
-        file: "recorder/recorder.ts",
-        replace: "  /** What became of a transaction",
-        by: "  moveTo(log: OutboxLog): void {\n    this.#log = log;\n    this.#memory.log = log;\n    this.#recorded.log = log;\n    this.#comparison.log = log;\n  }\n\n  /** What became of a transaction",
-      },
     ],
   },
 };

@@ -61,7 +61,7 @@ export type Since = {
   readonly more: boolean;
 };
 
-/** The outbox and the sequence of its ids, as statements that people are told to run name them. */
+/** The outbox and the sequence of its ids, as the statements that messages suggest name them. */
 export type Place = { readonly table: string; readonly sequence: string };
 
 /** What a rehearsal found: why the table takes no checkpoint; null where it takes them. */
@@ -74,7 +74,7 @@ export type Appended = {
 };
 
 /** What a look compares the log with. */
-export type Known = {
+export type LookBasis = {
   readonly head: Head | null;
   /** Merges after this id are looked for. */
   readonly after: bigint;
@@ -94,7 +94,7 @@ export interface OutboxLog {
    * later ones, sent along with it, the first merges after `after`, which are all there are in most cases, and whether
    * others have recorded anything since `folded`.
    */
-  look(known: Known): Promise<Look>;
+  look(basis: LookBasis): Promise<Look>;
   /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */
@@ -218,6 +218,11 @@ export class AppendRefused extends DatabaseFailure {
     super(failure);
     this.name = "AppendRefused";
   }
+}
+
+/** SQLSTATE 55P03 or 40P01: another transaction has a row locked. That says nothing of what the table takes. */
+export function isLocked({ code }: Failure): boolean {
+  return code === "55P03" || code === "40P01";
 }
 
 /** The connection was lost while COMMIT was under way: only the log knows whether it happened. */

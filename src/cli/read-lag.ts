@@ -1,9 +1,9 @@
 /** The lag: merges that are due and not recorded, read page by page in memory that does not grow with their number. */
-import { BEFORE_ALL } from "../core/event-id.ts";
 import { IdSet } from "../core/id-set.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { FoundMerge } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import { RecordedMerges } from "../restore/recorded.ts";
 import type { Known } from "../restore/restored.ts";
 import { type LogAccess, READ_ROWS } from "./read-log.ts";
@@ -25,11 +25,8 @@ export async function readLag({ reader }: LogAccess, known: Known): Promise<Lag>
   };
   const newest = await reader.newest();
   const { low, unrecorded } = recorded.coverage;
-  for (let after = low === BEFORE_ALL ? ((await reader.oldest()) ?? newest) - 1n : low; after < newest; ) {
-    const end = await reader.pageEnd(after, newest, READ_ROWS);
+  for await (const { after, end } of pagesAfter(reader, low, newest, READ_ROWS))
     await count(await reader.merges(after, end));
-    after = end;
-  }
   let refused = 0;
   for (const event of unrecorded) {
     const found = await reader.merges(event - 1n, event);

@@ -44,7 +44,7 @@ export const READ_ROWS = 5_000;
 
 /** Of the time for an answer, what may be spent on waiting for a lock. */
 const LOCK_SHARE = 0.8;
-/** What one transaction waits for a lock: it may have been granted another one, on which somebody waits. */
+/** What one transaction waits for a lock: it may have been granted another one, for which another session waits. */
 const LOCK_WAIT_MS = 500;
 /** More damaged rows than this are not a few rows: the table, its index or the disk is. */
 const MOST_UNREADABLE = 1_000;

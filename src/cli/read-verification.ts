@@ -11,6 +11,7 @@ import { type CommittedMerge, MergeAudit, type Survivors } from "../core/merge-a
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type Drift, driftFacts, type Verification, verificationOf } from "../core/verification.ts";
 import { Verifier } from "../core/verifier.ts";
+import { pagesAfter } from "../pages.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
 import { readAround } from "../postgres/unreadable.ts";
@@ -152,11 +153,9 @@ async function eachPage(
   const oldest = from ?? (await reader.oldest());
   if (upTo === null || oldest === null) return;
   const start = from ?? oldest - 1n;
-  for (let after = start; after < upTo; ) {
-    const end = await reader.pageEnd(after, upTo, READ_ROWS);
+  for await (const { after, end } of pagesAfter(reader, start, upTo, READ_ROWS)) {
     if ((await read(after, end)) === true) return;
-    after = end;
-    progress(shareOf(after, start, upTo));
+    progress(shareOf(end, start, upTo));
   }
 }
 

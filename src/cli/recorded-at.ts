@@ -1,8 +1,10 @@
 /** Where in the log an event is recorded, or why it is not: for `snapshot --at`. */
 import type { Config } from "../config.ts";
-import type { RawJournalRow } from "../core/journal-row.ts";
+import { idOrNull } from "../core/event-id.ts";
+import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
-import { rowOf, rowsNaming, rowsOfItem } from "../postgres/reader-at.ts";
+import { pagesAfter } from "../pages.ts";
+import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
 import { journalEnd, type LogAccess, READ_ROWS } from "./read-log.ts";
 
 /** There is no record of the event. The database is well, and the usage is not wrong either: only the database could tell. */
@@ -18,7 +20,7 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
   const { query, names, reader } = access;
   const id = String(event);
   const end = await journalEnd(access);
-  const ofItem = end === null ? [] : (await rowsOfItem(access, event)).filter((raw) => BigInt(raw.id) <= end);
+  const ofItem = end === null ? [] : (await rowsAbout(access, event)).filter((raw) => BigInt(raw.id) <= end);
   const [merge] = await reader.merges(event - 1n, event);
   // Where its work item is known, its rows are found by it or are not there.
   const named = merge?.workItemId != null || ofItem.length > 0 ? [] : await naming(access, event, end);
@@ -50,13 +52,11 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
 /** The event that a row records. */
 function recordedIn(raw: RawJournalRow): string | null {
   const row = readable(raw);
-  if (row?.type === "metric") return row.merge.eventId;
-  return row?.type === "skipped" ? row.eventId : null;
+  return row === null ? null : eventOf(row);
 }
 
 function lastOf(raws: readonly RawJournalRow[], event: string): bigint | null {
-  const last = raws.findLast((raw) => recordedIn(raw) === event);
-  return last === undefined ? null : BigInt(last.id);
+  return idOrNull(raws.findLast((raw) => recordedIn(raw) === event)?.id);
 }
 
 /**
@@ -74,13 +74,11 @@ async function naming(access: LogAccess, event: bigint, end: bigint | null): Pro
   ] as const;
   for (const [from, to] of ranges) {
     const found: RawJournalRow[] = [];
-    for (let after = from; after < to; ) {
-      const pageEnd = await reader.pageEnd(after, to, READ_ROWS);
+    for await (const page of pagesAfter(reader, from, to, READ_ROWS)) {
       const before = found.length;
-      const rows = await rowsNaming(access, event, after, pageEnd);
+      const rows = await rowsNaming(access, event, page.after, page.end);
       found.push(...rows.filter((raw) => recordedIn(raw) === String(event)));
       if (found.length > 0 && found.length === before) return found;
-      after = pageEnd;
     }
     if (found.length > 0) return found;
   }

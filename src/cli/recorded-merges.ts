@@ -1,5 +1,6 @@
 /** The recorded merges of the whole log, oldest first, page by page. */
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
+import { pagesAfter } from "../pages.ts";
 import { rowExists } from "../postgres/audit.ts";
 import { type LogAccess, READ_ROWS } from "./read-log.ts";
 
@@ -72,14 +73,12 @@ async function eachRecorded(
   const oldest = await reader.oldest();
   if (end === null || oldest === null) return { first, gaps };
   const timeline = new Timeline();
-  for (let after = oldest - 1n; after < end; ) {
-    const pageEnd = await reader.pageEnd(after, end, READ_ROWS);
-    for (const raw of await reader.journal(after, pageEnd)) {
+  for await (const page of pagesAfter(reader, oldest - 1n, end, READ_ROWS)) {
+    for (const raw of await reader.journal(page.after, page.end)) {
       first ??= raw.id;
       taken(timeline.accept(raw));
     }
-    after = pageEnd;
-    progress(shareOf(after, oldest, end));
+    progress(shareOf(page.end, oldest, end));
   }
   taken(timeline.end());
   return { first, gaps };

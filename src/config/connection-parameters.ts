@@ -1,5 +1,5 @@
 /**
- * Every parameter of libpq that can stand in a connection string or its variable: obeyed, or refused by its name with
+ * Every parameter of libpq, from a connection string or its variable: obeyed, or refused by its name with
  * what to do instead. One that nobody looks at would lead to another server, or to one that is trusted less, than it says.
  */
 

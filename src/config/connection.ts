@@ -1,6 +1,6 @@
 /**
  * Where the database is, and how to log in there: `DATABASE_URL`, or libpq's variables. All of it is read anew for each
- * connection, so that a rotated secret or certificate needs no restart. Neither the URL nor the password ever stands in
+ * connection, so that a rotated secret or certificate needs no restart. Neither the URL nor the password ever appears in
  * a message: a wrong URL is most often a right one with a special character in its password.
  */
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ export type DatabasePlace = {
   readonly hasPassword: boolean;
   /** What nothing sets, so that it is libpq's default. */
   readonly byDefault: readonly ("port" | "user" | "database")[];
-  /** From `connect_timeout`; null where that is not set, or means to wait for ever. */
+  /** From `connect_timeout`; null where that is not set, or means to wait forever. */
   readonly connectTimeoutMs: number | null;
   /** Reads everything anew, files included. @throws UnreadableSettings */
   readonly read: () => ClientOptions;
@@ -96,7 +96,7 @@ export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): Data
   };
 }
 
-/** A parameter's value, and the name under which somebody set it. */
+/** A parameter's value, and the name under which it was set. */
 type Given = { readonly value: string; readonly where: string };
 type Settings = (name: string) => Given | undefined;
 

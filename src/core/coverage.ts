@@ -6,8 +6,8 @@
  *   every merge up to the low-water mark            but for the few that could not be recorded (`unrecorded`)
  *   above it, the merges listed one by one          (`above`): everything recorded since the mark last rose
  *
- * A checkpoint carries its coverage, so that one surviving checkpoint is enough, whichever rows are gone. Merges are told
- * apart by their events: a work item may be deleted, and `work_item_id` become null.
+ * A checkpoint carries its coverage, so that one surviving checkpoint is enough, whichever rows are gone. Merges are distinguished
+ * by their events: a work item may be deleted, and `work_item_id` become null.
  *
  * Not promised: merges that no lock announced (a sequence with a cache, ids given by hand) may appear below the mark.
  * Their rows would have higher ids than they have, which is how the reconciliation tells them (`recorder/recorder.ts`).

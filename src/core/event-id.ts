@@ -5,3 +5,8 @@ export const LARGEST_ID = 2n ** 63n - 1n;
 
 /** Below every id: where a walk along the log begins, and the low-water mark of a log of which nothing is settled. */
 export const BEFORE_ALL = SMALLEST_ID - 1n;
+
+/** An id that there may be. */
+export function idOrNull(text: string | null | undefined): bigint | null {
+  return text == null ? null : BigInt(text);
+}

@@ -2,13 +2,14 @@
  * Reading for verification: our own rows with the column beside the payload, what a work item was recorded with, and what
  * is left of the orchestrator's rows.
  */
+import { idOrNull } from "../core/event-id.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
 import { isId } from "../core/json.ts";
 import type { Merge } from "../core/merge.ts";
 import type { Survivors } from "../core/merge-audit.ts";
 import type { AuditRow } from "../core/verified-row.ts";
 import type { Query, TextRow } from "./connection.ts";
-import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
+import { JOURNAL_COLUMNS, OURS, pageOf, rawRow, rowsOfItem } from "./journal.ts";
 import { CREATED_AT, IS_DATE } from "./merge-source.ts";
 import { literal, type Names } from "./names.ts";
 import { readAround } from "./unreadable.ts";
@@ -34,16 +35,14 @@ export function auditRows(
 
 async function ours(
   query: Query,
-  { outbox }: Names,
+  names: Names,
   columns: string,
   after: bigint,
   upTo: bigint,
 ): Promise<readonly TextRow[]> {
   const { rows } = await query(
-    `SELECT ${columns}, e.work_item_id::text AS work_item_id FROM
-       (SELECT o.id, o.kind, o.payload, o.work_item_id FROM ${outbox} o
-         WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)} ORDER BY o.id OFFSET 0) e
-      WHERE ${OURS} ORDER BY e.id`,
+    `SELECT ${columns}, e.work_item_id::text AS work_item_id
+       FROM ${pageOf(names, after, upTo, "o.id, o.kind, o.payload, o.work_item_id")} e WHERE ${OURS} ORDER BY e.id`,
   );
   return rows;
 }
@@ -63,32 +62,24 @@ export async function rowExists(query: Query, { outbox }: Names, id: string): Pr
 /** What a page of the outbox holds beside rows of ours. */
 export async function survivorsIn(
   query: Query,
-  { outbox }: Names,
+  names: Names,
   after: bigint,
   upTo: bigint,
 ): Promise<Survivors> {
   const { rows } = await query(
     `SELECT min(e.id)::text AS id,
-            min(CASE WHEN ${IS_DATE} THEN floor(extract(epoch FROM ${CREATED_AT}) * 1000) END)::text AS at FROM
-       (SELECT o.id, o.kind, o.created_at FROM ${outbox} o
-         WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)} ORDER BY o.id OFFSET 0) e
-      WHERE NOT ${OURS}`,
+            min(CASE WHEN ${IS_DATE} THEN floor(extract(epoch FROM ${CREATED_AT}) * 1000) END)::text AS at
+       FROM ${pageOf(names, after, upTo, "o.id, o.kind, o.created_at")} e WHERE NOT ${OURS}`,
   );
-  const { id = null, at = null } = rows[0] ?? {};
-  return { id: id === null ? null : BigInt(id), at: at === null ? null : Number(at) };
+  const { id, at = null } = rows[0] ?? {};
+  return { id: idOrNull(id), at: at === null ? null : Number(at) };
 }
 
 /** A merge as it is recorded, found by the index of its work item; null where it is not. */
-export async function recordedMerge(query: Query, { outbox }: Names, eventId: string): Promise<Merge | null> {
+export async function recordedMerge(query: Query, names: Names, eventId: string): Promise<Merge | null> {
   if (!isId(eventId)) return null;
-  const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM
-       (SELECT o.id, o.kind, o.payload FROM ${outbox} o
-         WHERE o.work_item_id = ANY (ARRAY(SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(BigInt(eventId))})) OFFSET 0) e
-      WHERE ${OURS} ORDER BY e.id LIMIT 100`,
-  );
-  for (const row of rows) {
-    const parsed = parseJournalRow(rawRow(row));
+  for (const raw of await rowsOfItem(query, names, BigInt(eventId), 100)) {
+    const parsed = parseJournalRow(raw);
     if (parsed.type === "metric" && parsed.merge.eventId === eventId) return parsed.merge;
   }
   return null;

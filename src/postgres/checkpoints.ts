@@ -8,12 +8,12 @@ import type { CheckpointInLog } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { isBadData } from "./failure.ts";
 import { literal, type Names } from "./names.ts";
+import { pagesBack } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 
 /** Checkpoints that one statement reads by the index. */
 const FIRST_PAGE = 4;
-/** Outbox rows that one statement passes: the newest checkpoint is most often among the first of them. */
-const FIRST_WALK = 2_000;
+/** Outbox rows that one statement passes at most. */
 const LONGEST_WALK = 32_000;
 /** Larger than any checkpoint of ours: 10,000 projects take 1.5 MB. */
 const LARGEST_CHECKPOINT = 67_108_864;
@@ -48,25 +48,14 @@ async function* byIndex(query: Query, { outbox }: Names, upTo: bigint): AsyncGen
   }
 }
 
-async function* byWalk(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<CheckpointInLog> {
-  let [last, walk] = [upTo, FIRST_WALK];
-  for (;;) {
-    const page = `(SELECT o.id FROM ${outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(walk)})`;
-    const [ends] = await read(
-      query,
-      `SELECT min(p.id)::text AS first, count(*)::text AS size FROM ${page} p`,
-    );
-    const first = ends?.["first"];
-    if (first == null) return;
+async function* byWalk(query: Query, names: Names, upTo: bigint): AsyncGenerator<CheckpointInLog> {
+  for await (const { first, last } of pagesBack(query, names, upTo, LONGEST_WALK)) {
     const rows = await read(
       query,
-      `SELECT ${COLUMNS} FROM ${outbox} e
-        WHERE e.id >= ${literal(BigInt(first))} AND e.id <= ${literal(last)} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY e.id DESC`,
+      `SELECT ${COLUMNS} FROM ${names.outbox} e
+        WHERE e.id >= ${literal(first)} AND e.id <= ${literal(last)} AND e.kind = '${CHECKPOINT_KIND}' ORDER BY e.id DESC`,
     );
     yield* rows.flatMap(checkpointIn);
-    if (Number(ends?.["size"]) < walk) return;
-    last = BigInt(first) - 1n;
-    walk = Math.min(walk * 2, LONGEST_WALK);
   }
 }
 

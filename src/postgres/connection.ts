@@ -9,7 +9,7 @@ import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery } from "./copy-out.ts";
 import { databaseSocket } from "./database-socket.ts";
-import { failureOf, isBadData, isDamaged, isLockTimeout, isOverdue, isRefusal } from "./failure.ts";
+import { failureOf, isBadData, isDamaged, isOverdue, isRefusal, leavesConnection } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";
 
 export type ConnectionSettings = {
@@ -126,10 +126,9 @@ export async function connect(
       checkWhole(results, values === undefined && name === undefined ? statementsIn(text) : 1);
       return results;
     } catch (error) {
-      const refused = isRefusal(error);
-      if (!refused && !isBadData(error) && !isLockTimeout(error) && !isDamaged(error)) destroy();
+      if (!leavesConnection(error)) destroy();
       const failure = reason ?? failureOf(error);
-      throw refused ? new AppendRefused(failure) : new DatabaseFailure(failure);
+      throw isRefusal(error) ? new AppendRefused(failure) : new DatabaseFailure(failure);
     }
   };
   const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
@@ -139,7 +138,7 @@ export async function connect(
         .slice(-1 - texts.length, -1)
         .map(answerOf);
     } catch (error) {
-      if (isBadData(error) || isLockTimeout(error) || isDamaged(error)) await send("ROLLBACK");
+      if (leavesConnection(error)) await send("ROLLBACK");
       throw error;
     }
   };

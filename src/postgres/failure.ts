@@ -37,6 +37,11 @@ export function isRefusal(error: unknown): boolean {
   return where !== undefined && /^(0A|21|22|2F|38|39|42|54|55P03|40P01)/.test(code);
 }
 
+/** Whether the server said no to what was asked and is well: the connection serves on once its transaction is rolled back. */
+export function leavesConnection(error: unknown): boolean {
+  return isRefusal(error) || isBadData(error) || isLockTimeout(error) || isDamaged(error);
+}
+
 /** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DatabaseFailure) return error.failure;

@@ -14,8 +14,7 @@ export function describeTransactions(query: Query, transactions: ReadonlySet<str
 
 /** The holders of an advisory lock; its 64 bits stand in two halves in `pg_locks`. */
 export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Holder[]> {
-  const key = BigInt.asUintN(64, lockKey);
-  return holders(query, holdsLock(key));
+  return holders(query, holdsLock(lockKey));
 }
 
 /**
@@ -24,16 +23,16 @@ export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Hold
  * @returns how many it ended.
  */
 export async function endStalledPeers(query: Query, lockKey: bigint, afterMs: number): Promise<number> {
-  const key = BigInt.asUintN(64, lockKey);
   const { rows } = await query(
     `SELECT pg_terminate_backend(a.pid)::text AS ended FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE ${holdsLock(key)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
+      WHERE ${holdsLock(lockKey)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
         AND clock_timestamp() - a.xact_start > ${literal(afterMs)} * interval '1 millisecond'`,
   );
   return rows.length;
 }
 
-function holdsLock(key: bigint): string {
+function holdsLock(lockKey: bigint): string {
+  const key = BigInt.asUintN(64, lockKey);
   return `l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
      AND l.classid = ${literal(key >> 32n)} AND l.objid = ${literal(key & 0xffff_ffffn)}`;

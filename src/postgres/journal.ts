@@ -20,6 +20,35 @@ export const JOURNAL_COLUMNS = `e.id::text AS row_id, e.kind,
   CASE WHEN e.kind <> '${CHECKPOINT_KIND}' AND pg_column_size(e.payload) <= ${LARGEST_PAYLOAD} THEN e.payload::text END AS payload`;
 export const OURS = "starts_with(e.kind, 'metric.')";
 
+/**
+ * A page of the outbox as a table in a statement: its rows are decided by ids alone, and no condition moves through the OFFSET 0.
+ * @param columns of the alias `o`.
+ */
+export function pageOf(
+  { outbox }: Names,
+  after: bigint,
+  upTo: bigint,
+  columns = "o.id, o.kind, o.payload",
+): string {
+  return `(SELECT ${columns} FROM ${outbox} o WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)} ORDER BY o.id OFFSET 0)`;
+}
+
+/** Our rows of the work item that an event is about, in id order, by the index. */
+export async function rowsOfItem(
+  query: Query,
+  { outbox }: Names,
+  eventId: bigint,
+  limit: number,
+): Promise<RawJournalRow[]> {
+  const { rows } = await query(
+    `SELECT ${JOURNAL_COLUMNS} FROM
+       (SELECT o.id, o.kind, o.payload FROM ${outbox} o
+         WHERE o.work_item_id = ANY (ARRAY(SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(eventId)})) OFFSET 0) e
+      WHERE ${OURS} ORDER BY e.id LIMIT ${literal(limit)}`,
+  );
+  return rows.map(rawRow);
+}
+
 /** Rows with after < id ≤ upTo, in id order. */
 export async function journal(
   query: Query,
@@ -34,7 +63,7 @@ export async function journal(
 }
 
 /** Outbox rows among which the journal's newest are looked for: a log without any is not read to its beginning. */
-const NEWEST_ROWS = 100_000;
+export const NEWEST_ROWS = 100_000;
 
 /** The newest rows, newest first; none where only others are among the newest of the outbox. */
 export async function newestJournal(query: Query, names: Names, limit: number): Promise<RawJournalRow[]> {

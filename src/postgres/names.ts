@@ -10,7 +10,7 @@ export const NAME = /^[A-Za-z_][A-Za-z0-9_$.:-]{0,62}$/;
 export type Names = {
   readonly schema: string;
   readonly quotedSchema: string;
-  /** The schema as it stands in statements that people are told to run: in quotes, as it may be any word. */
+  /** The schema as the statements that messages suggest name it: in quotes, as it may be any word. */
   readonly written: string;
   readonly outbox: string;
   readonly workItems: string;
@@ -28,7 +28,7 @@ export function namesIn(schema: string): Names {
   };
 }
 
-/** A schema or a channel as it stands in a statement. @throws Error for what is not a name. */
+/** A schema or a channel as a statement names it. @throws Error for what is not a name. */
 export function quote(identifier: string): string {
   if (!NAME.test(identifier)) throw new Error(`not a name: ${JSON.stringify(identifier)}`);
   return `"${identifier}"`;

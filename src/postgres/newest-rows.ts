@@ -5,9 +5,9 @@
  */
 import type { RawJournalRow } from "../core/journal-row.ts";
 import type { Query } from "./connection.ts";
-import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
+import { JOURNAL_COLUMNS, OURS, pageOf, rawRow } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
-import { type LeaveOut, readAround } from "./unreadable.ts";
+import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
 
 /** Outbox rows of the first statement, which is often the only one, and of each later one. */
 const FIRST_PAGE = 2_000;
@@ -30,15 +30,12 @@ export async function* newestRows(
 ): AsyncGenerator<RawJournalRow> {
   const wanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
   let passed = 0;
-  for await (const { first, last, size } of pagesBack(query, names, upTo)) {
+  for await (const { first, last, size } of pagesBack(query, names, upTo, LARGEST_PAGE)) {
     const rows = await readAround(
       first - 1n,
       last,
       (after, end) => rowsOf(query, names, wanted, after, end),
-      (row) => {
-        unreadable(row);
-        return [];
-      },
+      leftOut(unreadable),
     );
     yield* rows.toReversed();
     passed += size;
@@ -48,25 +45,27 @@ export async function* newestRows(
 
 async function rowsOf(
   query: Query,
-  { outbox }: Names,
+  names: Names,
   wanted: string,
   after: bigint,
   upTo: bigint,
 ): Promise<RawJournalRow[]> {
   const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM
-       (SELECT o.id, o.kind, o.payload FROM ${outbox} o WHERE o.id > ${literal(after)} AND o.id <= ${literal(upTo)}
-         ORDER BY o.id OFFSET 0) e
-      WHERE ${wanted} ORDER BY e.id`,
+    `SELECT ${JOURNAL_COLUMNS} FROM ${pageOf(names, after, upTo)} e WHERE ${wanted} ORDER BY e.id`,
   );
   return rows.map(rawRow);
 }
 
 type Page = { readonly first: bigint; readonly last: bigint; readonly size: number };
 
-/** The ids between which pages of the outbox lie, newest page first. */
-async function* pagesBack(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<Page> {
-  for (let last = upTo, size = FIRST_PAGE; ; size = Math.min(size * 2, LARGEST_PAGE)) {
+/** The ids between which pages of the outbox lie, newest page first. @param largest rows of a page, at most. */
+export async function* pagesBack(
+  query: Query,
+  { outbox }: Names,
+  upTo: bigint,
+  largest: number,
+): AsyncGenerator<Page> {
+  for (let last = upTo, size = FIRST_PAGE; ; size = Math.min(size * 2, largest)) {
     const { rows } = await query(
       `SELECT min(page.id)::text AS first, count(*)::text AS size FROM
         (SELECT o.id FROM ${outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}) page`,

@@ -22,7 +22,7 @@ export type Obstacle = {
 };
 
 /** The outbox and its partitions. */
-const relations = (outbox: string): string =>
+export const relations = (outbox: string): string =>
   `SELECT '${outbox}'::regclass::oid UNION SELECT relid::oid FROM pg_partition_tree('${outbox}'::regclass)`;
 
 /** Bits of `pg_trigger.tgtype`: BEFORE, INSERT. An identity's or a constraint's own triggers are internal. */
@@ -125,7 +125,7 @@ function listed(obstacles: readonly Obstacle[]): string {
     .join(", ");
 }
 
-/** Whether a name stands in a message as a word: messages quote it or name it in brackets. */
+/** Whether a message has a name as a word: messages quote it or put it in brackets. */
 function mentions(message: string, name: string): boolean {
   const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   return new RegExp(`(^|[^A-Za-z0-9_$])${escaped}($|[^A-Za-z0-9_$])`).test(message);

@@ -13,7 +13,7 @@ import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
 import { drawn, looker, lookStatements } from "./settled.ts";
-import { readAround, type UnreadableRow } from "./unreadable.ts";
+import { leftOut, readAround } from "./unreadable.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -56,14 +56,13 @@ async function bind(
   const join = inSavepoint(run);
   const query = (text: string) => (locked ? join(text) : read(text));
   const unreadable = new Set<string>();
-  const leaveOut = ({ id, reason }: UnreadableRow): [] => {
+  const instead = leftOut(({ id, reason }) => {
     if (!unreadable.has(id)) report({ event: "row.unreadable", row_id: id, reason });
     unreadable.add(id);
-    return [];
-  };
+  });
   const aroundDamage =
     (merges: MergeSource["merges"]): MergeSource["merges"] =>
-    async (after, upTo) => [...(await readAround(after, upTo, merges, leaveOut))];
+    async (after, upTo) => [...(await readAround(after, upTo, merges, instead))];
   const plain = mergeSource(read, names, settings.merge, fitness.columns);
   const source = { ...plain, merges: aroundDamage(plain.merges) };
   const looks = lookStatements(names, fitness.watched, source);

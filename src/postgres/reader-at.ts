@@ -9,11 +9,11 @@ import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
 import type { Query } from "./connection.ts";
 import { isDamaged } from "./failure.ts";
-import { JOURNAL_COLUMNS, OURS, rawRow } from "./journal.ts";
+import { JOURNAL_COLUMNS, NEWEST_ROWS, OURS, pageOf, rawRow, rowsOfItem } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
 import { newestRows } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
-import { type LeaveOut, readAround, type UnreadableRow } from "./unreadable.ts";
+import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
 
 export type ReadAccess = {
   readonly reader: JournalReader;
@@ -23,20 +23,14 @@ export type ReadAccess = {
   readonly unreadable: LeaveOut;
 };
 
-/** Outbox rows among which the newest of ours are looked for: a log with few of them is not read to its beginning. */
-const NEWEST_ROWS = 100_000;
-
 type SturdyAccess = Omit<ReadAccess, "columns">;
 
 /** The same reader, around damaged rows. */
 export function sturdy(access: SturdyAccess): JournalReader {
   const { reader, unreadable } = access;
-  const leftOut = (row: UnreadableRow) => {
-    unreadable(row);
-    return [];
-  };
+  const instead = leftOut(unreadable);
   const around = async <T>(after: bigint, upTo: bigint, read: (from: bigint, to: bigint) => Promise<T[]>) => [
-    ...(await readAround(after, upTo, read, leftOut)),
+    ...(await readAround(after, upTo, read, instead)),
   ];
   const checkpoint = async (rowId: string) => {
     const place = BigInt(rowId);
@@ -44,7 +38,7 @@ export function sturdy(access: SturdyAccess): JournalReader {
   };
   return {
     ...reader,
-    journal: (after, upTo) => readAround(after, upTo, reader.journal, leftOut),
+    journal: (after, upTo) => readAround(after, upTo, reader.journal, instead),
     merges: (after, upTo) => around(after, upTo, reader.merges),
     recordedEvents: (after, upTo) => around(after, upTo, reader.recordedEvents),
     // These do not say which row it was: the pages, which are read instead or besides, do.
@@ -108,16 +102,8 @@ export function readerAt(access: ReadAccess, upTo: bigint): JournalReader {
 }
 
 /** Rows of kind `metric.*` of the work item that an event is about, in id order, by the index; none where one is damaged. */
-export async function rowsOfItem({ query, names }: ReadAccess, eventId: bigint): Promise<RawJournalRow[]> {
-  const { outbox } = names;
-  const answer = query(
-    `SELECT ${JOURNAL_COLUMNS} FROM
-       (SELECT o.id, o.kind, o.payload FROM ${outbox} o
-         WHERE o.work_item_id = ANY (ARRAY(SELECT t.work_item_id FROM ${outbox} t WHERE t.id = ${literal(eventId)})) OFFSET 0) e
-      WHERE ${OURS} ORDER BY e.id LIMIT 1000`,
-  );
-  const { rows } = await orWhenDamaged(answer, { rows: [], command: "" });
-  return rows.map(rawRow);
+export function rowsAbout({ query, names }: ReadAccess, eventId: bigint): Promise<RawJournalRow[]> {
+  return orWhenDamaged(rowsOfItem(query, names, eventId, 1_000), []);
 }
 
 /** Rows of kind `metric.*` with after < id ≤ upTo that name an event, in id order. */
@@ -132,17 +118,12 @@ export async function rowsNaming(
     upTo,
     async (from, to) => {
       const { rows } = await query(
-        `SELECT ${JOURNAL_COLUMNS} FROM
-           (SELECT o.id, o.kind, o.payload FROM ${names.outbox} o
-             WHERE o.id > ${literal(from)} AND o.id <= ${literal(to)} ORDER BY o.id OFFSET 0) e
+        `SELECT ${JOURNAL_COLUMNS} FROM ${pageOf(names, from, to)} e
           WHERE ${OURS} AND e.payload::text ~ '"event_id": ?"${literal(eventId)}"' ORDER BY e.id`,
       );
       return rows.map(rawRow);
     },
-    (row) => {
-      unreadable(row);
-      return [];
-    },
+    leftOut(unreadable),
   );
 }
 

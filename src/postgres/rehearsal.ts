@@ -7,6 +7,7 @@
  * things stay: some ids are drawn, and what a trigger does outside of the database is done.
  */
 import { isDeepStrictEqual } from "node:util";
+import { idOrNull } from "../core/event-id.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
 import { type Json, parseObject } from "../core/json.ts";
 import type { RehearsalRows, RehearsedItem } from "../core/rehearsal-rows.ts";
@@ -14,15 +15,15 @@ import type { Failure } from "../daemon-event.ts";
 import {
   type Appended,
   type AppendedRow,
-  AppendRefused,
   DatabaseFailure,
+  isLocked,
   type Place,
   type Rehearsed,
   sequenceWentBack,
   UnfitDatabase,
 } from "../outbox-log.ts";
 import type { Answer, Connection, TextRow } from "./connection.ts";
-import { isBadData, isLockTimeout } from "./failure.ts";
+import { leavesConnection } from "./failure.ts";
 import { newestJournalStatement, rawRow } from "./journal.ts";
 import { workItemOf } from "./metric-writer.ts";
 import { literal, type Names } from "./names.ts";
@@ -117,7 +118,7 @@ async function lookAround({ connection, names, columns }: Stage): Promise<Around
 
 function newestOfOurs(answer: Answer | undefined): bigint | null {
   const row = answer?.rows.find((one) => ["metric", "skipped"].includes(parseJournalRow(rawRow(one)).type));
-  return row === undefined ? null : BigInt(row["row_id"] ?? 0);
+  return idOrNull(row?.["row_id"]);
 }
 
 /** Work items that exist: a foreign key asks for one, and triggers may look it up. */
@@ -172,9 +173,9 @@ async function attempt(
   } catch (error) {
     if (!(error instanceof DatabaseFailure)) throw error;
     const { failure } = error;
-    const connected = error instanceof AppendRefused || isBadData(error) || isLockTimeout(error);
+    const connected = leavesConnection(error);
     if (connected) await stage.rollback();
-    if (connected && /^(55P03|40P01)$/.test(failure.code)) return null;
+    if (connected && isLocked(failure)) return null;
     if (!REFUSALS.test(failure.code)) throw error;
     if (isIdTaken(failure, around.obstacles)) throw sequenceWentBack(place, [], around.newest);
     const message = refusedLine(failure, around.obstacles, place, what);

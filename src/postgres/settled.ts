@@ -1,5 +1,5 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
-import { BEFORE_ALL, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
+import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
 import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData, isDamaged } from "./failure.ts";
@@ -83,13 +83,13 @@ export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
 export async function drawn(query: Query, watched: Watched): Promise<bigint | null> {
   if (watched.counter === null) return null;
   const { rows } = await query(`SELECT ${lastDrawn(watched)} AS drawn`);
-  return rows[0]?.["drawn"] == null ? null : BigInt(rows[0]["drawn"]);
+  return idOrNull(rows[0]?.["drawn"]);
 }
 
 /** The smallest visible id after this one; null where there is none. */
 export async function nextId(query: Query, { outbox }: Names, after: bigint): Promise<bigint | null> {
   const { rows } = await query(`SELECT min(id)::text AS next FROM ${outbox} WHERE id > ${literal(after)}`);
-  return rows[0]?.["next"] == null ? null : BigInt(rows[0]["next"]);
+  return idOrNull(rows[0]?.["next"]);
 }
 
 type LookStatements = { readonly seen: Statement; readonly merges: Statement; readonly news: Statement };
@@ -157,7 +157,7 @@ function seenIn(
   expectServer(row["server"], watched.server);
   return {
     newest: BigInt(row["newest"] ?? BEFORE_ALL),
-    drawn: row["drawn"] == null ? null : BigInt(row["drawn"]),
+    drawn: idOrNull(row["drawn"]),
     holders: new Set(row["holders"]?.split(" ")),
     headFingerprint: row["head"] ?? null,
   };

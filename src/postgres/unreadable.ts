@@ -13,6 +13,14 @@ export type UnreadableRow = {
 /** Called with each row that is left out. A row is named as often as it is met. */
 export type LeaveOut = (row: UnreadableRow) => unknown;
 
+/** For `readAround`: a damaged row is reported, and read as nothing. */
+export function leftOut(report: LeaveOut): (row: UnreadableRow) => [] {
+  return (row) => {
+    report(row);
+    return [];
+  };
+}
+
 /**
  * Reads the rows with after < id ≤ upTo around damaged ones.
  * @param read a statement for a range of ids.

@@ -1,6 +1,9 @@
 /** A walk along the whole journal's order, which a restore from a checkpoint does not make. */
+
+import { BEFORE_ALL } from "../core/event-id.ts";
 import { contradiction, parseJournalRow } from "../core/journal-row.ts";
-import { type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
+import type { JournalReader } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import { lasting } from "./lasting.ts";
 
 /** @throws UnfitLog for a gap or a repeat in `seq`, a row that is not whole, or a newer version's. */
@@ -11,8 +14,7 @@ export function checkOrder(log: JournalReader): Promise<void> {
 async function walk(log: JournalReader): Promise<void> {
   const newest = await log.newest();
   let seq: number | null = null;
-  for (let after = ((await log.oldest()) ?? newest) - 1n; after < newest; ) {
-    const end = await log.pageEnd(after, newest, PAGE_ROWS);
+  for await (const { after, end } of pagesAfter(log, BEFORE_ALL, newest)) {
     for (const raw of await log.journal(after, end)) {
       const row = parseJournalRow(raw);
       if (row.type !== "metric" || row.scope !== "global") continue;
@@ -20,6 +22,5 @@ async function walk(log: JournalReader): Promise<void> {
         throw contradiction(row.id, `seq ${row.seq} follows ${seq}`);
       ({ seq } = row);
     }
-    after = end;
   }
 }

@@ -23,6 +23,7 @@ import {
   sequenceWentBack,
   UnfitDatabase,
 } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import { acceptRows } from "../restore/journal-head.ts";
 import { RecordedMerges } from "../restore/recorded.ts";
 import type { Restored } from "../restore/restored.ts";
@@ -160,11 +161,8 @@ export class JournalMemory {
     const beforeAll = ((await this.#log.oldest()) ?? newest) - 1n;
     const isShort = (await this.#log.pageEnd(beforeAll, newest, PAGE_ROWS)) === newest;
     const rows: RawJournalRow[] = [];
-    for (let after = isShort ? beforeAll : this.#folded; after < newest; ) {
-      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
+    for await (const { after, end } of pagesAfter(this.#log, isShort ? beforeAll : this.#folded, newest))
       rows.push(...(await this.#log.journal(after, end)));
-      after = end;
-    }
     return { headFingerprint: null, rows, more: false };
   }
 
@@ -264,14 +262,11 @@ export class JournalMemory {
   async #since(after: bigint): Promise<Since> {
     if (this.#head !== null) return this.#log.journalSince(this.#head, after);
     const newest = await this.#log.newest();
-    let rows: readonly RawJournalRow[] = [];
-    const oldest = after === BEFORE_ALL ? await this.#log.oldest() : null;
-    for (let end = oldest === null ? after : oldest - 1n; end < newest && rows.length === 0; ) {
-      const begin = end;
-      end = await this.#log.pageEnd(begin, newest, PAGE_ROWS);
-      rows = await this.#log.journal(begin, end);
+    for await (const page of pagesAfter(this.#log, after, newest)) {
+      const rows = await this.#log.journal(page.after, page.end);
+      if (rows.length > 0) return { headFingerprint: null, rows, more: true };
     }
-    return { headFingerprint: null, rows, more: rows.length > 0 };
+    return { headFingerprint: null, rows: [], more: false };
   }
 
   /** @returns how many of them are somebody else's and were not seen before. */

@@ -19,18 +19,18 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
-import { type CheckpointRow, checkpointRow } from "../core/checkpoint.ts";
 import { parseObject } from "../core/json.ts";
 import { LowMark } from "../core/low-mark.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
 import { type RehearsalRows, type RehearsedItem, rehearsalRows } from "../core/rehearsal-rows.ts";
-import type { Failure, Report } from "../daemon-event.ts";
+import type { Report } from "../daemon-event.ts";
 import {
   AppendRefused,
   CommitUnknown,
   type FoundMerge,
   type Head,
+  isLocked,
   type OutboxLog,
   PAGE_ROWS,
   UnfitDatabase,
@@ -38,8 +38,9 @@ import {
 import { Progress } from "../progress.ts";
 import type { RecordedMerges } from "../restore/recorded.ts";
 import { BatchSize } from "./batch-size.ts";
-import { checkOrder } from "./check-order.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { Comparison } from "./comparison.ts";
+import { Doubts } from "./doubts.ts";
 import { HolderWatch } from "./holder-watch.ts";
 import { HistoryReset, type JournalMemory } from "./journal-memory.ts";
 import { type Arrival, Plan } from "./plan.ts";
@@ -63,20 +64,8 @@ export type RecorderSettings = {
   readonly producer: string;
 };
 
-/** Merges after which a checkpoint is written: a restart folds about as many rows again. */
-const CHECKPOINT_EVERY = 100;
-/** In a backlog it waits for so many. */
-const MOST_UNCOVERED = 1000;
-/** Ids after which one is written also without merges: a restart looks for merges after what is settled. */
-const CHECKPOINT_EVERY_IDS = 20_000n;
-/** One that the table refused is tried again after this long: merges are recorded without it. */
-const CHECKPOINT_AGAIN_MS = 3_600_000;
 /** How often a refusal makes the recorder ask whether the table refuses everything. */
 const REHEARSE_EVERY_MS = 1_000;
-/** Another transaction has a row locked: that says nothing of what the table takes. */
-const IS_LOCKED = /^(55P03|40P01)$/;
-/** A large checkpoint is written less often: at most this many of its bytes for each merge. */
-const CHECKPOINT_BYTES_PER_MERGE = 500;
 
 export class Recorder {
   readonly analyzer: Analyzer;
@@ -94,21 +83,19 @@ export class Recorder {
   readonly #lowMark: LowMark;
   readonly #setAside: SetAside;
   readonly #comparison: Comparison;
-  /** Found by the comparison under way, by event: whether they are due only the rest of the log shows. */
-  readonly #doubtful = new Map<string, FoundMerge>();
+  readonly #doubts: Doubts;
   readonly #batch = new BatchSize();
-  #checkpointEvery = CHECKPOINT_EVERY;
-  /** When the next checkpoint may be written. */
-  #checkpointAgainAt = Number.NEGATIVE_INFINITY;
+  readonly #checkpoints: CheckpointWriter;
   #rehearsedAt = Number.NEGATIVE_INFINITY;
   readonly #holderWatch: HolderWatch;
 
   private constructor(
     log: OutboxLog,
     settings: RecorderSettings,
-    { report, reported, clock }: RecorderPorts,
+    ports: RecorderPorts,
     memory: JournalMemory,
   ) {
+    const { report, reported, clock } = ports;
     this.#log = log;
     this.#settings = settings;
     this.#report = report;
@@ -122,6 +109,8 @@ export class Recorder {
     for (const eventId of this.#recorded.coverage.unrecorded) this.#setAside.restore(eventId);
     this.#holderWatch = new HolderWatch(log, report, clock);
     this.#comparison = new Comparison(log, report, clock);
+    this.#doubts = new Doubts(log, this.#recorded);
+    this.#checkpoints = new CheckpointWriter(log, memory, settings.producer, ports);
   }
 
   /**
@@ -131,7 +120,7 @@ export class Recorder {
   static async restore(log: OutboxLog, settings: RecorderSettings, ports: RecorderPorts): Promise<Recorder> {
     const { checkpoint } = await log.rehearse(rowsToRehearse(settings));
     const recorder = new Recorder(log, settings, ports, await restoreMemory(log, settings.metrics, ports));
-    if (checkpoint !== null) recorder.#refuseCheckpoint(checkpoint);
+    if (checkpoint !== null) recorder.#checkpoints.refused(checkpoint);
     return recorder;
   }
 
@@ -191,7 +180,7 @@ export class Recorder {
       // The next statement that asks for news need not pass again what is settled.
       this.#memory.settle(this.#lowMark.low, look.drawn);
     }
-    await this.#checkpointIfDue(recorded);
+    await this.#checkpoints.writeIfDue(recorded);
     await this.#holderWatch.look(this.#lowMark);
     return recorded;
   }
@@ -212,71 +201,8 @@ export class Recorder {
   }
 
   /** What an orderly stop leaves behind, so that the next start has little to fold. */
-  async checkpointAtStop(): Promise<void> {
-    if (this.#memory.uncovered > 0) await this.checkpoint();
-  }
-
-  /** Writes a checkpoint. Where the table does not take it, merges are recorded all the same. */
-  async checkpoint(): Promise<void> {
-    const { head } = this.#memory;
-    if (head === null || !this.#recorded.exact || this.#isCovered) return;
-    if (this.#clock.monotonic() < this.#checkpointAgainAt) return;
-    await this.#memory.beginFenced();
-    // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
-    if (this.#isCovered) return this.#log.rollback();
-    const { floor, begins, coverage } = this.#recorded;
-    const place = {
-      row_id: this.#memory.head?.id ?? head.id,
-      journal_begins: begins === null ? null : String(begins),
-      floor: floor === null ? null : String(floor),
-      ...coverage.stored(),
-    };
-    const row = checkpointRow(this.analyzer, place, this.#settings.producer);
-    const refusal = await this.#appendCheckpoint(row);
-    if (refusal !== null) return this.#refuseCheckpoint(refusal);
-    const bytes = JSON.stringify(row.payload).length;
-    this.#checkpointEvery = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
-    this.#reported.over("checkpoint", "");
-    this.#report({ event: "checkpoint.written", seq: this.analyzer.global.seq, bytes });
-  }
-
-  /** @returns why the table did not take it; null where it did. */
-  async #appendCheckpoint(row: CheckpointRow): Promise<Failure | null> {
-    try {
-      const { ids } = await this.#log.append([row]);
-      if (ids.length === 0) {
-        await this.#log.rollback();
-        return DROPPED;
-      }
-      const rowId = this.#memory.ascending(ids, 1);
-      if ((await this.#log.commit(rowId)) === null) return DROPPED;
-      this.#memory.covered(rowId);
-      return null;
-    } catch (error) {
-      if (!(error instanceof AppendRefused)) throw error;
-      await this.#log.rollback();
-      return error.failure;
-    }
-  }
-
-  #refuseCheckpoint(failure: Failure): void {
-    this.#checkpointAgainAt = this.#clock.monotonic() + CHECKPOINT_AGAIN_MS;
-    if (this.#reported.first("checkpoint", "", failure.code))
-      this.#report({ event: "checkpoint.refused", failure, retry_in_ms: CHECKPOINT_AGAIN_MS });
-  }
-
-  /** Whether the newest checkpoint knows all that there is to know. */
-  get #isCovered(): boolean {
-    return (
-      this.analyzer.global.seq === 0 || (this.#memory.uncovered === 0 && this.#memory.uncoveredIds <= 0n)
-    );
-  }
-
-  async #checkpointIfDue(recorded: number): Promise<void> {
-    // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
-    const enough = recorded >= MOST_UNCOVERED ? 1 : this.#checkpointEvery;
-    if (this.#memory.uncovered >= enough || this.#memory.uncoveredIds >= CHECKPOINT_EVERY_IDS)
-      await this.checkpoint();
+  checkpointAtStop(): Promise<void> {
+    return this.#checkpoints.writeAtStop();
   }
 
   async #recordRange(from: bigint, upTo: bigint, shouldStop: () => boolean): Promise<number> {
@@ -319,29 +245,16 @@ export class Recorder {
     this.#memory.forgetNews();
     const due = await this.#due(await this.#log.merges(after, upTo));
     const recorded = await this.#recordDue(due, foundBy, shouldStop);
-    await this.#clearDoubts(after, upTo);
+    // Rows that name the events of doubtful merges follow these.
+    await this.#doubts.clear(after, upTo);
     return recorded;
-  }
-
-  /** Rows that name the events of doubtful merges follow these. */
-  async #clearDoubts(after: bigint, upTo: bigint): Promise<void> {
-    if (this.#doubtful.size === 0) return;
-    for (const event of await this.#log.recordedEvents(after, upTo)) this.#doubtful.delete(event);
   }
 
   /** @param after the id up to which rows were looked at for the events of doubtful merges. */
   async #recordDoubtful(after: bigint, shouldStop: () => boolean): Promise<number> {
-    if (this.#doubtful.size === 0) return 0;
+    if (!this.#doubts.areThere) return 0;
     this.#memory.forgetNews();
-    await this.#clearDoubts(after, await this.#log.newest());
-    const ids = [...this.#doubtful.keys()].map(BigInt);
-    this.#doubtful.clear();
-    // Again: another daemon may have recorded them since their page was read.
-    const found: FoundMerge[] = [];
-    for (const id of ids) found.push(...(await this.#log.merges(id - 1n, id)));
-    const due = await this.#recorded.dueOfDoubtful((await this.#recorded.classify(found)).doubtful);
-    // Or their rows are gone from the middle of the journal: then its order has a gap, and nothing is recorded.
-    if (due.length > 0) await checkOrder(this.#log);
+    const due = await this.#doubts.decide(after);
     return this.#recordDue(due, "comparison", shouldStop);
   }
 
@@ -356,9 +269,7 @@ export class Recorder {
     for (let start = 0; start < due.length && !shouldStop(); ) {
       const batch = due.slice(start, start + this.#batch.merges);
       start += batch.length;
-      // Before it, so that something is left to cover when all is settled.
-      const most = Math.max(MOST_UNCOVERED, this.#checkpointEvery);
-      if (this.#memory.uncovered + batch.length > most) await this.checkpoint();
+      await this.#checkpoints.writeBefore(batch.length);
       recorded += await this.#recordOrSplit(batch, foundBy);
       this.due = due.length - start;
     }
@@ -368,7 +279,7 @@ export class Recorder {
   /** The merges that are due; duplicates, and merges that are taken as recorded, are reported once by each process. */
   async #due(found: readonly FoundMerge[], beginsThere?: boolean): Promise<FoundMerge[]> {
     const { due, duplicates, presumed, doubtful } = await this.#recorded.classify(found, beginsThere);
-    for (const merge of doubtful) this.#doubtful.set(merge.eventId, merge);
+    this.#doubts.add(doubtful);
     for (const { eventId, workItemId } of duplicates) {
       if (this.#reported.first("duplicate", eventId))
         this.#report({ event: "merge.repeat_ignored", event_id: eventId, work_item_id: workItemId });
@@ -410,7 +321,7 @@ export class Recorder {
    */
   async #rehearseAfter({ failure }: AppendRefused): Promise<void> {
     const now = this.#clock.monotonic();
-    if (IS_LOCKED.test(failure.code) || now - this.#rehearsedAt < REHEARSE_EVERY_MS) return;
+    if (isLocked(failure) || now - this.#rehearsedAt < REHEARSE_EVERY_MS) return;
     this.#rehearsedAt = now;
     await this.#log.rehearse(rowsToRehearse(this.#settings));
   }
@@ -519,13 +430,6 @@ export class Recorder {
     return () => this.#clock.monotonic() - startedAt;
   }
 }
-
-/** A checkpoint that a trigger or a rule drops without an error. */
-const DROPPED: Failure = {
-  code: "APPEND_CHANGED",
-  message:
-    "the checkpoint was appended without an error and is not there: a trigger or a rule of events_outbox drops or moves it",
-};
 
 function rowsToRehearse({ metrics, producer }: RecorderSettings): (item: RehearsedItem) => RehearsalRows {
   return (item) => rehearsalRows(metrics, producer, item);

@@ -6,7 +6,7 @@
  * is has an id up to the newest visible one, and every later one will have a higher id.
  */
 import type { Analyzer } from "../core/analyzer.ts";
-import { BEFORE_ALL, LARGEST_ID } from "../core/event-id.ts";
+import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { OutboxLog } from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
@@ -48,7 +48,7 @@ async function readMemory(
     });
   } while (await hasForgotten(log, restored, bounds.newest, seqBefore));
   const { newest, drawn } = bounds;
-  const { replay, fromCheckpoint } = restored;
+  const { replay, startedFrom } = restored;
   const { analyzer } = replay;
   if (analyzer.truncated) report({ event: "history.truncated", first_seq: oldestSeq(analyzer) });
   if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
@@ -56,7 +56,7 @@ async function readMemory(
     event: "restore.completed",
     seq: analyzer.global.seq,
     merges: replay.merges,
-    from_checkpoint: fromCheckpoint?.seq ?? null,
+    from_checkpoint: startedFrom,
     projects: analyzer.projects.size,
     skipped: analyzer.skipped,
     took_ms: Math.round(clock.monotonic() - startedAt),
@@ -80,7 +80,7 @@ async function hasForgotten(
   newest: bigint,
   seqBefore: number | null,
 ): Promise<boolean> {
-  const id = head === null ? null : BigInt(head.id);
+  const id = idOrNull(head?.id);
   if (!known.fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
   const { seq } = replay.analyzer.global;
   for await (const checkpoint of log.checkpoints(LARGEST_ID))

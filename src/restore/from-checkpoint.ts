@@ -37,7 +37,7 @@ export async function fromCheckpoint(
     // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
     if (folded.head === null && (await journal.log.checkpoint(rowId)) === null)
       return notServing("it is gone");
-    return { ...folded, replay, fromCheckpoint: { seq: checkpoint.seq, rowId: BigInt(checkpoint.row_id) } };
+    return { ...folded, replay, startedFrom: checkpoint.seq };
   } catch (error) {
     if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
     return { passedOver: `the rows after it contradict it: ${error.message}`, contradicted: true };

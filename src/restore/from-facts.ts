@@ -121,5 +121,5 @@ function foldTail(
   const head = acceptRows(replay, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
   replay.end();
   passed(newest);
-  return { replay, head, fromCheckpoint: null, recent, events: null };
+  return { replay, head, startedFrom: null, recent, events: null };
 }

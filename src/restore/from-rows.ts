@@ -28,7 +28,7 @@ export async function fromRows(journal: Journal): Promise<Folded> {
   const oldest = await log.oldest();
   const first = await readPage(journal, oldest === null || oldest > newest ? newest : oldest - 1n);
   const replay = new Replay(new Analyzer(journal.metrics, await needsOf(journal, first)));
-  return { ...(await foldPages(journal, replay, first, null)), replay, fromCheckpoint: null };
+  return { ...(await foldPages(journal, replay, first, null)), replay, startedFrom: null };
 }
 
 /** The next rows of the journal. @throws UnfitLog for one that is not whole, or a newer version's. */

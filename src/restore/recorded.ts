@@ -16,7 +16,8 @@ import type { Coverage } from "../core/coverage.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIn, parseJournalRow } from "../core/journal-row.ts";
 import { mergeIdentity } from "../core/merge.ts";
-import { type FoundMerge, type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
+import type { FoundMerge, JournalReader } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import type { Known } from "./restored.ts";
 
 export type ClassifiedMerges = {
@@ -144,8 +145,8 @@ export class RecordedMerges {
   async #recordedEvents(): Promise<ReadonlySet<string>> {
     if (this.#events !== null) return this.#events;
     const events = new Set<string>();
-    for await (const [after, upTo] of this.#pages(null))
-      for (const event of await this.#log.recordedEvents(after, upTo)) events.add(event);
+    for await (const { after, end } of pagesAfter(this.#log, BEFORE_ALL, await this.#log.newest()))
+      for (const event of await this.#log.recordedEvents(after, end)) events.add(event);
     this.#events = events;
     return events;
   }
@@ -154,24 +155,13 @@ export class RecordedMerges {
   async #oldestRow(): Promise<bigint | null> {
     const known = this.#oldest;
     if (known !== null && (await this.#log.journal(known - 1n, known)).length > 0) return known;
-    for await (const [after, upTo] of this.#pages(known)) {
-      const row = (await this.#log.journal(after, upTo)).find(
-        (raw) => mergeIn(parseJournalRow(raw)) !== null,
-      );
+    const newest = await this.#log.newest();
+    for await (const { after, end } of pagesAfter(this.#log, known ?? BEFORE_ALL, newest)) {
+      const row = (await this.#log.journal(after, end)).find((raw) => mergeIn(parseJournalRow(raw)) !== null);
       if (row === undefined) continue;
       this.#oldest = BigInt(row.id);
       return this.#oldest;
     }
     return null;
-  }
-
-  /** @param from the id after which they begin; null for all of the log. */
-  async *#pages(from: bigint | null): AsyncGenerator<readonly [after: bigint, upTo: bigint]> {
-    const newest = await this.#log.newest();
-    for (let after = from ?? ((await this.#log.oldest()) ?? newest) - 1n; after < newest; ) {
-      const end = await this.#log.pageEnd(after, newest, PAGE_ROWS);
-      yield [after, end];
-      after = end;
-    }
   }
 }

@@ -18,10 +18,11 @@
  */
 import { type CheckpointPayload, parseCheckpoint } from "../core/checkpoint.ts";
 import { Coverage, readCoverage } from "../core/coverage.ts";
-import { BEFORE_ALL } from "../core/event-id.ts";
+import { BEFORE_ALL, idOrNull } from "../core/event-id.ts";
 import { eventOf, parseJournalRow } from "../core/journal-row.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import { type CheckpointInLog, type JournalReader, PAGE_ROWS } from "../outbox-log.ts";
+import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import { fromCheckpoint } from "./from-checkpoint.ts";
 import { fromFacts } from "./from-facts.ts";
 import { fromRows } from "./from-rows.ts";
@@ -159,20 +160,14 @@ async function knownMerges(journal: Journal, folded: Folded, checkpoints: Checkp
   };
 }
 
-function idOrNull(id: string | null): bigint | null {
-  return id === null ? null : BigInt(id);
-}
-
 /** The events that the rows after one record. */
 async function eventsAfter({ log, newest }: Journal, row: bigint): Promise<Set<bigint>> {
   const events = new Set<bigint>();
-  for (let after = row; after < newest; ) {
-    const end = await log.pageEnd(after, newest, PAGE_ROWS);
+  for await (const { after, end } of pagesAfter(log, row, newest)) {
     for (const raw of await log.journal(after, end)) {
       const event = eventOf(parseJournalRow(raw));
       if (event !== null) events.add(BigInt(event));
     }
-    after = end;
   }
   return events;
 }

@@ -19,8 +19,8 @@ export type Folded = {
   readonly replay: Replay;
   /** The newest row of the journal. */
   readonly head: Head | null;
-  /** The checkpoint that the fold began with; null where it began with the first row. */
-  readonly fromCheckpoint: { readonly seq: number; readonly rowId: bigint } | null;
+  /** The seq of the checkpoint that the fold began with; null where it began with the first row. */
+  readonly startedFrom: number | null;
   /** The last of the merges that were folded. */
   readonly recent: Recent;
   /** The events that the folded rows record; null where rows were passed whose events were not read. */

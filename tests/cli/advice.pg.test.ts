@@ -1,4 +1,4 @@
-/** What people can meet at a database, produced on the real thing: each is told with its own advice and reason. */
+/** What people can meet at a database, produced on the real thing: each is reported with its own advice and reason. */
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

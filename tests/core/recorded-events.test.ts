@@ -46,7 +46,7 @@ describe("recorded events", () => {
     );
   });
 
-  it("that were not met are told, with their times", () => {
+  it("that were not met are reported, with their times", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(event, { maxLength: 200 }),

@@ -17,15 +17,24 @@ function verify({ daemonUrl }: Pick<TestDatabase, "daemonUrl">): Promise<Verific
 const AN_HOUR_OLD =
   "UPDATE events_outbox SET created_at = now() - interval '1 hour' WHERE kind = 'phase.transition'";
 
+/** A merge of an hour ago that has not committed, and a daemon that has recorded five merges beside it. */
+async function lateCommit() {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await createDatabase());
+  const late = stack.use(await hold(database));
+  await merge(late.client);
+  await late.client.query(AN_HOUR_OLD);
+  const daemon = stack.use(startDaemon(database));
+  await merges(database.admin, times(5));
+  await daemon.event("merge.recorded", ({ seq }) => seq === 5);
+  const all = stack.move();
+  return { database, late, daemon, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
 describe("a transaction of an hour ago that has only just committed", () => {
   it("is recorded by the daemon meanwhile, or waits", async () => {
-    await using database = await createDatabase();
-    await using late = await hold(database);
-    await merge(late.client);
-    await late.client.query(AN_HOUR_OLD);
-    await using daemon = startDaemon(database);
-    await merges(database.admin, times(5));
-    await daemon.event("merge.recorded", ({ seq }) => seq === 5);
+    await using scene = await lateCommit();
+    const { database, late } = scene;
     await late.commit();
     const { differences, counts } = await verify(database);
     expect(differences.first).toStrictEqual([]);
@@ -33,13 +42,8 @@ describe("a transaction of an hour ago that has only just committed", () => {
   });
 
   it("is looked for again where it was recorded between two statements", async () => {
-    await using database = await createDatabase();
-    await using late = await hold(database);
-    await merge(late.client);
-    await late.client.query(AN_HOUR_OLD);
-    await using daemon = startDaemon(database);
-    await merges(database.admin, times(5));
-    await daemon.event("merge.recorded", ({ seq }) => seq === 5);
+    await using scene = await lateCommit();
+    const { database, late } = scene;
     const commits: Promise<void>[] = [];
     // When the journal has been read, the merges have not.
     const progress = (share: number) => {
@@ -55,13 +59,8 @@ describe("a transaction of an hour ago that has only just committed", () => {
   });
 
   it("waits where no daemon runs, as a checkpoint says that it is not recorded", async () => {
-    await using database = await createDatabase();
-    await using late = await hold(database);
-    await merge(late.client);
-    await late.client.query(AN_HOUR_OLD);
-    await using daemon = startDaemon(database);
-    await merges(database.admin, times(5));
-    await daemon.event("merge.recorded", ({ seq }) => seq === 5);
+    await using scene = await lateCommit();
+    const { database, late, daemon } = scene;
     await daemon.stop();
     await late.commit();
     expect(await verify(database)).toMatchObject({ verified: true, counts: { waiting: 1, merges: 5 } });
@@ -199,7 +198,7 @@ describe("retention", () => {
     ["of metric.* rows alone by id", `${BY_ID} AND ${OURS}`],
     ["of all other rows by age", `${BY_AGE} AND NOT ${OURS}`],
     ["of all other rows by id", `${BY_ID_OF_OTHERS} AND NOT ${OURS}`],
-  ])("%s hides no merge that somebody invented", async (_, condition) => {
+  ])("%s hides no merge that was invented", async (_, condition) => {
     const gone = await database.admin.query<{ id: string }>(
       `SELECT id::text FROM events_outbox WHERE ${NEWEST}`,
     );

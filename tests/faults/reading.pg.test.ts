@@ -1,5 +1,4 @@
-/** Reading verbs beside everything else: they hold nothing on which somebody waits, and read exactly all the same. */
-import { setTimeout as delay } from "node:timers/promises";
+/** Reading verbs beside everything else: they hold nothing for which another session waits, and read exactly all the same. */
 import pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readExplanations } from "../../src/cli/read-explanation.ts";
@@ -12,6 +11,7 @@ import { configOf, startDaemon } from "../support/daemon.ts";
 import { CONFLICT, eventful, merges, REWORKED, times } from "../support/orchestrator.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
+import { until } from "../support/until.ts";
 
 /** Rows of others before and behind ours: several pages. */
 const OTHERS = 30_000;
@@ -156,8 +156,15 @@ it("a migration that keeps its lock for a while is waited for, statement by stat
   const migration = await database.admin.connect();
   await migration.query("BEGIN; LOCK TABLE events_outbox IN ACCESS EXCLUSIVE MODE");
   const reading = readSnapshot(config, { timeoutMs: 10_000 });
-  // Longer than one transaction waits for it.
-  await delay(1_200);
+  const waiting = new Set<string>();
+  await until("two transactions of the reader have waited for it", async () => {
+    const { rows } = await database.admin.query<{ begun: string }>(
+      "SELECT xact_start::text AS begun FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'",
+      [database.role],
+    );
+    for (const { begun } of rows) waiting.add(begun);
+    return waiting.size >= 2;
+  });
   await migration.query("COMMIT");
   migration.release();
   expect(await reading).toMatchObject({ as_of: { seq: HISTORY.length } });

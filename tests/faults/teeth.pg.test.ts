@@ -136,11 +136,6 @@ const MUTANTS: readonly (readonly [
     [
       ...MOVABLE,
       {
-        file: "recorder/recorder.ts",
-        replace: "readonly #log: OutboxLog;",
-        by: "#log: OutboxLog;\n  moveTo(log: OutboxLog): this { this.#log = this.#memory.log = this.#comparison.log = log; this.#recorded.log = log; return this; }",
-      },
-      {
         file: "daemon.ts",
         replace: "const recorder = await Recorder.restore(log, this.#settings, ports);",
         by: "const recorder = (this as any).kept?.moveTo(log) ?? (await Recorder.restore(log, this.#settings, ports));\n    (this as any).kept = recorder;",

@@ -76,7 +76,7 @@ describe("is refused, before anything of it is collected:", () => {
     ["a row with more bytes than its values", backendMessage("D", Buffer.from([0, 1, 0, 0, 0, 1, 1, 1]))],
     ["a value of less than no bytes", backendMessage("D", Buffer.from([0, 1, 255, 255, 255, 254]))],
     [
-      "an error without its end, in which the driver would look for it for ever",
+      "an error without its end, in which the driver would look for it forever",
       backendMessage("E", Buffer.from("SFATAL\0")),
     ],
     ["a parameter without a value", backendMessage("S", Buffer.from("TimeZone\0"))],

@@ -42,7 +42,7 @@ it("attempts share the connect timeout: a handshake of a second succeeds at the 
   }
 });
 
-it("a name that is not known is told as that", async () => {
+it("a name that is not known is reported as that", async () => {
   const socket = databaseSocket(1_000, (_host, _options, found) =>
     found(Object.assign(new Error("no"), { code: "ENOTFOUND" }), []),
   );

@@ -1,6 +1,6 @@
 /**
  * Logs of which records go while a checkpoint is left, work items are deleted, and the table refuses rows for a while: nothing is
- * recorded twice or lost, and no window shrinks. A failing schedule is told with the command that runs it again; see `explore.ts`.
+ * recorded twice or lost, and no window shrinks. A failing schedule is reported with the command that runs it again; see `explore.ts`.
  */
 import { expect, test } from "vitest";
 import { failing, withVirtualTime } from "./explore.ts";

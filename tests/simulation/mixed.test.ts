@@ -1,4 +1,4 @@
-/** Daemons of different configurations on one log. A failing schedule is told with the command that runs it again; see `explore.ts`. */
+/** Daemons of different configurations on one log. A failing schedule is reported with the command that runs it again; see `explore.ts`. */
 import { expect, test } from "vitest";
 import { failing, withVirtualTime } from "./explore.ts";
 import { longHistory } from "./known.ts";

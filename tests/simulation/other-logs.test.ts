@@ -1,6 +1,6 @@
 /**
  * Logs that are hard on the daemon: with merges that no lock announces, and logs that lose rows at their old end or all of
- * them. A failing schedule is told with the command that runs it again; see `explore.ts`.
+ * them. A failing schedule is reported with the command that runs it again; see `explore.ts`.
  */
 import { expect, test } from "vitest";
 import { failing, withVirtualTime } from "./explore.ts";

@@ -7,7 +7,7 @@ import { BEFORE_ALL } from "../../src/core/event-id.ts";
 import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { Identified, RawFacts } from "../../src/core/merge.ts";
-import type { CheckpointInLog, FoundMerge, Head, Known, Look, Since } from "../../src/outbox-log.ts";
+import type { CheckpointInLog, FoundMerge, Head, Look, LookBasis, Since } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
@@ -54,7 +54,7 @@ export class SimulatedReader extends SimulatedConnection {
     });
   }
 
-  async look({ head, after, folded, begins }: Known): Promise<Look> {
+  async look({ head, after, folded, begins }: LookBasis): Promise<Look> {
     const seen = await this.seen(head);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);

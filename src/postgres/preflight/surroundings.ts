@@ -1,6 +1,7 @@
 /** What others have put around the outbox, and what it costs: nothing here keeps a row from being right. */
 import type { Query } from "../connection.ts";
 import type { Names } from "../names.ts";
+import { relations } from "../obstacles.ts";
 
 export async function inspectSurroundings(
   query: Query,
@@ -9,8 +10,7 @@ export async function inspectSurroundings(
   const { rows } = await query(
     `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                      WHERE i.indrelid = '${outbox}'::regclass AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'id')::text AS ids_indexed,
-            EXISTS (SELECT FROM pg_class c WHERE c.relpersistence = 'u' AND c.oid IN
-                     (SELECT '${outbox}'::regclass::oid UNION SELECT relid::oid FROM pg_partition_tree('${outbox}'::regclass)))::text AS unlogged,
+            EXISTS (SELECT FROM pg_class c WHERE c.relpersistence = 'u' AND c.oid IN (${relations(outbox)}))::text AS unlogged,
             EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                      WHERE i.indrelid = '${outbox}'::regclass AND i.indisvalid AND a.attname = 'work_item_id')::text AS has_index,
             (SELECT string_agg(confdeltype::text, '') FROM pg_constraint

@@ -126,7 +126,7 @@ function readingProblems(
   return problems;
 }
 
-/** Kinds and ids are told apart byte for byte. */
+/** Kinds and ids are compared byte for byte. */
 function blurredProblems(name: string, columns: readonly TextRow[]): string[] {
   return columns
     .filter((row) => COMPARED.includes(row["attname"] ?? "") && row["blurred"] === "true")
