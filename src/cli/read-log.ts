@@ -17,8 +17,9 @@
  * `read-verification.ts`).
  */
 import type { Config } from "../config.ts";
-import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
-import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
+import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
+import { DatabaseFailure, type JournalReader, UnfitDatabase } from "../outbox-log.ts";
+import { pagesAfter } from "../pages.ts";
 import { applicationName } from "../postgres/application-name.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
@@ -125,7 +126,12 @@ function once(tell: LeaveOut | undefined): LeaveOut {
   };
 }
 
-/** The newest row of ours: up to here the journal is complete, now and for every later statement. Null where there is none. */
+/**
+ * The newest row of ours: up to here the journal is complete, now and for every later statement. Null where there is none.
+ *
+ * It is looked for below the newest row of the outbox and page by page, so a set that commits meanwhile may be seen in part: its
+ * other rows have higher ids than were looked at, with rows of others between them. So the set is followed to its end.
+ */
 export async function journalEnd({ reader, query, names, unreadable }: LogAccess): Promise<bigint | null> {
   let damaged: bigint | null = null;
   const rows = newestRows(query, names, { upTo: await reader.newest() }, (row) => {
@@ -133,21 +139,42 @@ export async function journalEnd({ reader, query, names, unreadable }: LogAccess
     // Of the rows that are read, those of kind `metric.*`: it may be one of ours.
     damaged = larger(damaged, BigInt(row.id));
   });
-  for await (const raw of rows) if (isOurs(raw)) return larger(damaged, BigInt(raw.id));
+  for await (const raw of rows) {
+    const own = parsedOwn(raw);
+    if (own !== null) return endOfSet(reader, larger(damaged, BigInt(raw.id)), own);
+  }
   return damaged;
+}
+
+/** The last row of the set of which one row has the id `place`. */
+async function endOfSet(reader: JournalReader, place: bigint, row: OwnRow): Promise<bigint> {
+  if (row.type !== "metric") return place;
+  let end = place;
+  for await (const page of pagesAfter(reader, place, await reader.newest(), READ_ROWS)) {
+    for (const raw of await reader.journal(page.after, page.end)) {
+      const next = parsedOwn(raw);
+      if (next === null) continue;
+      if (next.type !== "metric" || next.merge.eventId !== row.merge.eventId) return end;
+      end = BigInt(raw.id);
+    }
+  }
+  return end;
 }
 
 function larger(a: bigint | null, b: bigint): bigint {
   return a !== null && a > b ? a : b;
 }
 
-/** Rows of kind `metric.*` that others write are written without our lock: they prove nothing. */
-function isOurs(raw: RawJournalRow): boolean {
+/** Rows of kind `metric.*` that others write are written without our lock: they prove nothing. One with our marker is ours, readable or not. */
+type OwnRow = JournalRow | { readonly type: "unfit" };
+
+function parsedOwn(raw: RawJournalRow): OwnRow | null {
   try {
-    return parseJournalRow(raw).type !== "foreign";
+    const row = parseJournalRow(raw);
+    return row.type === "foreign" ? null : row;
   } catch (error) {
-    // Our marker is there: it is for others to say what is wrong with it.
-    if (error instanceof UnfitLog) return true;
+    // `readLog`'s verbs say themselves what is wrong with it.
+    if (error instanceof UnfitLog) return { type: "unfit" };
     throw error;
   }
 }

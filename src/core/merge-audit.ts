@@ -1,12 +1,10 @@
 /**
  * The other half of verification: every committed merge is held against what the journal records of it.
  *
- * A merge without a record is not missing yet. It may have committed a moment ago, however old its transaction; the rows
- * that recorded it may be gone from the old end; or no daemon has come to it so far. So such merges are looked for again
- * after more of the journal has been read, and one is missing only where nobody is about to record it: no daemon runs, and
- *
- *   the newest checkpoint says that it was recorded    although rows are gone from nowhere
- *   or there is no checkpoint that says anything       although later merges are recorded, for a minute and longer
+ * A merge without a record is not missing yet. It may have committed a moment ago, however old its transaction, even below
+ * the low-water mark of a checkpoint; the rows that recorded it may be gone from the old end; or no daemon has processed it so
+ * far. Whatever was never recorded is recorded by the next reconciliation, so it waits. It is missing only where its record
+ * was deleted: the sequence of recorded merges has a gap, and no running daemon is about to record it.
  *
  * A record without a transition is invented, or retention has deleted the transition. Retention goes by id or by age: it
  * explains what is older, in either order, than every row of the orchestrator's that is left.
@@ -117,13 +115,12 @@ export class MergeAudit {
 
   /** Decides about the suspects that are left. @param running how many daemons are. */
   conclude(running: number): void {
-    const { truncated, itemsBecameNull } = this.#verifier;
+    const { itemsBecameNull } = this.#verifier;
     const gaps = (this.#differences.counts.get("seq_gap") ?? 0) > 0;
     for (const { eventId, workItemId } of this.suspects) {
-      const covered = this.#coverage?.covers(BigInt(eventId)) ?? !truncated;
       // Whose later arrival it was cannot be told any more.
       if (workItemId === null && itemsBecameNull) this.counts.repeats += 1;
-      else if (running > 0 || (!covered && !gaps)) this.counts.waiting += 1;
+      else if (running > 0 || !gaps) this.counts.waiting += 1;
       else
         this.#differences.add({
           kind: "merge_missing",

@@ -75,7 +75,7 @@ describe("committed merges", () => {
     expect([counts.drifted, found, drifted.length]).toStrictEqual([1, [], 1]);
   });
 
-  it("that are due wait, unless later ones are recorded and a minute has passed", () => {
+  it("that are due wait", () => {
     const due = some({ workItemId: "777" });
     expect(audit([...ALL_COMMITTED, { ...due, eventId: "99999" }])).toMatchObject({
       counts: { waiting: 1 },
@@ -85,9 +85,10 @@ describe("committed merges", () => {
       counts: { waiting: 1 },
       found: [],
     });
-    expect(audit([...ALL_COMMITTED, { ...due, eventId: "1001" }]).found).toMatchObject([
-      { kind: "merge_missing", event_id: "1001" },
-    ]);
+    expect(audit([...ALL_COMMITTED, { ...due, eventId: "1001" }])).toMatchObject({
+      counts: { waiting: 1 },
+      found: [],
+    });
   });
 
   it("are taken as recorded below the oldest row that is left", () => {
@@ -118,14 +119,11 @@ describe("a merge without a record, old and among recorded ones", () => {
   const cut = ROWS.slice(indexOf("first_pass_merge_rate", 10));
 
   it.each<readonly [string, Around, readonly unknown[]]>([
-    ["is missing where nothing says more", {}, [["merge_missing"], 0, 0]],
+    ["waits where nothing says more", {}, [[], 1, 0]],
     ["waits for a daemon that runs", { running: 1 }, [[], 1, 0]],
+    ["waits beside a gap for a daemon that runs", { running: 1, rows: gap }, [["seq_gap", "seq_gap"], 2, 0]],
     ["waits where a checkpoint says that it is not recorded", { covered: () => false }, [[], 1, 0]],
-    [
-      "is missing where a checkpoint says that it is, and nothing went from the old end",
-      { covered: () => true },
-      [["merge_missing"], 0, 0],
-    ],
+    ["waits where it committed below a low-water mark", { covered: () => true }, [[], 1, 0]],
     ["is pruned where rows went from there", { rows: cut, covered: () => true }, [[], 0, 10]],
   ])("%s", (_, around, expected) => {
     expect(told(around)).toStrictEqual(expected);

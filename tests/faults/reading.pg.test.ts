@@ -3,6 +3,7 @@ import pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readExplanations } from "../../src/cli/read-explanation.ts";
 import { readHistory } from "../../src/cli/read-history.ts";
+import { journalEnd, readLog } from "../../src/cli/read-log.ts";
 import { readSimulation } from "../../src/cli/read-simulation.ts";
 import { readSnapshot } from "../../src/cli/read-snapshot.ts";
 import { readVerification } from "../../src/cli/read-verification.ts";
@@ -189,7 +190,43 @@ it("verify beside two daemons in a storm finds nothing", async () => {
     }
   } finally {
     over.abort();
+    await storm;
   }
   expect(await storm).toBeGreaterThan(50);
   await Promise.all([first.converged(), second.converged()]);
+});
+
+it("a set that commits while the journal's end is looked for belongs to it as a whole", async () => {
+  const asking = { timeoutMs: 10_000 };
+  const writer = await database.admin.connect();
+  try {
+    // The newest set again, as if it had not committed so far: somebody else's row has an id between those of its rows.
+    await writer.query(
+      `CREATE TEMP TABLE newest_set AS SELECT * FROM events_outbox
+        WHERE payload->'merge'->>'event_id' = (SELECT payload->'merge'->>'event_id' FROM events_outbox
+          WHERE kind = 'metric.first_pass_merge_rate' ORDER BY id DESC LIMIT 1);
+       DELETE FROM events_outbox WHERE id IN (SELECT id FROM newest_set);
+       UPDATE newest_set SET id = id + 10000000;
+       UPDATE newest_set SET id = id + 1000 WHERE id = (SELECT max(id) FROM newest_set);
+       INSERT INTO events_outbox (id, kind, payload) SELECT max(id) - 500, 'note', '{}' FROM newest_set`,
+    );
+    const { rows } = await writer.query<{ id: string }>("SELECT max(id)::text AS id FROM newest_set");
+    await writer.query("BEGIN; INSERT INTO events_outbox SELECT * FROM newest_set");
+    const end = await readLog(config, "verify", asking, (access) =>
+      journalEnd({
+        ...access,
+        reader: {
+          ...access.reader,
+          newest: async () => {
+            const newest = await access.reader.newest();
+            await writer.query("COMMIT");
+            return newest;
+          },
+        },
+      }),
+    );
+    expect(String(end)).toBe(rows[0]?.id);
+  } finally {
+    writer.release(true);
+  }
 });
