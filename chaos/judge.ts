@@ -49,24 +49,26 @@ export async function count(ledger: pg.Pool, { foreignKey }: Variant): Promise<C
   return rows[0] as Counted;
 }
 
-/** Every instance is ready, nothing waits, and what one holds is what the other holds. */
-export async function settled(
+/** What keeps a run from its end: merges that wait, instances that are not ready or hold something else. Empty where nothing does. */
+export async function unsettled(
   ledger: pg.Pool,
   instances: readonly Instance[],
   variant: Variant,
-): Promise<boolean> {
+): Promise<string[]> {
   const [{ newestSeq, skipped, waiting }, ...memories] = await Promise.all([
     count(ledger, variant),
     ...instances.map((instance) => instance.memory()),
   ]);
-  return (
-    waiting === 0 &&
-    memories.every(
-      (memory) =>
-        memory?.as_of.seq === newestSeq &&
-        (variant.checkpoints === "lost" || memory.skipped.total === skipped),
-    )
-  );
+  const found = waiting === 0 ? [] : [`${waiting} merges wait`];
+  memories.forEach((memory, index) => {
+    const name = instances[index]?.name;
+    if (memory === null) found.push(`${name} is not ready: ${instances[index]?.lastWords}`);
+    else if (memory.as_of.seq !== newestSeq)
+      found.push(`${name} is at seq ${memory.as_of.seq} of ${newestSeq}`);
+    else if (variant.checkpoints !== "lost" && memory.skipped.total !== skipped)
+      found.push(`${name} knows ${memory.skipped.total} of ${skipped} skipped merges`);
+  });
+  return found;
 }
 
 /** What each holds in memory, the command's snapshot, and the oracle's numbers must be one. */

@@ -20,7 +20,7 @@ import {
   judgeMemories,
   judgeWaits,
   longest,
-  settled,
+  unsettled,
 } from "./judge.ts";
 import { ledgerPool, makeLedger } from "./ledger.ts";
 import { Load } from "./load.ts";
@@ -211,18 +211,22 @@ async function converge(
 ): Promise<number | null> {
   const startedAt = performance.now();
   const withinMs = patient ? CONVERGES_WITHIN_MS : MUTANT_CONVERGES_WITHIN_MS;
+  let lacking: string[] = [];
   try {
     await until(
       "every merge is recorded, every daemon ready",
       async () => {
         await takeReports(ledger, instances, variant);
-        return settled(ledger, instances, variant);
+        lacking = await unsettled(ledger, instances, variant);
+        return lacking.length === 0;
       },
       withinMs,
     );
     return Math.round(performance.now() - startedAt);
   } catch (error) {
-    found.push(`no convergence: ${error instanceof Error ? error.message : String(error)}`);
+    found.push(
+      `no convergence: ${error instanceof Error ? error.message : String(error)}: ${lacking.join("; ")}`,
+    );
     return null;
   }
 }

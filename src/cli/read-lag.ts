@@ -1,5 +1,4 @@
-/** The lag: merges that are due and not recorded, read page by page in memory that does not grow with their number. */
-import { IdSet } from "../core/id-set.ts";
+/** The lag: merges that are due and not recorded, read page by page. */
 import { mergeIdentity } from "../core/merge.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { FoundMerge } from "../outbox-log.ts";
@@ -14,12 +13,11 @@ type Lag = { readonly lag: Snapshot["lag"]; readonly refused: number };
 /** @param known what is known of the merges that are recorded. */
 export async function readLag({ reader }: LogAccess, known: Known): Promise<Lag> {
   const recorded = new RecordedMerges(reader, known);
-  const identities = new IdSet();
-  let [merges, oldestMs]: [number, number | null] = [0, null];
+  const identities = new Set<string>();
+  let oldestMs: number | null = null;
   const count = async (found: readonly FoundMerge[]): Promise<void> => {
     for (const merge of (await recorded.classify(found)).due) {
-      if (!identities.add(mergeIdentity(merge))) continue;
-      merges += 1;
+      identities.add(mergeIdentity(merge));
       if (merge.ageMs !== null) oldestMs = Math.max(oldestMs ?? 0, merge.ageMs);
     }
   };
@@ -34,7 +32,7 @@ export async function readLag({ reader }: LogAccess, known: Known): Promise<Lag>
     await count(found);
   }
   return {
-    lag: { merges, seconds: oldestMs === null ? null : Math.round(oldestMs / 100) / 10 },
+    lag: { merges: identities.size, seconds: oldestMs === null ? null : Math.round(oldestMs / 100) / 10 },
     refused,
   };
 }

@@ -53,13 +53,13 @@ async function look(access: LogAccess, config: Config, { at }: Pick<SnapshotRequ
     const place = upTo ?? BEFORE_ALL;
     return restore(readerAt(access, place), config.metrics, place, SILENT);
   };
-  const { replay, known } = await restored(end);
+  const { walk, known } = await restored(end);
   // What is due is due now, also where the values are older.
   const due = await readLag(
     access,
     at === undefined ? known : (await restored(await journalEnd(access))).known,
   );
-  const { analyzer } = replay;
+  const { analyzer } = walk;
   return { snapshot: snapshotOf(analyzer, { ...(await surroundings(query)), ...due }), analyzer, end };
 }
 

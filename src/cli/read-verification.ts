@@ -5,7 +5,6 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config.ts";
-import { proveCheckpoint } from "../core/checkpoint-proof.ts";
 import { Differences } from "../core/difference.ts";
 import { type CommittedMerge, MergeAudit, type Survivors } from "../core/merge-audit.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
@@ -68,7 +67,7 @@ function textOf({ counts, first }: Differences): string {
 /** Walks from after a row of ours, or from the oldest row, to the journal's end. @returns the first row; null where there is none. */
 async function walk(
   access: LogAccess,
-  { verifier, differences, end }: Journal,
+  { verifier, end }: Journal,
   from: bigint | null,
   progress: (share: number) => void,
 ): Promise<string | null> {
@@ -80,7 +79,7 @@ async function walk(
       if (row.unreadable !== undefined) unreadable({ id: row.id, reason: row.unreadable });
       verifier.accept(row);
       if (row.kind === CHECKPOINT_KIND && row.unreadable === undefined)
-        proveCheckpoint(verifier, row.id, await reader.checkpoint(row.id), differences);
+        verifier.acceptCheckpoint(row.id, await reader.checkpoint(row.id));
     }
   });
   // Sets are committed whole, and the journal's end is one of its rows: none goes on after it.

@@ -14,7 +14,7 @@ import { simulationOf } from "../core/simulation-document.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { type Verification, verificationOf } from "../core/verification.ts";
-import type { AuditRow } from "../core/verified-row.ts";
+import type { AuditRow } from "../core/verifier.ts";
 import { Verifier } from "../core/verifier.ts";
 import type { DocumentName } from "./json-schema.ts";
 

@@ -189,7 +189,7 @@ export const checkpoint = z
       })
       .nullable(),
     capacity: fields.count,
-    verdict_sets: z.array(z.array(z.string())),
+    verdicts: z.array(z.string().nullable()),
     row_id: fields.id.describe("The newest row that is folded into it."),
     journal_begins: fields.id.nullable(),
     low_mark: fields.id,

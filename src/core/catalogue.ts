@@ -2,20 +2,21 @@
 import type { GateState } from "./gate.ts";
 import type { Facts } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
+import { VERDICT_NUMBERS, type VerdictNumbers, type VerdictSet } from "./verdict-numbers.ts";
 import {
+  attemptsIn,
   type Entry,
-  FIRST_PASS_BIT,
-  FLAG_BITS,
   packEntry,
   RunningCount,
   type RunningFigure,
   RunningHistogram,
+  verdictIn,
 } from "./window.ts";
 
 type Definition = {
   /** A share of the merges in the window, or a percentile of their attempts. */
   readonly measures: "ratio" | "percentile";
-  /** Whether its rows are judged by the verdicts that they were written under. */
+  /** Whether it counts verdicts: then its rows are judged by the verdicts under which they were written. */
   readonly looksAtVerdicts: boolean;
   /** The gate's state that lets the orchestrator do more; the other one restricts it. Null where nothing is gated. */
   readonly permissive: GateState | null;
@@ -33,40 +34,32 @@ export function isRatio(metric: MetricName): boolean {
 }
 
 const P95 = 0.95;
+const NONE: VerdictSet = new Uint8Array(VERDICT_NUMBERS);
 
 export const DEFAULT_VERDICTS: readonly string[] = ["rebase_conflict"];
 
-/**
- * A ring entry keeps one flag for each set of verdicts in question: flag 0 for the configured one, further ones for
- * sets under which older rows of the journal were written and by which those rows are judged.
- */
-export type VerdictSets = readonly (readonly string[])[];
-export const MAX_VERDICT_SETS = FLAG_BITS;
-
-/** For each verdict in any of the sets its flags: bit i for the set at index i. */
-export type VerdictFlags = ReadonlyMap<string, number>;
-
-export function verdictFlags(sets: VerdictSets): VerdictFlags {
-  const flags = new Map<string, number>();
-  sets.forEach((verdicts, bit) => {
-    for (const verdict of verdicts) flags.set(verdict, (flags.get(verdict) ?? 0) | (1 << bit));
-  });
-  return flags;
-}
-
 /** What a window keeps of a merge. */
-export function entryOf({ attempts, lastVerdict }: Facts, flags: VerdictFlags): Entry {
-  return packEntry(attempts, lastVerdict === null ? 0 : (flags.get(lastVerdict) ?? 0));
+export function entryOf(
+  { attempts, lastVerdict }: Pick<Facts, "attempts" | "lastVerdict">,
+  verdicts: VerdictNumbers,
+): Entry {
+  return packEntry(attempts, verdicts.numberOf(lastVerdict));
 }
 
-/** A fresh running figure of a metric over `window` merges; `verdictSet` is the flag that a verdict metric looks at. */
-export function createFigure(name: MetricName, window: number, verdictSet = 0): RunningFigure {
+/** A fresh running figure of a metric over `window` merges. @param verdicts that count, for a metric that looks at verdicts. */
+export function createFigure(name: MetricName, window: number, verdicts: VerdictSet | null): RunningFigure {
   switch (name) {
     case "first_pass_merge_rate":
-      return new RunningCount(window, FIRST_PASS_BIT);
+      return new RunningCount(window, null);
     case "rebase_conflict_rate":
-      return new RunningCount(window, verdictSet);
+      return new RunningCount(window, verdicts ?? NONE);
     case "p95_attempts_to_merge":
       return new RunningHistogram(window, P95);
   }
+}
+
+/** Whether a merge counts for a metric's numerator; null where nothing is counted. */
+export function countsFor(name: MetricName, entry: Entry, verdicts: VerdictSet | null): boolean | null {
+  if (!isRatio(name)) return null;
+  return CATALOGUE[name].looksAtVerdicts ? verdicts?.[verdictIn(entry)] === 1 : attemptsIn(entry) === 1;
 }

@@ -1,100 +1,84 @@
-/** The proof of a checkpoint: it must hold just what the rows before it give. */
-import { type CheckpointPayload, parseCheckpoint, readFactWords } from "./checkpoint.ts";
-import type { Differences } from "./difference.ts";
+/** The proof of a checkpoint: it must hold just what would be written in its place, as far as the rows before it are there. */
+import type { Analyzer } from "./analyzer.ts";
+import { analyzerFrom, parseCheckpoint } from "./checkpoint.ts";
+import type { Found } from "./difference.ts";
 import { METRIC_NAMES } from "./metric.ts";
 import { CHECKPOINT_KIND } from "./metric-event.ts";
-import { NO_MEMORY } from "./scope-state.ts";
-import type { VerifiedScope } from "./verified-scope.ts";
-import type { Verifier } from "./verifier.ts";
-import { attemptsIn, type Entry, flagsIn, packEntry } from "./window.ts";
+import { type GateMemory, NO_MEMORY, type ScopeMemory } from "./scope-memory.ts";
+import { attemptsIn, type Entry, verdictIn } from "./window.ts";
 
-type Scope = CheckpointPayload["global"];
+/** The journal up to a checkpoint. */
+export type Proven = {
+  readonly analyzer: Analyzer;
+  /** The newest row that records a merge or a skip; null where all that the checkpoint covers are gone. */
+  readonly newestRowId: string | null;
+};
+
 type Tell = (recorded: string, expected: string, project?: string | null) => void;
 
-/** Holds a checkpoint against the walk so far; where rows are missing from it, only against what is known. */
 export function proveCheckpoint(
-  verifier: Verifier,
+  { analyzer, newestRowId }: Proven,
   rowId: string,
   text: string | null,
-  differences: Differences,
+  differs: (found: Found) => void,
 ): void {
   const tell: Tell = (recorded, expected, project = null) =>
-    differences.add({ kind: "checkpoint", row_id: rowId, recorded, expected, project });
+    differs({ kind: "checkpoint", row_id: rowId, recorded, expected, project });
   const checkpoint = parseCheckpoint(text);
-  if (typeof checkpoint === "string") {
-    tell(`${CHECKPOINT_KIND}: ${checkpoint}`, "a checkpoint that can be read");
+  const stated =
+    typeof checkpoint === "string"
+      ? checkpoint
+      : analyzerFrom(checkpoint, [], checkpoint.capacity, analyzer.verdicts);
+  if (typeof checkpoint === "string" || typeof stated === "string") {
+    tell(`${CHECKPOINT_KIND}: ${String(stated)}`, "a checkpoint that can be read");
     return;
   }
-  const { global, projects, newestRowId, newest, counts, truncated } = verifier;
-  // The rows that it stands for went from the old end: nothing here can prove it or contradict it.
   if (newestRowId === null) return;
+  const { truncated, newest, skipped } = analyzer;
   if (checkpoint.row_id !== newestRowId) tell(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);
   const key = `checkpoint|${checkpoint.row_id}|${checkpoint.low_mark}`;
   if (checkpoint.key !== key) tell(`key ${checkpoint.key}`, `key ${key}`);
-  if (truncated ? checkpoint.skipped < counts.skipped : checkpoint.skipped !== counts.skipped)
-    tell(`skipped ${checkpoint.skipped}`, `skipped ${counts.skipped}${truncated ? " or more" : ""}`);
-  if (newest !== null && checkpoint.newest?.event_id !== newest.eventId)
-    tell(`newest event ${checkpoint.newest?.event_id ?? "none"}`, `newest event ${newest.eventId}`);
-  if (checkpoint.seq !== checkpoint.global.seq)
-    tell(`seq ${checkpoint.seq}`, `seq ${checkpoint.global.seq}, as of its global scope`);
-  proveScope(verifier, checkpoint, checkpoint.global, global, null, tell);
-  const listed = new Map(checkpoint.projects.map((scope) => [scope.project, scope]));
-  for (const [name, scope] of projects) {
-    const one = listed.get(name);
-    if (one === undefined) tell("no facts of this project", `${scope.length} merges`, name);
-    else proveScope(verifier, checkpoint, one, scope, name, tell);
+  if (truncated ? stated.skipped < skipped : stated.skipped !== skipped)
+    tell(`skipped ${stated.skipped}`, `skipped ${skipped}${truncated ? " or more" : ""}`);
+  if (newest !== null && stated.newest?.eventId !== newest.eventId)
+    tell(`newest event ${stated.newest?.eventId ?? "none"}`, `newest event ${newest.eventId}`);
+  if (checkpoint.seq !== stated.global.seq)
+    tell(`seq ${checkpoint.seq}`, `seq ${stated.global.seq}, as of its global scope`);
+  proveScope(stated.global, analyzer.global, analyzer, tell);
+  for (const [name, scope] of analyzer.projects) {
+    const told: Tell = (recorded, expected) => tell(recorded, expected, name);
+    if (stated.projects.has(name)) proveScope(stated.project(name), scope, analyzer, told);
+    else told("no facts of this project", `${scope.ring.length} merges`);
   }
-  for (const [name, scope] of listed) {
-    if (!projects.has(name) && !truncated && scope.seq > 0) tell(`${scope.seq} merges`, "none", name);
+  for (const [name, { seq }] of stated.projects) {
+    if (!analyzer.projects.has(name) && !truncated && seq > 0) tell(`${seq} merges`, "none", name);
   }
 }
 
-function proveScope(
-  verifier: Verifier,
-  checkpoint: CheckpointPayload,
-  stated: Scope,
-  scope: VerifiedScope,
-  project: string | null,
-  tell: Tell,
-): void {
-  if (scope.seq !== null && stated.seq !== scope.seq) tell(`seq ${stated.seq}`, `seq ${scope.seq}`, project);
-  const facts = readFactWords(stated.facts);
-  if (facts === null) {
-    tell("facts that cannot be read", "facts", project);
-    return;
-  }
-  const known = Math.min(scope.length, checkpoint.capacity);
-  if (scope.complete ? facts.length !== known : facts.length < known)
-    tell(`${facts.length} merges`, `${known} merges${scope.complete ? "" : " or more"}`, project);
-  const sets = checkpoint.verdict_sets.map(
-    (verdicts) => new Set(verdicts.map((verdict) => verifier.verdicts.numberOf(verdict))),
-  );
-  for (let age = Math.min(known, facts.length) - 1; age >= 0; age -= 1) {
-    const entry = facts[facts.length - 1 - age] as Entry;
-    const { attempts, verdict } = scope.at(age);
-    const flags = sets.reduce((bits, set, bit) => bits | (set.has(verdict) ? 1 << bit : 0), 0);
-    if (entry === packEntry(attempts, flags)) continue;
-    tell(
-      `the merge ${age} before the newest: attempts ${attemptsIn(entry)}, verdict flags ${flagsIn(entry)}`,
-      `attempts ${attempts}, verdict flags ${flags}`,
-      project,
-    );
+function proveScope(stated: ScopeMemory, due: ScopeMemory, { verdicts }: Analyzer, tell: Tell): void {
+  if (due.placed && stated.seq !== due.seq) tell(`seq ${stated.seq}`, `seq ${due.seq}`);
+  const known = Math.min(due.ring.length, stated.ring.capacity);
+  const { length } = stated.ring;
+  if (due.complete ? length !== known : length < known)
+    tell(`${length} merges`, `${known} merges${due.complete ? "" : " or more"}`);
+  const factsOf = (entry: Entry) =>
+    `attempts ${attemptsIn(entry)}, verdict ${JSON.stringify(verdicts.nameOf(verdictIn(entry)))}`;
+  for (let age = Math.min(known, length) - 1; age >= 0; age -= 1) {
+    const [recorded, expected] = [stated.ring.at(age), due.ring.at(age)];
+    if (recorded === expected) continue;
+    tell(`the merge ${age} before the newest: ${factsOf(recorded)}`, factsOf(expected));
     break;
   }
   for (const name of METRIC_NAMES) {
-    const gate = stated.gates[name];
-    const memory = scope.gates.get(name);
-    if (memory === undefined && !scope.complete) continue;
-    const due = memory ?? NO_MEMORY;
-    const crossed = scope.complete || due.crossed !== null ? (due.crossed?.eventId ?? "never") : null;
-    const states = `${gate?.state ?? "unknown"}, ${gate?.defined === true ? "defined" : "undefined"}`;
-    const dueStates = `${due.state}, ${due.defined ? "defined" : "undefined"}`;
-    const crossedThere = gate?.crossed?.event_id ?? "never";
-    if (states !== dueStates || (crossed !== null && crossed !== crossedThere))
-      tell(
-        `${name}: ${states}, crossed at ${crossedThere}`,
-        `${name}: ${dueStates}, crossed at ${crossed ?? crossedThere}`,
-        project,
-      );
+    const [recorded, expected] = [stated.gate(name), due.gate(name)];
+    if (expected === NO_MEMORY && !due.complete) continue;
+    const crossedIsKnown = due.complete || expected.crossed !== null;
+    const states = gateText(recorded, recorded.crossed);
+    const dueStates = gateText(expected, crossedIsKnown ? expected.crossed : recorded.crossed);
+    if (states !== dueStates) tell(`${name}: ${states}`, `${name}: ${dueStates}`);
   }
+}
+
+function gateText({ state, defined }: GateMemory, crossed: GateMemory["crossed"]): string {
+  return `${state}, ${defined ? "defined" : "undefined"}, crossed at ${crossed?.eventId ?? "never"}`;
 }

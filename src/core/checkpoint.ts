@@ -1,21 +1,22 @@
 /**
  * A checkpoint: everything that a fold of the journal up to some row leaves in memory, as one row of kind
  * `metric.checkpoint`. It only shortens the way: folding the whole journal stays the truth, and a checkpoint that does
- * not fit (other verdicts, larger windows than it reaches back, a newer schema) is passed over.
+ * not fit (larger windows than it reaches back, a newer schema) is unusable, and the journal is replayed.
  *
- * Facts are kept oldest first as words `attempts[:flags][*times]`, where `flags` has a bit for each set of verdicts
- * that the merge's verdict is in. Most merges of a project are alike, so that 100 of them take some 150 bytes.
+ * Facts are kept oldest first as words `attempts[:verdict][*times]`, where `verdict` is a place in the list of verdicts, the most
+ * frequent one first and left out. Most merges of a project are alike, so that 100 of them take some 150 bytes. As every merge's own
+ * verdict is kept, a checkpoint serves whatever verdicts are configured.
  */
-import { Analyzer, type JournalNeeds } from "./analyzer.ts";
-import type { VerdictSets } from "./catalogue.ts";
+import { Analyzer } from "./analyzer.ts";
 import { readCoverage, type StoredCoverage } from "./coverage.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
-import type { MetricName, MetricSettings } from "./metric.ts";
-import { CHECKPOINT_KIND, SCHEMA_VERSION, sameVerdicts } from "./metric-event.ts";
-import { type GateMemory, NO_MEMORY, type ScopeState } from "./scope-state.ts";
-import { attemptsIn, type Entry, FLAG_BITS, flagsIn, packEntry } from "./window.ts";
+import { isMetricName, METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
+import { CHECKPOINT_KIND, SCHEMA_VERSION } from "./metric-event.ts";
+import { type GateMemory, NO_MEMORY, type ScopeMemory } from "./scope-memory.ts";
+import { OTHER_VERDICT, VerdictNumbers } from "./verdict-numbers.ts";
+import { attemptsIn, type Entry, packEntry, verdictIn } from "./window.ts";
 
 /** A row to append. `workItemId` is the newest merge's, for an outbox that takes no row without one. */
 export type CheckpointRow = {
@@ -43,7 +44,8 @@ export type CheckpointPayload = CheckpointPlace & {
   readonly newest: CheckpointNewest | null;
   /** Merges that each scope's facts reach back at most. */
   readonly capacity: number;
-  readonly verdict_sets: VerdictSets;
+  /** The verdicts of these merges, null for none. Words beyond the list stand for verdicts that were too many to be told apart. */
+  readonly verdicts: readonly (string | null)[];
   readonly global: CheckpointScope;
   readonly projects: readonly (CheckpointScope & { readonly project: string })[];
   readonly producer: string;
@@ -77,6 +79,13 @@ export function checkpointRow(analyzer: Analyzer, place: CheckpointPlace, produc
 }
 
 function checkpointPayload(analyzer: Analyzer, place: CheckpointPlace, producer: string): CheckpointPayload {
+  const numbers = verdictsIn(analyzer);
+  const words = new Map(numbers.map((number, index) => [number, index]));
+  const write = (scope: ScopeMemory): CheckpointScope => ({
+    seq: scope.seq,
+    facts: factWords(scope, words),
+    gates: writeGates(scope),
+  });
   return {
     schema_version: SCHEMA_VERSION,
     key: `checkpoint|${place.row_id}|${place.low_mark}`,
@@ -92,45 +101,66 @@ function checkpointPayload(analyzer: Analyzer, place: CheckpointPlace, producer:
             merged_at: analyzer.newest.mergedAt,
           },
     capacity: analyzer.capacity,
-    verdict_sets: analyzer.verdictSets,
+    verdicts: numbers.map((number) => analyzer.verdicts.nameOf(number)),
     ...place,
-    global: writeScope(analyzer.global, analyzer.metrics),
-    projects: [...analyzer.projects].map(([project, scope]) => ({
-      project,
-      ...writeScope(scope, analyzer.metrics),
-    })),
+    global: write(analyzer.global),
+    projects: [...analyzer.projects].map(([project, scope]) => ({ project, ...write(scope) })),
     producer,
   };
 }
 
+/** The numbers of the verdicts that are kept, the most frequent one first; those that are configured are among them. */
+function verdictsIn({ metrics, verdicts, global, projects }: Analyzer): number[] {
+  const configured = metrics.flatMap((metric) => metric.verdicts ?? []);
+  const counts = new Map(configured.map((verdict) => [verdicts.numberOf(verdict), 0]));
+  for (const { ring } of [global, ...projects.values()]) {
+    for (let age = 0; age < ring.length; age += 1) {
+      const verdict = verdictIn(ring.at(age));
+      counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+    }
+  }
+  counts.delete(OTHER_VERDICT);
+  return [...counts].toSorted(([, a], [, b]) => b - a).map(([verdict]) => verdict);
+}
+
 /**
  * The memory that a checkpoint stands for.
+ * @param capacity merges that must be kept for each scope, where that is more than today's windows need.
+ * @param verdicts numbers that this memory shares with another one.
  * @returns a reason in words where it does not serve these settings or is not whole.
  */
 export function analyzerFrom(
   checkpoint: CheckpointPayload,
   metrics: readonly MetricSettings[],
-  needs: JournalNeeds,
+  capacity: number,
+  verdicts = new VerdictNumbers(),
 ): Analyzer | string {
-  const analyzer = new Analyzer(metrics, needs);
-  const bits = analyzer.verdictSets.map((verdicts) =>
-    checkpoint.verdict_sets.findIndex((known) => sameVerdicts(known, verdicts)),
-  );
-  if (bits.includes(-1)) return "it was made under other verdicts";
+  const analyzer = new Analyzer(metrics, capacity, verdicts);
+  const numbers = checkpoint.verdicts.map((verdict) => verdicts.numberOf(verdict));
+  analyzer.truncated = checkpoint.truncated;
+  let others = false;
   for (const scope of [checkpoint.global, ...checkpoint.projects]) {
     const target = "project" in scope ? analyzer.project(String(scope.project)) : analyzer.global;
-    const entries = readFactWords(scope.facts);
+    const entries = readFactWords(scope.facts, numbers);
     if (entries === null) return "its facts cannot be read";
     if (entries.length >= checkpoint.capacity && checkpoint.capacity < analyzer.capacity)
       return `it reaches back ${checkpoint.capacity} merges, ${analyzer.capacity} are needed`;
-    for (const entry of entries) target.push(packEntry(attemptsIn(entry), remap(flagsIn(entry), bits)));
+    for (const entry of entries) {
+      target.push(entry);
+      others ||= verdictIn(entry) === OTHER_VERDICT;
+    }
+    for (const [name, gate] of Object.entries(scope.gates))
+      target.setGate(name as MetricName, readGate(gate));
+    target.complete = !checkpoint.truncated || scope.seq === entries.length;
+    target.placed ||= target.complete || target === analyzer.global;
+    if (target.complete) target.merges = scope.seq;
     target.seq = scope.seq;
-    metrics.forEach(({ name }, index) => {
-      const gate = scope.gates[name];
-      if (gate !== undefined) target.gates[index] = readGate(gate);
-    });
   }
-  analyzer.truncated = checkpoint.truncated;
+  if (
+    others &&
+    metrics.some((metric) => metric.verdicts?.some((verdict) => !checkpoint.verdicts.includes(verdict)))
+  )
+    return "it has more verdicts than it tells apart";
   analyzer.skipped = checkpoint.skipped;
   analyzer.newest =
     checkpoint.newest === null
@@ -153,7 +183,7 @@ export function parseCheckpoint(text: string | null): CheckpointPayload | string
 }
 
 function isWhole(payload: Json): payload is CheckpointPayload {
-  const { key, seq, skipped, truncated, newest, capacity, verdict_sets: sets, global, projects } = payload;
+  const { key, seq, skipped, truncated, newest, capacity, verdicts, global, projects } = payload;
   return (
     typeof key === "string" &&
     isCount(seq) &&
@@ -161,8 +191,8 @@ function isWhole(payload: Json): payload is CheckpointPayload {
     typeof truncated === "boolean" &&
     isNewest(newest) &&
     isCount(capacity) &&
-    Array.isArray(sets) &&
-    sets.every((set) => Array.isArray(set) && set.every((verdict) => typeof verdict === "string")) &&
+    Array.isArray(verdicts) &&
+    verdicts.every(isTextOrNull) &&
     isId(payload["row_id"]) &&
     [payload["journal_begins"], payload["floor"]].every((id) => id === null || isId(id)) &&
     readCoverage(payload) !== null &&
@@ -188,7 +218,7 @@ function isScope(scope: Json | null): boolean {
     isCountOrZero(scope?.["seq"]) &&
     typeof scope?.["facts"] === "string" &&
     gates !== null &&
-    Object.values(gates).every((gate) => isGate(asObject(gate)))
+    Object.entries(gates).every(([name, gate]) => isMetricName(name) && isGate(asObject(gate)))
   );
 }
 
@@ -200,13 +230,13 @@ function isGate(gate: Json | null): boolean {
     : isId(crossed["event_id"]) && isTextOrNull(crossed["since"]);
 }
 
-function writeScope(scope: ScopeState, metrics: readonly MetricSettings[]): CheckpointScope {
+function writeGates(scope: ScopeMemory): CheckpointScope["gates"] {
   const gates: Partial<Record<MetricName, CheckpointGate>> = {};
-  metrics.forEach(({ name }, index) => {
-    const gate = scope.gate(index);
+  for (const name of METRIC_NAMES) {
+    const gate = scope.gate(name);
     if (gate !== NO_MEMORY) gates[name] = writeGate(gate);
-  });
-  return { seq: scope.seq, facts: factWords(scope), gates };
+  }
+  return gates;
 }
 
 function writeGate({ state, defined, crossed }: GateMemory): CheckpointGate {
@@ -225,36 +255,32 @@ function readGate({ state, defined, crossed }: CheckpointGate): GateMemory {
   };
 }
 
-function factWords({ ring }: ScopeState): string {
-  const words: string[] = [];
+/** @param words for each verdict's number its place in the list. */
+function factWords({ ring }: ScopeMemory, words: ReadonlyMap<number, number>): string {
+  const facts: string[] = [];
   let times = 0;
   for (let age = ring.length - 1; age >= 0; age -= 1) {
     const entry = ring.at(age);
     times += 1;
     if (age > 0 && ring.at(age - 1) === entry) continue;
-    const flags = flagsIn(entry);
-    words.push(`${attemptsIn(entry)}${flags === 0 ? "" : `:${flags}`}${times === 1 ? "" : `*${times}`}`);
+    const verdict = words.get(verdictIn(entry)) ?? words.size;
+    facts.push(`${attemptsIn(entry)}${verdict === 0 ? "" : `:${verdict}`}${times === 1 ? "" : `*${times}`}`);
     times = 0;
   }
-  return words.join(" ");
+  return facts.join(" ");
 }
 
-const FACT_WORD = /^([1-9][0-9]{0,9})(?::([0-9]{1,3}))?(?:\*([1-9][0-9]{0,5}))?$/;
+const FACT_WORD = /^([1-9][0-9]{0,9})(?::([0-9]{1,4}))?(?:\*([1-9][0-9]{0,5}))?$/;
 
-/** Oldest first; null where a word is none. */
-export function readFactWords(text: string): Entry[] | null {
+/** Oldest first; null where a word is none. @param numbers of the listed verdicts. */
+function readFactWords(text: string, numbers: readonly number[]): Entry[] | null {
   const entries: Entry[] = [];
   for (const word of text === "" ? [] : text.split(" ")) {
     const match = FACT_WORD.exec(word);
-    if (match === null || Number(match[1]) > MAX_ATTEMPTS || Number(match[2] ?? 0) >= 2 ** FLAG_BITS)
-      return null;
-    const entry = packEntry(Number(match[1]), Number(match[2] ?? 0));
+    const verdict = Number(match?.[2] ?? 0);
+    if (match === null || Number(match[1]) > MAX_ATTEMPTS || verdict > numbers.length) return null;
+    const entry = packEntry(Number(match[1]), numbers[verdict] ?? OTHER_VERDICT);
     for (let times = Number(match[3] ?? 1); times > 0; times -= 1) entries.push(entry);
   }
   return entries;
-}
-
-/** Flags by the analyzer's sets of verdicts, from flags by the checkpoint's. */
-function remap(flags: number, bits: readonly number[]): number {
-  return bits.reduce((mapped, bit, index) => mapped | (((flags >> bit) & 1) << index), 0);
 }

@@ -43,6 +43,9 @@ export type Difference = {
   readonly expected: string;
 };
 
+/** A difference as it is found: what is left out is null. */
+export type Found = Pick<Difference, "kind" | "recorded" | "expected"> & Partial<Difference>;
+
 /** Counts differences by kind and keeps the first ones. */
 export class Differences {
   readonly first: Difference[] = [];
@@ -54,7 +57,7 @@ export class Differences {
     this.#limit = limit;
   }
 
-  add(difference: Pick<Difference, "kind" | "recorded" | "expected"> & Partial<Difference>): void {
+  add(difference: Found): void {
     this.total += 1;
     this.counts.set(difference.kind, (this.counts.get(difference.kind) ?? 0) + 1);
     if (this.first.length >= this.#limit) return;

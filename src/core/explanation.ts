@@ -1,12 +1,12 @@
 /** The explanation document: the merges behind a number, as `metrics explain --json` prints it. */
 import type { Analyzer } from "./analyzer.ts";
-import { CATALOGUE, isRatio } from "./catalogue.ts";
+import { countsFor, isRatio } from "./catalogue.ts";
 import type { Merge } from "./merge.ts";
-import type { MetricName, MetricSettings } from "./metric.ts";
+import type { MetricSettings } from "./metric.ts";
 import { type Reach, reach } from "./reach.ts";
-import type { ScopeState } from "./scope-state.ts";
+import type { ScopeMemory } from "./scope-memory.ts";
 import type { AsOf, Snapshot, SnapshotMetric } from "./snapshot.ts";
-import { attemptsIn, type Entry, flagsIn } from "./window.ts";
+import { attemptsIn, type Entry } from "./window.ts";
 
 export type ExplainedMerge = {
   /** Its place in the order of all merges; null where its row is gone. */
@@ -64,10 +64,12 @@ export function explain(
 ): Explanation {
   const { metric, project, window, n, gate } = reading;
   const settings = analyzer.metrics.find(({ name }) => name === metric) as MetricSettings;
-  const scope: ScopeState = project === null ? analyzer.global : analyzer.project(project);
+  const scope: ScopeMemory = project === null ? analyzer.global : analyzer.project(project);
+  const verdicts = settings.verdicts === null ? null : analyzer.verdicts.setOf(settings.verdicts);
   const merges: ExplainedMerge[] = [];
   for (let age = n - 1; age >= 0; age -= 1) {
-    merges.push(describe(scope.ring.at(age), settings.name, recorded[age] ?? null));
+    const entry = scope.ring.at(age);
+    merges.push(describe(entry, countsFor(metric, entry, verdicts), recorded[age] ?? null));
   }
   const counted = merges.flatMap((merge) => merge.counted ?? []);
   const ratio = isRatio(metric);
@@ -91,7 +93,7 @@ export function explain(
   };
 }
 
-function describe(entry: Entry, metric: MetricName, recorded: PlacedMerge | null): ExplainedMerge {
+function describe(entry: Entry, counted: boolean | null, recorded: PlacedMerge | null): ExplainedMerge {
   const merge = recorded?.merge ?? null;
   return {
     seq: recorded?.seq ?? null,
@@ -101,12 +103,6 @@ function describe(entry: Entry, metric: MetricName, recorded: PlacedMerge | null
     attempts: attemptsIn(entry),
     last_verdict: merge?.lastVerdict ?? null,
     merged_at: merge?.mergedAt ?? null,
-    counted: countsFor(metric, entry),
+    counted,
   };
-}
-
-function countsFor(metric: MetricName, entry: Entry): boolean | null {
-  if (!isRatio(metric)) return null;
-  // Bit 0 stands for the configured verdicts.
-  return CATALOGUE[metric].looksAtVerdicts ? (flagsIn(entry) & 1) === 1 : attemptsIn(entry) === 1;
 }

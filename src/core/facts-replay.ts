@@ -3,21 +3,21 @@
  *
  * Windows stand for facts alone, so that one row of a merge is enough to slide them, and a few fields of that row. What
  * facts do not give, where each gate stands, is in the newest rows of its scope, and the last crossing in its own row.
- * So memory comes out as `Replay` would leave it, of a tenth of the text, but the values of these merges have not been
- * held against their facts: whoever folds them lets `Replay` check the newest ones, the rest is `verify`'s.
+ * So memory comes out as the walk would leave it, of a tenth of the text, but the values of these merges have not been
+ * held against their facts: the walk checks the newest ones on top, the rest is `verify`'s.
  *
  * Only the order is proven here: it must be dense from 1. Whatever is otherwise than expected (a log whose old end is
- * gone, which began under other scopes, which contradicts itself) makes this way impassable, and `Replay` decides.
+ * gone, which began under other scopes, which contradicts itself) makes this way impassable, and the walk decides.
  */
-import { Analyzer, type JournalNeeds } from "./analyzer.ts";
+import { Analyzer } from "./analyzer.ts";
 import { entryOf } from "./catalogue.ts";
 import { type MetricRow, mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
-import type { MetricName, MetricSettings } from "./metric.ts";
+import { METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
 import { SCHEMA_VERSION } from "./metric-event.ts";
-import { Replay } from "./replay.ts";
 import type { ScopeKind } from "./scope.ts";
-import type { ScopeState } from "./scope-state.ts";
+import type { ScopeMemory } from "./scope-memory.ts";
+import { Walk } from "./walk.ts";
 
 /** Which rows tell the facts, and which ones would show that the log was written under other scopes. */
 export type FactsSource = {
@@ -40,7 +40,7 @@ export function factsSource(metrics: readonly MetricSettings[]): FactsSource | n
     order: order.name,
     inProjects: inProjects(order),
     globalOnly: global.filter((metric) => metric !== order && !inProjects(metric)).map(({ name }) => name),
-    unrecorded: metrics.filter(({ record }) => record.length === 0).map(({ name }) => name),
+    unrecorded: METRIC_NAMES.filter((name) => !global.some((metric) => metric.name === name)),
   };
 }
 
@@ -75,8 +75,8 @@ export class FactsReplay {
   readonly #newestRows = new Map<string, number>();
 
   /** @param checkpointRow the newest checkpoint there is, 0 where there is none. */
-  constructor(metrics: readonly MetricSettings[], needs: JournalNeeds, checkpointRow: number) {
-    this.analyzer = new Analyzer(metrics, needs);
+  constructor(metrics: readonly MetricSettings[], capacity: number, checkpointRow: number) {
+    this.analyzer = new Analyzer(metrics, capacity);
     this.#checkpointRow = checkpointRow;
   }
 
@@ -105,7 +105,7 @@ export class FactsReplay {
       return;
     }
     if (id < this.#checkpointRow) this.#checkpointSeq += 1;
-    const entry = entryOf({ project, attempts, lastVerdict }, analyzer.verdictFlags);
+    const entry = entryOf({ attempts, lastVerdict }, analyzer.verdicts);
     analyzer.global.push(entry);
     analyzer.project(project).push(entry);
     this.#firstRow ??= id;
@@ -126,11 +126,9 @@ export class FactsReplay {
 
   #crossed(row: MetricRow): void {
     const { analyzer } = this;
-    const index = analyzer.metrics.findIndex(({ name }) => name === row.metric);
-    if (index === -1) return;
     const scope = row.scope === "global" ? analyzer.global : analyzer.project(row.merge.project);
     const crossed = { eventId: row.merge.eventId, since: row.merge.mergedAt };
-    scope.gates[index] = { ...scope.gate(index), crossed };
+    scope.setGate(row.metric, { ...scope.gate(row.metric), crossed });
   }
 
   /** The row of the first merge, whose set must be looked at; null where no merge was told. */
@@ -177,7 +175,7 @@ export class FactsReplay {
    * @param set the rows of the newest merge.
    * @returns null where memory cannot be known to be what the rows give.
    */
-  handOver(set: readonly MetricRow[]): Replay | null {
+  handOver(set: readonly MetricRow[]): Walk | null {
     const { analyzer } = this;
     const [first] = set;
     const global = set.filter((row) => row.scope === "global" && row.seq === analyzer.global.seq);
@@ -185,21 +183,21 @@ export class FactsReplay {
     if (!this.#settle(analyzer.global, global, "global") || this.impassable) return null;
     const { eventId, workItemId, mergedAt } = first.merge;
     analyzer.newest = { eventId, workItemId, mergedAt };
-    const replay = new Replay(analyzer);
-    replay.merges = analyzer.global.seq;
-    replay.checkpointSeq = this.#checkpointSeq;
-    replay.foreign = this.#foreign;
-    return replay;
+    const walk = new Walk(analyzer);
+    walk.merges = analyzer.global.seq;
+    walk.checkpointSeq = this.#checkpointSeq;
+    walk.unmarked = this.#foreign;
+    return walk;
   }
 
   /** @returns whether there is just one row for each metric that is recorded, and none for the others. */
-  #settle(scope: ScopeState, rows: readonly MetricRow[], kind: ScopeKind): boolean {
-    return this.analyzer.metrics.every(({ name, record }, index) => {
+  #settle(scope: ScopeMemory, rows: readonly MetricRow[], kind: ScopeKind): boolean {
+    return this.analyzer.metrics.every(({ name, record }) => {
       const [row, more] = rows.filter(({ metric, crossing }) => metric === name && crossing === null);
       if (row === undefined || more !== undefined) return row === undefined && !record.includes(kind);
       if (!record.includes(kind)) return false;
-      const { crossed } = scope.gate(index);
-      scope.gates[index] = { state: row.state ?? "unknown", defined: row.value !== null, crossed };
+      const { crossed } = scope.gate(name);
+      scope.setGate(name, { state: row.state ?? "unknown", defined: row.value !== null, crossed });
       return true;
     });
   }

@@ -7,9 +7,10 @@ import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import { type GateState, isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, type Json, parseObject } from "./json.ts";
 import { type Identified, MAX_ATTEMPTS, type Merge } from "./merge.ts";
-import { METRIC_NAMES, type MetricName } from "./metric.ts";
+import { isMetricName, METRIC_NAMES, type MetricName } from "./metric.ts";
 import { CHECKPOINT_KIND, CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
-import type { ScopeKind } from "./scope.ts";
+import type { Effective, ScopeKind } from "./scope.ts";
+import type { Crossing } from "./scope-memory.ts";
 
 /** A row as selected: `payload` is the JSON text, or null where it is too large to be a row of ours. */
 export type RawJournalRow = { readonly id: string; readonly kind: string; readonly payload: string | null };
@@ -26,6 +27,7 @@ export type MetricRow = {
   readonly n: number;
   readonly window: number;
   readonly state: GateState | null;
+  readonly effective: Effective | null;
   readonly verdicts: readonly string[];
   readonly merge: Merge;
   readonly setSize: number;
@@ -33,11 +35,14 @@ export type MetricRow = {
 };
 
 export type RecordedCrossing = {
+  /** The gate's name. */
+  readonly gate: string;
+  readonly direction: "up" | "down";
   readonly from: GateState;
   readonly to: GateState;
   readonly upper: number;
   readonly lower: number;
-  readonly previous: { readonly eventId: string; readonly since: string | null } | null;
+  readonly previous: Crossing | null;
 };
 
 export type SkippedRow = {
@@ -135,6 +140,8 @@ function parseMetric(raw: RawJournalRow, key: string, payload: Json): MetricRow 
   const { metric, scope, seq, value, numerator, n, window, state, set_size: setSize } = payload;
   const verdicts = payload["verdicts"] ?? DEFAULT_VERDICTS;
   const merge = parseMerge(asObject(payload["merge"]));
+  const effective =
+    payload["effective"] === undefined ? null : parseEffective(asObject(payload["effective"]));
   const crossing = raw.kind === CROSSING_KIND ? parseCrossing(payload) : null;
   const whole =
     merge !== null &&
@@ -148,6 +155,7 @@ function parseMetric(raw: RawJournalRow, key: string, payload: Json): MetricRow 
     (value === null || typeof value === "number") &&
     (numerator === null || isCountOrZero(numerator)) &&
     (state === null || isState(state)) &&
+    effective !== undefined &&
     Array.isArray(verdicts) &&
     verdicts.every((verdict) => typeof verdict === "string") &&
     (raw.kind === CROSSING_KIND ? crossing !== null : raw.kind === `metric.${metric}`);
@@ -164,6 +172,7 @@ function parseMetric(raw: RawJournalRow, key: string, payload: Json): MetricRow 
     n,
     window,
     state,
+    effective,
     verdicts,
     merge,
     setSize,
@@ -194,22 +203,32 @@ function parseMerge(merge: Json | null): Merge | null {
   };
 }
 
+/** @returns undefined where it is not whole. */
+function parseEffective(effective: Json | null): Effective | undefined {
+  if (effective === null) return undefined;
+  const { scope, value, state } = effective;
+  const whole =
+    (scope === null || scope === "global" || scope === "project") &&
+    (value === null || typeof value === "number") &&
+    isState(state);
+  return whole ? { scope, value, state } : undefined;
+}
+
 function parseCrossing(payload: Json): RecordedCrossing | null {
-  const { from, to, upper, lower } = payload;
+  const { gate, direction, from, to, upper, lower } = payload;
   const previous = payload["previous"] === null ? null : asObject(payload["previous"]);
   const whole =
+    typeof gate === "string" &&
+    gate !== "" &&
+    (direction === "up" || direction === "down") &&
     isState(from) &&
     isState(to) &&
     typeof upper === "number" &&
     typeof lower === "number" &&
     (previous !== null || payload["previous"] === null);
   if (!whole) return null;
-  if (previous === null) return { from, to, upper, lower, previous: null };
+  if (previous === null) return { gate, direction, from, to, upper, lower, previous: null };
   const { event_id: eventId, since } = previous;
   if (!isId(eventId) || !(since === null || typeof since === "string")) return null;
-  return { from, to, upper, lower, previous: { eventId, since } };
-}
-
-function isMetricName(value: unknown): value is MetricName {
-  return METRIC_NAMES.some((name) => name === value);
+  return { gate, direction, from, to, upper, lower, previous: { eventId, since } };
 }

@@ -76,7 +76,7 @@ export class MergeAudit {
   accept(merge: CommittedMerge): void {
     this.counts.committed += 1;
     const { recorded } = this.#verifier;
-    const hash = recorded.events.take(merge.eventId);
+    const hash = recorded.meet(merge.eventId);
     const known = recorded.hasItemOf(merge);
     if (hash === null) {
       if (known) this.counts.repeats += 1;
@@ -101,14 +101,14 @@ export class MergeAudit {
 
   /** A row of the outbox that the server cannot read, which may be the transition of a recorded merge. */
   unreadable(eventId: string): void {
-    this.#verifier.recorded.events.take(eventId);
+    this.#verifier.recorded.meet(eventId);
   }
 
   /** The merges that are to be looked for again: without those that the verifier has seen recorded meanwhile. */
   get suspects(): readonly Identified[] {
     const { recorded } = this.#verifier;
     this.#suspects = this.#suspects.filter(
-      (merge) => !recorded.events.has(merge.eventId) && !recorded.hasItemOf(merge),
+      (merge) => !recorded.hasEvent(merge.eventId) && !recorded.hasItemOf(merge),
     );
     return this.#suspects;
   }
@@ -134,12 +134,12 @@ export class MergeAudit {
 
   /** Whether there are recorded merges whose transitions were not met. */
   get someUnmet(): boolean {
-    return this.#verifier.recorded.events.untaken().next().done === false;
+    return this.#verifier.recorded.unmet().next().done === false;
   }
 
   /** Whether retention explains that transitions of recorded merges were not met. */
   explainedBy(survivors: Survivors): boolean {
-    for (const { eventId, at } of this.#verifier.recorded.events.untaken()) {
+    for (const { eventId, at } of this.#verifier.recorded.unmet()) {
       if (!isOlder(eventId, at, survivors)) return false;
     }
     return true;
@@ -148,7 +148,7 @@ export class MergeAudit {
   /** @param survivors as they are after every transition was passed. */
   end(survivors: Survivors): void {
     const unsure: string[] = [];
-    for (const { eventId, at } of this.#verifier.recorded.events.untaken()) {
+    for (const { eventId, at } of this.#verifier.recorded.unmet()) {
       if (isOlder(eventId, at, survivors)) this.counts.without_transition += 1;
       else if (Number.isNaN(at) || at === survivors.at) unsure.push(eventId);
       else this.#unknown(eventId);

@@ -1,11 +1,11 @@
 /** The rows that the daemon appends to the outbox, as data: contract version 1. */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
+import type { Change } from "./decide.ts";
 import { direction, type Gate, type GateState } from "./gate.ts";
 import { type Merge, mergeIdentity, type SkippedMerge, type SkipReason } from "./merge.ts";
-import type { MetricName, MetricSettings } from "./metric.ts";
-import { type Reading, valueOf } from "./reading.ts";
+import type { MetricName } from "./metric.ts";
+import { valueOf } from "./reading.ts";
 import type { Effective, ScopeKind } from "./scope.ts";
-import type { Crossing } from "./scope-state.ts";
 
 export const SCHEMA_VERSION = 1;
 export const CROSSING_KIND = "metric.threshold_crossed";
@@ -75,22 +75,6 @@ export type SkippedPayload = {
   readonly producer: string;
 };
 
-/** What one merge did to one metric of one scope. */
-export type Change = {
-  readonly metric: MetricSettings;
-  readonly scope: ScopeKind;
-  readonly seq: number;
-  readonly reading: Reading;
-  readonly gate: Gate | null;
-  readonly state: GateState | null;
-  readonly effective: Effective | null;
-  readonly crossing: {
-    readonly from: GateState;
-    readonly previous: Crossing | null;
-    readonly value: number | null;
-  } | null;
-};
-
 /** The rows of one merge: a metric row for each change, a crossing directly after the row that crossed. */
 export function eventRows(merge: Merge, changes: readonly Change[], producer: string): EventRow[] {
   const size = changes.length + changes.filter((change) => change.crossing !== null).length;
@@ -98,11 +82,12 @@ export function eventRows(merge: Merge, changes: readonly Change[], producer: st
   for (const change of changes) {
     const payload = metricPayload(merge, change, size, producer);
     rows.push({ kind: metricKind(change.metric.name), workItemId: merge.workItemId, payload });
-    if (change.crossing !== null && change.gate !== null) {
+    const { gate } = change.metric;
+    if (change.crossing !== null && gate !== null) {
       rows.push({
         kind: CROSSING_KIND,
         workItemId: merge.workItemId,
-        payload: crossingPayload(payload, change.gate, change.crossing),
+        payload: crossingPayload(payload, gate, change.crossing),
       });
     }
   }
@@ -116,7 +101,7 @@ export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
     workItemId: skipped.workItemId,
     payload: {
       schema_version: SCHEMA_VERSION,
-      key: `merge_skipped|${skipped.eventId}`,
+      key: skippedKey(skipped.eventId),
       reason: skipped.reason,
       merge: { event_id: skipped.eventId, work_item_id: skipped.workItemId },
       producer,
@@ -132,10 +117,9 @@ export function identityOfRow(row: EventRow): string {
 
 function metricPayload(merge: Merge, change: Change, size: number, producer: string): MetricPayload {
   const { metric, scope, reading } = change;
-  const place = scope === "global" ? "global" : `project:${merge.project}`;
   return {
     schema_version: SCHEMA_VERSION,
-    key: `${metric.name}|${place}|${merge.eventId}`,
+    key: metricKey(metric.name, scope, merge),
     metric: metric.name,
     scope,
     project: scope === "global" ? null : merge.project,
@@ -161,7 +145,21 @@ function metricPayload(merge: Merge, change: Change, size: number, producer: str
   };
 }
 
-function unusualVerdicts({ verdicts }: MetricSettings): readonly string[] | undefined {
+/** The key of a metric row: unique among the rows of a log. */
+export function metricKey(metric: MetricName, scope: ScopeKind, { project, eventId }: Merge): string {
+  return `${metric}|${scope === "global" ? "global" : `project:${project}`}|${eventId}`;
+}
+
+/** @param key of the metric row that crossed. */
+export function crossingKey(key: string): string {
+  return `${key}|crossed`;
+}
+
+export function skippedKey(eventId: string): string {
+  return `merge_skipped|${eventId}`;
+}
+
+function unusualVerdicts({ verdicts }: Change["metric"]): readonly string[] | undefined {
   return verdicts === null || sameVerdicts(verdicts, DEFAULT_VERDICTS) ? undefined : verdicts;
 }
 
@@ -174,7 +172,7 @@ function crossingPayload(
   const { previous } = crossing;
   return {
     ...payload,
-    key: `${payload.key}|crossed`,
+    key: crossingKey(payload.key),
     gate: gate.name,
     direction: direction(to),
     from: crossing.from,

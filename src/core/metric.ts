@@ -9,6 +9,10 @@ export const METRIC_NAMES = [
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
+export function isMetricName(value: unknown): value is MetricName {
+  return METRIC_NAMES.some((name) => name === value);
+}
+
 /** Merges in the largest window that may be configured. */
 export const MAX_WINDOW = 100_000;
 

@@ -1,49 +1,72 @@
 /** Which merges verification has seen recorded: by their events, and by the work items under which they count once. */
 import { hash32 } from "./hash.ts";
-import { IdSet } from "./id-set.ts";
 import type { Facts, Identified } from "./merge.ts";
-import { RecordedEvents } from "./recorded-events.ts";
 
 /** What stands for the facts of a skipped merge. */
 export const SKIPPED = 0;
 
+type Recorded = {
+  /** `factsHash`, or SKIPPED. */
+  readonly facts: number;
+  /** When its transition was written, milliseconds since 1970; NaN where no time is recorded. */
+  readonly at: number;
+  /** Whether its transition was met. */
+  met: boolean;
+};
+
 export class RecordedMerges {
-  readonly events = new RecordedEvents();
   /** The smallest and the largest event; null while there is none. */
   smallest: bigint | null = null;
   largest: bigint | null = null;
-  readonly #items = new IdSet();
-  /** Events that name no work item. */
-  readonly #alone = new IdSet();
-
-  /**
-   * Whether what is added needs no transition to be met: its transition was passed before it was recorded.
-   */
+  /** Whether what is added needs no transition to be met: its transition was passed before it was recorded. */
   afterwards = false;
+  readonly #events = new Map<string, Recorded>();
+  readonly #items = new Set<string>();
+  /** Events that name no work item. */
+  readonly #alone = new Set<string>();
 
   /**
    * @param facts `factsHash` of what was recorded, or SKIPPED; of an event that is there already they stay.
    * @param mergedAt when its transition was written; null where that is not recorded.
    */
-  add(merge: Identified, facts: number, mergedAt: string | null): void {
-    if (!this.events.has(merge.eventId)) {
-      this.events.add(merge.eventId, facts, mergedAt === null ? Number.NaN : Date.parse(mergedAt));
-      if (this.afterwards) this.events.take(merge.eventId);
+  add({ eventId, workItemId }: Identified, facts: number, mergedAt: string | null): void {
+    if (!this.#events.has(eventId)) {
+      const at = mergedAt === null ? Number.NaN : Date.parse(mergedAt);
+      this.#events.set(eventId, { facts, at, met: this.afterwards });
     }
-    if (merge.workItemId === null) this.#alone.add(merge.eventId);
-    else this.#items.add(merge.workItemId);
-    const id = BigInt(merge.eventId);
+    if (workItemId === null) this.#alone.add(eventId);
+    else this.#items.add(workItemId);
+    const id = BigInt(eventId);
     if (this.smallest === null || id < this.smallest) this.smallest = id;
     if (this.largest === null || id > this.largest) this.largest = id;
+  }
+
+  hasEvent(eventId: string): boolean {
+    return this.#events.has(eventId);
   }
 
   /** Whether a merge of the same work item is recorded, or this event where it names none. */
   hasItemOf({ eventId, workItemId }: Identified): boolean {
     return workItemId === null ? this.#alone.has(eventId) : this.#items.has(workItemId);
   }
+
+  /** The transition of an event was met. @returns the facts that were recorded; null where the event is not. */
+  meet(eventId: string): number | null {
+    const recorded = this.#events.get(eventId);
+    if (recorded === undefined) return null;
+    recorded.met = true;
+    return recorded.facts;
+  }
+
+  /** The events whose transitions were not met. */
+  *unmet(): Generator<{ readonly eventId: string; readonly at: number }> {
+    for (const [eventId, { at, met }] of this.#events) if (!met) yield { eventId, at };
+  }
 }
 
-/** What is compared with today's work items, as 32 bits other than SKIPPED. */
+/** What is compared with today's work items, as 31 bits other than SKIPPED. */
 export function factsHash(facts: Facts & { readonly mergedAt: string | null }): number {
-  return hash32(JSON.stringify([facts.project, facts.attempts, facts.lastVerdict, facts.mergedAt])) | 1;
+  return (
+    (hash32(JSON.stringify([facts.project, facts.attempts, facts.lastVerdict, facts.mergedAt])) >>> 1) | 1
+  );
 }

@@ -1,11 +1,13 @@
 /** The rows of a rehearsal: one of each kind, as recording one merge, skipping another and writing a checkpoint make them. */
 import { Analyzer, fold } from "./analyzer.ts";
 import { type CheckpointRow, checkpointRow } from "./checkpoint.ts";
+import { decide, termsOf } from "./decide.ts";
 import { SMALLEST_ID } from "./event-id.ts";
 import { type Merge, type RawFacts, readFacts } from "./merge.ts";
-import { gateFor, type MetricSettings } from "./metric.ts";
-import { type Change, CROSSING_KIND, type EventRow, eventRows, skippedRow } from "./metric-event.ts";
+import type { MetricSettings } from "./metric.ts";
+import { CROSSING_KIND, type EventRow, eventRows, skippedRow } from "./metric-event.ts";
 import { ratioReading } from "./reading.ts";
+import { NO_MEMORY } from "./scope-memory.ts";
 
 /** The work item that a rehearsal is about; its id is null where the outbox takes none that could be named. */
 export type RehearsedItem = { readonly id: string | null; readonly facts: RawFacts | null };
@@ -56,18 +58,11 @@ function mergeOf({ id, facts }: RehearsedItem): Merge {
 function crossings(metrics: readonly MetricSettings[], merge: Merge, producer: string): EventRow[] {
   return metrics.flatMap((metric) =>
     (["global", "project"] as const).flatMap((scope) => {
-      const gate = gateFor(metric, scope);
-      if (gate === null) return [];
-      const change: Change = {
-        metric,
-        scope,
-        seq: metric.window,
-        reading: ratioReading(metric.window, metric.window),
-        gate,
-        state: "high",
-        effective: null,
-        crossing: { from: "unknown", previous: null, value: 1 },
-      };
+      const terms = termsOf(metric, scope);
+      if (terms.gate === null) return [];
+      const { window: seq } = metric;
+      const own = { scope, seq, reading: ratioReading(seq, seq), gate: NO_MEMORY };
+      const { change } = decide(terms, merge, own, null);
       return eventRows(merge, [change], producer).filter(({ kind }) => kind === CROSSING_KIND);
     }),
   );

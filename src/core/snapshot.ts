@@ -1,10 +1,10 @@
 /** The snapshot document: the current values of every scope, as `metrics snapshot --json` prints and HTTP serves them. */
-import type { Analyzer, Scopes } from "./analyzer.ts";
+import { type Analyzer, gatedReading, type Scopes } from "./analyzer.ts";
 import type { GateState } from "./gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import { valueOf } from "./reading.ts";
 import { type Effective, effective, type ScopeKind } from "./scope.ts";
-import type { ScopeState } from "./scope-state.ts";
+import type { ScopeMemory } from "./scope-memory.ts";
 
 export type SnapshotMetric = {
   readonly metric: MetricName;
@@ -94,12 +94,12 @@ function describe(
   metric: MetricSettings,
   index: number,
   project: string | null,
-  scope: ScopeState,
+  scope: ScopeMemory,
 ): SnapshotMetric {
   const kind = project === null ? "global" : "project";
   const reading = scope.reading(index);
   const gate = gateFor(metric, kind);
-  const { state, crossed } = scope.gate(index);
+  const { state, crossed } = scope.gate(metric.name);
   return {
     metric: metric.name,
     scope: kind,
@@ -115,10 +115,7 @@ function describe(
     effective:
       gate === null || project === null
         ? null
-        : effective(
-            { reading, state },
-            { reading: scopes.global.reading(index), state: scopes.global.gate(index).state },
-          ),
+        : effective({ reading, state }, gatedReading(scopes.global, metric, index)),
   };
 }
 

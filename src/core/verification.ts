@@ -3,8 +3,7 @@ import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Difference
 import type { Facts } from "./merge.ts";
 import type { MergeCounts } from "./merge-audit.ts";
 import type { AsOf } from "./snapshot.ts";
-import type { VerifiedCounts } from "./verified-row.ts";
-import type { Verifier } from "./verifier.ts";
+import type { VerifiedCounts, Verifier } from "./verifier.ts";
 
 export type Verification = {
   readonly schema_version: 1;
@@ -59,14 +58,15 @@ export function verificationOf(
   drifted: readonly Drift[],
   generatedAt: string,
 ): Verification {
+  const { global, newest } = verifier.analyzer;
   const kinds = Object.keys(DIFFERENCE_KINDS) as DifferenceKind[];
   const counts = kinds.map((kind) => [kind, differences.counts.get(kind) ?? 0]);
   return {
     schema_version: 1,
     as_of: {
-      seq: verifier.global.seq,
-      event_id: verifier.newest?.eventId ?? null,
-      merged_at: verifier.newest?.mergedAt ?? null,
+      seq: global.placed ? global.seq : null,
+      event_id: newest?.eventId ?? null,
+      merged_at: newest?.mergedAt ?? null,
       generated_at: generatedAt,
     },
     verified: differences.total === 0,

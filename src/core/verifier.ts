@@ -1,41 +1,46 @@
-/**
- * Verification of the journal: every row is held against the facts that the rows before it recorded. `Replay` asks
- * whether a log may be built upon and stops at the first contradiction; this walk goes on to the end and tells them all.
- *
- * A row is judged by the window, the verdicts and, at a crossing, the bounds that it carries itself, so that a changed
- * configuration is no difference. After a gap the windows reach over something unknown: what stands on it is counted
- * as not judged until they are full again, so that one missing merge is one difference and not a hundred.
- */
-import type { Newest } from "./analyzer.ts";
-import type { Differences } from "./difference.ts";
-import { IdSet } from "./id-set.ts";
+/** Verification of the journal: the walk along all of its rows, with a listener that collects every difference. */
+import { Analyzer } from "./analyzer.ts";
+import { proveCheckpoint } from "./checkpoint-proof.ts";
+import type { Differences, Found } from "./difference.ts";
+import { nextState } from "./gate.ts";
 import {
-  type JournalRow,
+  type MetricRow,
   parseJournalRow,
   type RawJournalRow,
   type SkippedRow,
   UnfitLog,
 } from "./journal-row.ts";
 import { asObject, parseObject } from "./json.ts";
+import { about, dueKey } from "./judge.ts";
 import type { Identified } from "./merge.ts";
-import { METRIC_NAMES, type MetricSettings } from "./metric.ts";
-import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND } from "./metric-event.ts";
+import { MAX_WINDOW, METRIC_NAMES, type MetricSettings } from "./metric.ts";
+import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND, skippedKey } from "./metric-event.ts";
 import { factsHash, RecordedMerges, SKIPPED } from "./recorded-merges.ts";
-import { compareWithToday, verifyCrossing, verifyGate } from "./verified-gate.ts";
-import { follow } from "./verified-order.ts";
-import { verifyEffective, verifyNumbers } from "./verified-reading.ts";
-import {
-  type AuditRow,
-  type Findings,
-  lineOf,
-  noCounts,
-  sameItem,
-  tellKeyRepeated,
-  tellWrongItem,
-  type VerifiedRow,
-} from "./verified-row.ts";
-import { Verdicts, VerifiedScope } from "./verified-scope.ts";
-import { countRows, tellIncomplete, usual, usualFacts, verifySet } from "./verified-set.ts";
+import { Walk } from "./walk.ts";
+
+/** A row of the journal with the column that says which work item it is about. */
+export type AuditRow = RawJournalRow & {
+  readonly workItemId: string | null;
+  /** Why the server cannot read its payload, which is null then. */
+  readonly unreadable?: string;
+};
+
+export type VerifiedCounts = {
+  /** Rows of kind `metric.*`. */
+  rows: number;
+  /** Merges of which rows were found. */
+  merges: number;
+  metric_rows: number;
+  crossings: number;
+  skipped: number;
+  checkpoints: number;
+  /** Rows without our marker. */
+  foreign: number;
+  /** Values whose merges are not all there any more, so that nothing can be said of them. */
+  not_judged: number;
+  /** Rows whose state today's bounds would not give: written under other bounds. */
+  other_bounds: number;
+};
 
 const OWN_KINDS: ReadonlySet<string> = new Set([
   ...METRIC_NAMES.map(metricKind),
@@ -45,73 +50,78 @@ const OWN_KINDS: ReadonlySet<string> = new Set([
 ]);
 
 export class Verifier {
-  readonly counts = noCounts();
   readonly recorded = new RecordedMerges();
-  readonly verdicts = new Verdicts();
-  readonly global = new VerifiedScope(this.verdicts, true);
-  readonly projects = new Map<string, VerifiedScope>();
-  /** Whether rows went from the old end. */
-  truncated = false;
-  newest: Newest | null = null;
+  readonly analyzer: Analyzer;
   /** Whether a column that named a work item has become null since. */
   itemsBecameNull = false;
-  /** The newest row that records a merge or a skip. */
-  newestRowId: string | null = null;
+  readonly #walk: Walk;
   readonly #differences: Differences;
-  readonly #findings: Findings;
-  readonly #metrics: readonly MetricSettings[];
-  readonly #keys = new IdSet();
-  #set: VerifiedRow[] = [];
-  /** Rows of the open set that could not be read. */
-  #unreadable = 0;
-  #composition: readonly string[] = [];
-  #begun = false;
+  /** Keys that are not as promised, and those of kinds that are not known: they may be there twice. */
+  readonly #keys = new Set<string>();
+  readonly #counts = {
+    rows: 0,
+    merges: 0,
+    metric_rows: 0,
+    crossings: 0,
+    skipped: 0,
+    checkpoints: 0,
+    other_bounds: 0,
+  };
+  #newestRowId: string | null = null;
 
-  /** @param metrics today's, for what is told but is no difference. */
+  /** @param metrics today's: what differs from them is counted, and is no difference. */
   constructor(metrics: readonly MetricSettings[], differences: Differences) {
-    this.#metrics = metrics;
     this.#differences = differences;
-    this.#findings = { differences, counts: this.counts };
+    this.analyzer = new Analyzer(metrics, MAX_WINDOW);
+    this.#walk = new Walk(this.analyzer, {
+      differs: (found) => differences.add(found),
+      recorded: (row) => this.#recordOnce(row),
+    });
+  }
+
+  get counts(): VerifiedCounts {
+    return { ...this.#counts, foreign: this.#walk.unmarked, not_judged: this.#walk.notJudged };
+  }
+
+  /** Whether rows went from the old end. */
+  get truncated(): boolean {
+    return this.analyzer.truncated;
   }
 
   /** A row of kind `metric.*`, in the order of their ids. */
   accept(raw: AuditRow): void {
-    this.counts.rows += 1;
+    this.#counts.rows += 1;
     if (raw.unreadable !== undefined) {
-      this.#damaged(raw, raw.unreadable);
+      this.#acceptUnreadable(raw, raw.unreadable);
       return;
     }
-    const row = this.#parse(raw);
-    if (row === null) return;
-    if (row.type === "metric") {
-      const open = this.#set[0];
-      if (
-        open !== undefined &&
-        (open.merge.eventId !== row.merge.eventId || open.merge.workItemId !== row.merge.workItemId)
-      )
-        this.#close();
-      this.#noteColumn(raw.workItemId, row.merge.workItemId);
-      this.#set.push({ ...row, column: raw.workItemId, text: raw.payload ?? "" });
-      return;
+    try {
+      const row = parseJournalRow(raw);
+      if (row.type === "metric") this.#noteMetric(row, raw.workItemId);
+      this.#walk.accept(row);
+      if (row.type === "checkpoint") this.#counts.checkpoints += 1;
+      if (row.type === "skipped") this.#noteSkip(row, raw.workItemId);
+      if (row.type === "other") this.#noteKey(row.id, row.key);
+    } catch (error) {
+      if (!(error instanceof UnfitLog)) throw error;
+      this.#acceptUnfit(raw, error);
     }
-    if (row.type === "foreign") {
-      this.counts.foreign += 1;
-      return;
-    }
-    this.#close();
-    if (row.type === "checkpoint") this.counts.checkpoints += 1;
-    if (row.type === "skipped") this.#skip(row, raw.workItemId);
-    if (row.type === "other" && !this.#keys.add(row.key)) tellKeyRepeated(this.#findings, row.id, row.key);
+  }
+
+  /** The payload of the checkpoint that was accepted last. */
+  acceptCheckpoint(rowId: string, payload: string | null): void {
+    const proven = { analyzer: this.analyzer, newestRowId: this.#newestRowId };
+    proveCheckpoint(proven, rowId, payload, (found) => this.#differences.add(found));
   }
 
   end(): void {
-    this.#close();
+    this.#walk.end();
   }
 
   /** A row that the server cannot read. Where it may be one of ours, it is one row less of the set that is open. */
-  #damaged({ id, kind }: AuditRow, reason: string): void {
+  #acceptUnreadable({ id, kind }: AuditRow, reason: string): void {
     if (!OWN_KINDS.has(kind)) return;
-    this.#unreadable += 1;
+    this.#walk.acceptDamaged(null);
     this.#differences.add({
       kind: "unreadable",
       row_id: id,
@@ -120,157 +130,89 @@ export class Verifier {
     });
   }
 
-  #noteColumn(column: string | null, payload: string | null): void {
-    this.itemsBecameNull ||= column === null && payload !== null;
+  #acceptUnfit(raw: AuditRow, { reason }: UnfitLog): void {
+    const newer = reason === "newer_schema";
+    const event = asObject(parseObject(raw.payload)?.["merge"])?.["event_id"];
+    const eventId = typeof event === "string" ? event : null;
+    if (!newer) this.#walk.acceptDamaged(eventId);
+    this.#differences.add({
+      kind: newer ? "newer_schema" : "unreadable",
+      row_id: raw.id,
+      event_id: eventId,
+      recorded: `${raw.kind}, ${(raw.payload ?? "nothing").slice(0, 200)}`,
+      expected: newer ? "schema_version 1" : "all fields of its kind",
+    });
   }
 
-  #parse(raw: AuditRow): JournalRow | null {
-    try {
-      return parseJournalRow(raw);
-    } catch (error) {
-      if (!(error instanceof UnfitLog)) throw error;
-      const event = eventOf(raw);
-      const open = this.#set[0]?.merge.eventId;
-      if (event !== null && open !== undefined && event !== open) this.#close();
-      if (error.reason === "contradiction") this.#unreadable += 1;
-      this.#differences.add({
-        kind: error.reason === "newer_schema" ? "newer_schema" : "unreadable",
-        row_id: raw.id,
-        event_id: event,
-        recorded: `${raw.kind}, ${(raw.payload ?? "nothing").slice(0, 200)}`,
-        expected: error.reason === "newer_schema" ? "schema_version 1" : "all fields of its kind",
-      });
-      return null;
-    }
+  #noteMetric(row: MetricRow, column: string | null): void {
+    if (row.crossing === null) this.#counts.metric_rows += 1;
+    else this.#counts.crossings += 1;
+    this.#noteColumn(about(row), column, row.merge.workItemId);
+    if (row.key !== dueKey(row)) this.#noteKey(row.id, row.key);
+    this.#newestRowId = row.id;
+    const gate = this.analyzer.metrics.find(({ name }) => name === row.metric)?.gate ?? null;
+    if (row.crossing !== null || gate === null || row.state === null || row.value === null) return;
+    if (nextState(gate, row.state, row.value) !== row.state) this.#counts.other_bounds += 1;
   }
 
-  #skip(row: SkippedRow, column: string | null): void {
-    this.counts.skipped += 1;
-    this.newestRowId = row.id;
+  #noteSkip(row: SkippedRow, column: string | null): void {
+    this.#counts.skipped += 1;
+    this.#newestRowId = row.id;
     const place = { row_id: row.id, event_id: row.eventId };
-    const promised = `merge_skipped|${row.eventId}`;
-    if (row.key !== promised)
-      this.#differences.add({ ...place, kind: "key", recorded: row.key, expected: promised });
-    this.#noteColumn(column, row.workItemId);
-    if (!sameItem(column, row.workItemId)) tellWrongItem(this.#findings, place, column, row.workItemId);
-    const known = this.recorded.hasItemOf(row) || this.recorded.events.has(row.eventId);
-    if (known)
-      this.#differences.add({
-        ...place,
-        kind: "merge_repeated",
-        recorded: `${identityText(row)} is skipped`,
-        expected: "nothing: it is recorded before",
-      });
+    const key = skippedKey(row.eventId);
+    if (row.key !== key) this.#differences.add({ ...place, kind: "key", recorded: row.key, expected: key });
+    this.#noteColumn(place, column, row.workItemId);
+    if (this.recorded.hasItemOf(row) || this.recorded.hasEvent(row.eventId))
+      this.#tellRepeated(place, `${identityText(row)} is skipped`);
     this.recorded.add(row, SKIPPED, null);
   }
 
-  #close(): void {
-    const set = this.#set;
-    const unreadable = this.#unreadable;
-    const [first] = set;
-    if (first === undefined) return;
-    this.#set = [];
-    this.#unreadable = 0;
-    this.counts.merges += 1;
-    this.newestRowId = set.at(-1)?.id ?? this.newestRowId;
-    const { repeated, merge } = this.#recordOnce(set);
-    const size = usual(set.map((row) => row.setSize));
-    const anchors = set.filter((row) => row.scope === "global");
-    const seq = anchors.length === 0 ? null : usual(anchors.map((row) => row.seq));
-    if (!this.#begun && this.#begin(set.length + unreadable < size, seq)) return;
-    const missing = size - set.length - unreadable;
-    if (missing > 0) tellIncomplete(set, size, this.#composition, this.#findings);
-    if (repeated && (seq === null || this.global.seq === null || seq <= this.global.seq)) {
-      // A copy: whatever it says, the rows after it do not stand on it.
-      countRows(set, this.counts);
-      return;
-    }
-    this.newest = { eventId: merge.eventId, workItemId: merge.workItemId, mergedAt: merge.mergedAt };
-    follow(this.global, first, seq, this.#findings);
-    const project = this.#project(merge.project);
-    const own = set.filter((row) => row.scope === "project");
-    follow(
-      project,
-      first,
-      own.length === 0 ? null : usual(own.map((row) => row.seq)),
-      this.#findings,
-      merge.project,
-    );
-    this.global.push(merge);
-    project.push(merge);
-    this.#rows(set, merge, size, missing > 0, project);
-    if (missing === 0 && unreadable === 0)
-      this.#composition = set.filter((row) => row.crossing === null).map(lineOf);
+  /** A column may have become null since, as by a foreign key with ON DELETE SET NULL: the payload decides then. */
+  #noteColumn(place: Partial<Found>, column: string | null, workItemId: string | null): void {
+    if (column === null && workItemId !== null) this.itemsBecameNull = true;
+    if (column === null || column === workItemId) return;
+    this.#differences.add({
+      ...place,
+      kind: "work_item",
+      recorded: `work_item_id ${column}`,
+      expected: `work_item_id ${workItemId ?? "null"}`,
+    });
   }
 
-  /** The first set: rows may have gone before it. @returns whether it is itself cut, and passed over. */
-  #begin(cut: boolean, seq: number | null): boolean {
-    if (cut || seq !== 1) {
-      this.truncated = true;
-      this.global.forget();
-      this.global.seq = seq === null ? null : cut ? seq : seq - 1;
-    }
-    if (!cut || seq !== null) this.#begun = true;
-    return cut;
+  #noteKey(rowId: string, key: string): void {
+    if (this.#keys.has(key))
+      this.#differences.add({
+        kind: "key_repeated",
+        row_id: rowId,
+        recorded: key,
+        expected: "a key of its own",
+      });
+    this.#keys.add(key);
   }
 
-  #recordOnce(set: readonly VerifiedRow[]): {
-    readonly repeated: boolean;
-    readonly merge: VerifiedRow["merge"];
-  } {
-    const { merge, id, seq } = usualFacts(set);
-    const repeated = this.recorded.events.has(merge.eventId) || this.recorded.hasItemOf(merge);
+  #recordOnce(row: MetricRow): boolean {
+    const { merge } = row;
+    this.#counts.merges += 1;
+    const repeated = this.recorded.hasEvent(merge.eventId) || this.recorded.hasItemOf(merge);
     this.recorded.add(merge, factsHash(merge), merge.mergedAt);
     if (repeated)
-      this.#differences.add({
-        kind: "merge_repeated",
-        row_id: id,
-        event_id: merge.eventId,
-        seq,
-        recorded: `${identityText(merge)} under event ${merge.eventId}`,
-        expected: "nothing: it is recorded before",
-      });
-    return { repeated, merge };
+      this.#tellRepeated(
+        { row_id: row.id, event_id: merge.eventId, seq: row.seq },
+        `${identityText(merge)} under event ${merge.eventId}`,
+      );
+    return repeated;
   }
 
-  #project(name: string): VerifiedScope {
-    let scope = this.projects.get(name);
-    if (scope === undefined) {
-      scope = new VerifiedScope(this.verdicts, !this.truncated);
-      this.projects.set(name, scope);
-    }
-    return scope;
-  }
-
-  #rows(
-    set: readonly VerifiedRow[],
-    merge: VerifiedRow["merge"],
-    size: number,
-    incomplete: boolean,
-    project: VerifiedScope,
-  ): void {
-    countRows(set, this.counts);
-    const scopeOf = (row: VerifiedRow) => (row.scope === "global" ? this.global : project);
-    const promise = { merge, size, seqOf: (row: VerifiedRow) => scopeOf(row).seq, keys: this.#keys };
-    verifySet(set, promise, this.#findings, (row, index) => {
-      const beside = { set, index, incomplete };
-      if (row.crossing !== null) {
-        verifyCrossing(row, beside, this.#findings);
-        return;
-      }
-      verifyNumbers(row, scopeOf(row), this.#findings);
-      verifyEffective(row, set, this.#findings);
-      verifyGate(row, scopeOf(row), beside, this.#findings);
-      compareWithToday(row, this.#metrics, this.#findings);
+  #tellRepeated(place: Partial<Found>, recorded: string): void {
+    this.#differences.add({
+      ...place,
+      kind: "merge_repeated",
+      recorded,
+      expected: "nothing: it is recorded before",
     });
   }
 }
 
 function identityText({ eventId, workItemId }: Identified): string {
   return workItemId === null ? `event ${eventId}` : `work item ${workItemId}`;
-}
-
-function eventOf(raw: RawJournalRow): string | null {
-  const event = asObject(parseObject(raw.payload)?.["merge"])?.["event_id"];
-  return typeof event === "string" ? event : null;
 }

@@ -3,35 +3,30 @@
  * newest `size` of them. A merge costs the same whatever the history: one fact enters, at most one leaves.
  */
 import { type Reading, ratioReading, undefinedReading } from "./reading.ts";
+import { VERDICT_BITS, VERDICT_NUMBERS, type VerdictSet } from "./verdict-numbers.ts";
 
-/**
- * What the ring keeps of a merge, in one number, so that sliding a window makes no garbage: its attempts, seven flags,
- * and between them whether one attempt was enough.
- */
+/** What the ring keeps of a merge, in one number, so that sliding a window makes no garbage: its attempts, and its verdict's number. */
 export type Entry = number;
 
-/** In place of an entry where there is none: a merge took at least one attempt, so that no entry is 0. */
+/** In place of an entry where there is none: a merge took at least one attempt, so no entry is 0. */
 export const NO_ENTRY: Entry = 0;
 
-/** Bits 0 to 6 are the flags: one for each set of verdicts that somebody asks about, see `VerdictSets`. */
-export const FLAG_BITS = 7;
-export const FIRST_PASS_BIT = 7;
-const ATTEMPTS_AT = 256;
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** @param flags below 2 ** FLAG_BITS. */
-export function packEntry(attempts: number, flags: number): Entry {
-  return attempts * ATTEMPTS_AT + (attempts === 1 ? 1 << FIRST_PASS_BIT : 0) + flags;
+/** @param verdict its number, below `VERDICT_NUMBERS`. */
+export function packEntry(attempts: number, verdict: number): Entry {
+  return attempts * VERDICT_NUMBERS + verdict;
 }
 
-/** 1 to 2³¹−1. */
+/** 1 to 2³¹−1; 0 for no entry. */
 export function attemptsIn(entry: Entry): number {
   // Almost always a small number, whose bits are taken much faster.
-  return entry <= MAX_INT32 ? entry >> 8 : Math.floor(entry / ATTEMPTS_AT);
+  return entry <= MAX_INT32 ? entry >> VERDICT_BITS : Math.floor(entry / VERDICT_NUMBERS);
 }
 
-export function flagsIn(entry: Entry): number {
-  return entry & ((1 << FLAG_BITS) - 1);
+/** The number of the last verdict, see `VerdictNumbers`. */
+export function verdictIn(entry: Entry): number {
+  return entry & (VERDICT_NUMBERS - 1);
 }
 
 const SMALLEST_RING = 8;
@@ -93,20 +88,24 @@ export interface RunningFigure {
   clone(): RunningFigure;
 }
 
-/** How many merges in the window have a bit set. */
+/** How many merges in the window count: those of one attempt, or those whose verdict is in a set. */
 export class RunningCount implements RunningFigure {
   readonly size: number;
-  readonly #bit: number;
+  readonly #verdicts: VerdictSet | null;
   #count = 0;
 
-  /** @param bit of a flag, or FIRST_PASS_BIT. */
-  constructor(size: number, bit: number) {
+  /** @param verdicts null to count the merges of one attempt. */
+  constructor(size: number, verdicts: VerdictSet | null) {
     this.size = size;
-    this.#bit = bit;
+    this.#verdicts = verdicts;
   }
 
   slide(entering: Entry, leaving: Entry): void {
-    this.#count += ((entering >> this.#bit) & 1) - ((leaving >> this.#bit) & 1);
+    const verdicts = this.#verdicts;
+    this.#count +=
+      verdicts === null
+        ? Number(attemptsIn(entering) === 1) - Number(attemptsIn(leaving) === 1)
+        : (verdicts[verdictIn(entering)] as number) - (verdicts[verdictIn(leaving)] as number);
   }
 
   reading(n: number): Reading {
@@ -114,7 +113,7 @@ export class RunningCount implements RunningFigure {
   }
 
   clone(): RunningCount {
-    const copy = new RunningCount(this.size, this.#bit);
+    const copy = new RunningCount(this.size, this.#verdicts);
     copy.#count = this.#count;
     return copy;
   }

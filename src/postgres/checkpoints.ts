@@ -2,7 +2,6 @@
  * Finding checkpoints, newest first, wherever they are: by the index (work_item_id, kind, …) where the column allows rows
  * without a work item; otherwise, or without such an index, by walking the log back from its newest row.
  */
-import { int64Of } from "../core/int64.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
@@ -71,7 +70,7 @@ async function read(query: Query, statement: string): Promise<readonly TextRow[]
 
 function checkpointIn(row: TextRow): CheckpointInLog[] {
   const seq = row["seq"] ?? "";
-  return int64Of(seq) === null ? [] : [{ rowId: row["row_id"] ?? "", seq: Number(seq) }];
+  return !/^[0-9]{1,16}$/.test(seq) ? [] : [{ rowId: row["row_id"] ?? "", seq: Number(seq) }];
 }
 
 /** The payload of one, as text; null where it is gone or absurdly large. */

@@ -13,7 +13,7 @@ import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import { type Identified, mergeIdentity } from "../core/merge.ts";
 import type { Recent } from "../core/recent.ts";
-import type { Replay } from "../core/replay.ts";
+import type { Walk } from "../core/walk.ts";
 import type { Report } from "../daemon-event.ts";
 import {
   type Head,
@@ -56,7 +56,7 @@ export class JournalMemory {
   readonly recorded: RecordedMerges;
   readonly #log: OutboxLog;
   readonly #report: Report;
-  readonly #replay: Replay;
+  readonly #walk: Walk;
   #head: Head | null;
   /** The newest row of ours, of whatever sort. */
   #newest: bigint;
@@ -70,11 +70,11 @@ export class JournalMemory {
   #told = BEFORE_ALL;
 
   /** @param folded every journal row up to this id is in what was restored. */
-  constructor(log: OutboxLog, report: Report, { replay, head, recent, known }: Restored, folded: bigint) {
+  constructor(log: OutboxLog, report: Report, { walk, head, recent, known }: Restored, folded: bigint) {
     this.#log = log;
     this.#report = report;
-    this.#replay = replay;
-    this.analyzer = replay.analyzer;
+    this.#walk = walk;
+    this.analyzer = walk.analyzer;
     this.recorded = new RecordedMerges(log, known);
     this.#head = head;
     this.#newest = head === null ? BEFORE_ALL : BigInt(head.id);
@@ -96,7 +96,7 @@ export class JournalMemory {
 
   /** Merges that no checkpoint covers yet. */
   get uncovered(): number {
-    return this.analyzer.global.seq - this.#replay.checkpointSeq;
+    return this.analyzer.global.seq - this.#walk.checkpointSeq;
   }
 
   /** Ids that have been settled since the newest checkpoint; below 0 where it may know of more. */
@@ -170,7 +170,7 @@ export class JournalMemory {
   #beginFolding(): (unmarked: number) => void {
     const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped };
     return (unmarked) => {
-      this.#asLogDecides(() => this.#replay.end());
+      this.#asLogDecides(() => this.#walk.end());
       if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
       const merges = this.analyzer.global.seq - before.seq;
       const skipped = this.analyzer.skipped - before.skipped;
@@ -223,7 +223,7 @@ export class JournalMemory {
     this.#folded = rowId;
     this.#newest = rowId;
     this.#coveredLow = this.recorded.coverage.low;
-    this.#replay.checkpointSeq = this.analyzer.global.seq;
+    this.#walk.checkpointSeq = this.analyzer.global.seq;
   }
 
   /** Whether no merge with a higher id has been recorded, by anybody; asked once for each. */
@@ -277,7 +277,7 @@ export class JournalMemory {
     if (first !== undefined && (first.type !== "metric" || first.seq === 1))
       this.recorded.began(BigInt(first.id));
     const head = this.#asLogDecides(() =>
-      acceptRows(this.#replay, rows, parsed, (row) => {
+      acceptRows(this.#walk, rows, parsed, (row) => {
         const merge = mergeIn(row);
         if (merge !== null) {
           this.#news.add(mergeIdentity(merge)).add(eventIdentity(merge));

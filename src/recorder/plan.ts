@@ -125,9 +125,9 @@ function tellPayload(
 /** The metrics whose newest recorded value is defined, as `scope:metric`. */
 function definedIn(draft: Draft, project: string): Set<string> {
   const names = new Set<string>();
-  draft.metrics.forEach((metric, index) => {
-    if (draft.global.gate(index).defined) names.add(`global:${metric.name}`);
-    if (draft.project(project).gate(index).defined) names.add(`project:${metric.name}`);
-  });
+  for (const metric of draft.metrics) {
+    if (draft.global.gate(metric.name).defined) names.add(`global:${metric.name}`);
+    if (draft.project(project).gate(metric.name).defined) names.add(`project:${metric.name}`);
+  }
   return names;
 }

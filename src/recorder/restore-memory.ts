@@ -37,7 +37,7 @@ async function readMemory(
   let restored: Restored | null = null;
   let seqBefore: number | null;
   do {
-    seqBefore = restored?.replay.analyzer.global.seq ?? null;
+    seqBefore = restored?.walk.analyzer.global.seq ?? null;
     bounds = await underLock(log);
     const progress = new Progress(clock.monotonic, oldest - 1n, bounds.newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
@@ -48,14 +48,14 @@ async function readMemory(
     });
   } while (await hasForgotten(log, restored, bounds.newest, seqBefore));
   const { newest, drawn } = bounds;
-  const { replay, startedFrom } = restored;
-  const { analyzer } = replay;
+  const { walk, startedFrom } = restored;
+  const { analyzer } = walk;
   if (analyzer.truncated) report({ event: "history.truncated", first_seq: oldestSeq(analyzer) });
-  if (replay.foreign > 0) report({ event: "journal.unmarked_rows_ignored", rows: replay.foreign });
+  if (walk.unmarked > 0) report({ event: "journal.unmarked_rows_ignored", rows: walk.unmarked });
   report({
     event: "restore.completed",
     seq: analyzer.global.seq,
-    merges: replay.merges,
+    merges: walk.merges,
     from_checkpoint: startedFrom,
     projects: analyzer.projects.size,
     skipped: analyzer.skipped,
@@ -76,13 +76,13 @@ async function readMemory(
  */
 async function hasForgotten(
   log: OutboxLog,
-  { head, known, replay }: Restored,
+  { head, known, walk }: Restored,
   newest: bigint,
   seqBefore: number | null,
 ): Promise<boolean> {
   const id = idOrNull(head?.id);
   if (!known.fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
-  const { seq } = replay.analyzer.global;
+  const { seq } = walk.analyzer.global;
   for await (const checkpoint of log.checkpoints(LARGEST_ID))
     return (
       BigInt(checkpoint.rowId) > newest ||

@@ -7,9 +7,9 @@
  */
 import { analyzerFrom, parseCheckpoint } from "../core/checkpoint.ts";
 import { UnfitLog } from "../core/journal-row.ts";
-import { Replay } from "../core/replay.ts";
+import { Walk } from "../core/walk.ts";
 import type { CheckpointInLog } from "../outbox-log.ts";
-import { foldPages, needsOf, readPage } from "./from-rows.ts";
+import { capacityOf, foldPages, readPage } from "./from-rows.ts";
 import type { Folded, Journal } from "./restored.ts";
 
 export type PassedOver = {
@@ -29,15 +29,15 @@ export async function fromCheckpoint(
   const checkpoint = parseCheckpoint(await journal.log.checkpoint(rowId));
   if (typeof checkpoint === "string") return notServing(checkpoint);
   const first = await readPage(journal, BigInt(checkpoint.row_id) - 1n);
-  const analyzer = analyzerFrom(checkpoint, journal.metrics, await needsOf(journal, first));
+  const analyzer = analyzerFrom(checkpoint, journal.metrics, await capacityOf(journal, first));
   if (typeof analyzer === "string") return notServing(analyzer);
-  const replay = new Replay(analyzer);
+  const walk = new Walk(analyzer);
   try {
-    const folded = await foldPages(journal, replay, first, checkpoint.row_id);
+    const folded = await foldPages(journal, walk, first, checkpoint.row_id);
     // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
     if (folded.head === null && (await journal.log.checkpoint(rowId)) === null)
       return notServing("it is gone");
-    return { ...folded, replay, startedFrom: checkpoint.seq };
+    return { ...folded, walk, startedFrom: checkpoint.seq };
   } catch (error) {
     if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
     return { passedOver: `the rows after it contradict it: ${error.message}`, contradicted: true };

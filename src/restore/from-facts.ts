@@ -16,7 +16,7 @@ import {
   UnfitLog,
 } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
-import { journalNeeds, type Replay } from "../core/replay.ts";
+import { capacityFor, type Walk } from "../core/walk.ts";
 import { acceptRows } from "./journal-head.ts";
 import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
 
@@ -57,12 +57,12 @@ export async function fromFacts(
     if (tail === null) return null;
     const facts = new FactsReplay(
       journal.metrics,
-      journalNeeds(tail.rows.slice(-TAIL_ROWS)),
+      capacityFor(tail.rows.slice(-TAIL_ROWS)),
       Number(checkpointRow),
     );
     if (!(await readFacts(journal, source, facts, BigInt(tail.setEnd)))) return null;
-    const replay = facts.analyzer.global.seq === known ? facts.handOver(tail.set) : null;
-    return replay === null ? null : { ...foldTail(journal, replay, tail), firstRow: facts.begins };
+    const walk = facts.analyzer.global.seq === known ? facts.handOver(tail.set) : null;
+    return walk === null ? null : { ...foldTail(journal, walk, tail), firstRow: facts.begins };
   } catch (error) {
     if (error instanceof UnfitLog) return null;
     throw error;
@@ -113,13 +113,13 @@ async function readFacts(
 /** Folds the rows after the merges whose facts are known. The events of these merges are not: a million is a lot of memory. */
 function foldTail(
   { passed, newest }: Journal,
-  replay: Replay,
+  walk: Walk,
   { raws, rows, from }: Tail,
 ): Omit<Folded, "firstRow"> {
   const recent = new Recent();
   for (const row of rows.slice(0, from)) recent.accept(row);
-  const head = acceptRows(replay, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
-  replay.end();
+  const head = acceptRows(walk, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
+  walk.end();
   passed(newest);
-  return { replay, head, startedFrom: null, recent, events: null };
+  return { walk, head, startedFrom: null, recent, events: null };
 }

@@ -7,10 +7,10 @@
  * before the first one is folded. Which these are is seen in the newest rows: older ones that need more are folded, and
  * what cannot be recounted there is left alone.
  */
-import { Analyzer, type JournalNeeds } from "../core/analyzer.ts";
+import { Analyzer } from "../core/analyzer.ts";
 import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
-import { journalNeeds, Replay } from "../core/replay.ts";
+import { capacityFor, Walk } from "../core/walk.ts";
 import { PAGE_ROWS } from "../outbox-log.ts";
 import { acceptRows, headOf } from "./journal-head.ts";
 import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
@@ -27,8 +27,8 @@ export async function fromRows(journal: Journal): Promise<Folded> {
   const { log, newest } = journal;
   const oldest = await log.oldest();
   const first = await readPage(journal, oldest === null || oldest > newest ? newest : oldest - 1n);
-  const replay = new Replay(new Analyzer(journal.metrics, await needsOf(journal, first)));
-  return { ...(await foldPages(journal, replay, first, null)), replay, startedFrom: null };
+  const walk = new Walk(new Analyzer(journal.metrics, await capacityOf(journal, first)));
+  return { ...(await foldPages(journal, walk, first, null)), walk, startedFrom: null };
 }
 
 /** The next rows of the journal. @throws UnfitLog for one that is not whole, or a newer version's. */
@@ -39,9 +39,9 @@ export async function readPage({ log, newest }: Journal, after: bigint): Promise
 }
 
 /** What the rows that are checked must be judged by: the newest ones, often all that are folded. */
-export async function needsOf({ log, newest }: Journal, first: Page): Promise<JournalNeeds> {
-  if (first.end === newest) return journalNeeds(first.rows);
-  return journalNeeds((await log.newestJournal(TAIL_ROWS)).map(parseJournalRow));
+export async function capacityOf({ log, newest }: Journal, first: Page): Promise<number> {
+  if (first.end === newest) return capacityFor(first.rows);
+  return capacityFor((await log.newestJournal(TAIL_ROWS)).map(parseJournalRow));
 }
 
 /**
@@ -50,7 +50,7 @@ export async function needsOf({ log, newest }: Journal, first: Page): Promise<Jo
  */
 export async function foldPages(
   journal: Journal,
-  replay: Replay,
+  walk: Walk,
   first: Page,
   standsOn: string | null,
 ): Promise<Pick<Folded, "head" | "recent" | "events" | "firstRow">> {
@@ -61,7 +61,7 @@ export async function foldPages(
   let head = standing === undefined ? null : headOf(standing);
   let from = standing === undefined ? 0 : 1;
   for (let page = first; ; page = await readPage(journal, page.end)) {
-    const folded = acceptRows(replay, page.raws.slice(from), page.rows.slice(from), (row) => {
+    const folded = acceptRows(walk, page.raws.slice(from), page.rows.slice(from), (row) => {
       recent.accept(row);
       const event = eventOf(row);
       if (event === null) return;
@@ -73,6 +73,6 @@ export async function foldPages(
     journal.passed(page.end);
     if (page.end >= journal.newest) break;
   }
-  replay.end();
+  walk.end();
   return { head, recent, events, firstRow };
 }

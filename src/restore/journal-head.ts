@@ -4,12 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import type { JournalRow, RawJournalRow } from "../core/journal-row.ts";
-import type { Replay } from "../core/replay.ts";
+import type { Walk } from "../core/walk.ts";
 import type { Head } from "../outbox-log.ts";
 
 /** Replays rows, given as they were read and parsed. @returns the newest one of ours, to stand on; null where none is. */
 export function acceptRows(
-  replay: Replay,
+  walk: Walk,
   raws: readonly RawJournalRow[],
   rows: readonly JournalRow[],
   seen: (row: JournalRow) => void,
@@ -17,7 +17,7 @@ export function acceptRows(
   let newest: RawJournalRow | undefined;
   rows.forEach((row, index) => {
     if (row.type === "metric" || row.type === "skipped") newest = raws[index];
-    replay.accept(row);
+    walk.accept(row);
     seen(row);
   });
   return newest === undefined ? null : headOf(newest);

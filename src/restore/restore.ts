@@ -118,11 +118,11 @@ async function foldJournal(
   const seq = (await newestSeq(journal)) ?? newest?.seq ?? 0;
   const farEnoughBack = await checkpoints.first((checkpoint) => checkpoint.seq <= seq - CHECKED_MERGES);
   const shortened = farEnoughBack === null ? null : await tried(farEnoughBack);
-  if (shortened !== null && shortened.replay.analyzer.global.seq >= seq) return shortened;
+  if (shortened !== null && shortened.walk.analyzer.global.seq >= seq) return shortened;
 
   const fromFactsAlone = suspect ? null : await fromFacts(journal, seq, BigInt(newest?.rowId ?? 0));
   const unaided = fromFactsAlone ?? (await fromRows(journal));
-  const { truncated, global } = unaided.replay.analyzer;
+  const { truncated, global } = unaided.walk.analyzer;
   const empty = global.seq === 0;
   if (!truncated && !empty) return unaided;
   for await (const checkpoint of checkpoints.all()) {
@@ -134,7 +134,7 @@ async function foldJournal(
 }
 
 async function knownMerges(journal: Journal, folded: Folded, checkpoints: Checkpoints): Promise<Known> {
-  const { analyzer, floor } = folded.replay;
+  const { analyzer, floor } = folded.walk;
   const checkpoint = await checkpoints.newest(analyzer.global.seq);
   const coverage = checkpoint === null ? null : readCoverage(checkpoint);
   if (checkpoint === null || coverage === null) {

@@ -2,7 +2,7 @@
 import type { Coverage } from "../core/coverage.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
-import type { Replay } from "../core/replay.ts";
+import type { Walk } from "../core/walk.ts";
 import type { Head, JournalReader } from "../outbox-log.ts";
 
 /** The journal that is restored: its rows up to one, whatever is written meanwhile. */
@@ -16,7 +16,7 @@ export type Journal = {
 
 /** The journal as memory. */
 export type Folded = {
-  readonly replay: Replay;
+  readonly walk: Walk;
   /** The newest row of the journal. */
   readonly head: Head | null;
   /** The seq of the checkpoint that the fold began with; null where it began with the first row. */

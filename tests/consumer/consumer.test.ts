@@ -72,11 +72,14 @@ function story(merges: number): Told {
     }
     const { global } = analyzer;
     const trust = global.reading(0);
-    decide("trust", null, global.gate(0).state, { value: trust.defined ? trust.value : null, seq });
+    decide("trust", null, global.gate("first_pass_merge_rate").state, {
+      value: trust.defined ? trust.value : null,
+      seq,
+    });
     for (const [project, scope] of analyzer.projects) {
       const now = effective(
-        { reading: scope.reading(OVERLAP), state: scope.gate(OVERLAP).state },
-        { reading: global.reading(OVERLAP), state: global.gate(OVERLAP).state },
+        { reading: scope.reading(OVERLAP), state: scope.gate("rebase_conflict_rate").state },
+        { reading: global.reading(OVERLAP), state: global.gate("rebase_conflict_rate").state },
       );
       decide("scope_overlap", project, now.state, { value: now.value, seq, basis: now.scope });
     }

@@ -1,14 +1,15 @@
 /** Builders: the ordinary merge, the contract's settings, a history folded, a journal replayed. Tests state the rest. */
-import { Analyzer, fold, type JournalNeeds } from "../../src/core/analyzer.ts";
+import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { CheckpointPlace } from "../../src/core/checkpoint.ts";
 import { parseJournalRow, type RawJournalRow } from "../../src/core/journal-row.ts";
 import type { Facts, Merge } from "../../src/core/merge.ts";
-import type { MetricName, MetricSettings } from "../../src/core/metric.ts";
+import { METRIC_NAMES, type MetricName, type MetricSettings } from "../../src/core/metric.ts";
 import type { CrossingPayload, EventRow, MetricPayload } from "../../src/core/metric-event.ts";
-import { journalNeeds, Replay } from "../../src/core/replay.ts";
 import type { ScopeKind } from "../../src/core/scope.ts";
+import type { ScopeMemory } from "../../src/core/scope-memory.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
-import { attemptsIn, flagsIn } from "../../src/core/window.ts";
+import { capacityFor, Walk } from "../../src/core/walk.ts";
+import { attemptsIn, verdictIn } from "../../src/core/window.ts";
 
 export const PRODUCER = "damascus-metrics/1.0.0";
 
@@ -123,12 +124,12 @@ export function journal(rows: readonly EventRow[], firstId = 1): RawJournalRow[]
 export function replay(
   raws: readonly RawJournalRow[],
   settings: readonly MetricSettings[],
-  needs: JournalNeeds = journalNeeds(raws.map(parseJournalRow)),
-): Replay {
-  const replayed = new Replay(new Analyzer(settings, needs));
-  for (const raw of raws) replayed.accept(parseJournalRow(raw));
-  replayed.end();
-  return replayed;
+  capacity = capacityFor(raws.map(parseJournalRow)),
+): Walk {
+  const walk = new Walk(new Analyzer(settings, capacity));
+  for (const raw of raws) walk.accept(parseJournalRow(raw));
+  walk.end();
+  return walk;
 }
 
 /** The snapshot's text with fixed surroundings: equal texts, equal memory as far as anybody can see it. */
@@ -142,16 +143,21 @@ export function snapshotText(analyzer: Analyzer): string {
   );
 }
 
+/** Where the gates of a scope are. */
+export function gates(scope: ScopeMemory): unknown {
+  return METRIC_NAMES.map((name) => scope.gate(name));
+}
+
 /** Everything that an analyzer remembers, as plain data. */
 export function memory(analyzer: Analyzer): unknown {
   const scope = (state: typeof analyzer.global) => ({
     seq: state.seq,
     merges: Array.from({ length: state.ring.length }, (_, age) => {
       const entry = state.ring.at(age);
-      return { attempts: attemptsIn(entry), conflict: flagsIn(entry) & 1 };
+      return { attempts: attemptsIn(entry), verdict: analyzer.verdicts.nameOf(verdictIn(entry)) };
     }),
-    readings: state.figures.map((_, index) => state.reading(index)),
-    gates: [...state.gates],
+    readings: analyzer.metrics.map((_, index) => state.reading(index)),
+    gates: gates(state),
   });
   return {
     global: scope(analyzer.global),

@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { type CheckpointPlace, checkpointRow } from "../../src/core/checkpoint.ts";
-import { proveCheckpoint } from "../../src/core/checkpoint-proof.ts";
-import { Differences } from "../../src/core/difference.ts";
 import type { Merge } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
-import type { AuditRow } from "../../src/core/verified-row.ts";
-import { Verdicts, VerifiedScope } from "../../src/core/verified-scope.ts";
+import { ScopeMemory } from "../../src/core/scope-memory.ts";
+import { VerdictNumbers } from "../../src/core/verdict-numbers.ts";
+import type { AuditRow } from "../../src/core/verifier.ts";
+import { packEntry } from "../../src/core/window.ts";
 import { merges as anyMerges, settings as anySettings } from "./arbitraries.ts";
 import { checkpointAt, PRODUCER, SMALL } from "./build.ts";
 import { EVENTFUL, indexOf, type Payload, ROWS, rowsOf, WRITTEN, walk } from "./walk.ts";
@@ -28,8 +28,8 @@ function proved(change: (payload: Payload) => void, rows: readonly AuditRow[] = 
     JSON.stringify(checkpointRow(WRITTEN.analyzer, placeBehind(rows), PRODUCER).payload),
   ) as Payload;
   change(payload);
-  const differences = new Differences(Number.POSITIVE_INFINITY);
-  proveCheckpoint(walk(rows).verifier, "7", JSON.stringify(payload), differences);
+  const { verifier, differences } = walk(rows);
+  verifier.acceptCheckpoint("7", JSON.stringify(payload));
   return differences.first.map(({ recorded, expected }) => [recorded, expected]);
 }
 
@@ -42,10 +42,9 @@ function prove(
 ) {
   const analyzer = new Analyzer(metrics);
   const rows = rowsOf(all.flatMap((one) => fold(analyzer, one, PRODUCER)));
-  const { verifier } = walk(rows, metrics);
-  const differences = new Differences(Number.POSITIVE_INFINITY);
+  const { verifier, differences } = walk(rows, metrics);
   const { payload } = checkpointRow(analyzer, placeBehind(rows), PRODUCER);
-  proveCheckpoint(verifier, "7", change(JSON.stringify(payload)), differences);
+  verifier.acceptCheckpoint("7", change(JSON.stringify(payload)));
   return differences.first;
 }
 
@@ -105,7 +104,7 @@ describe("a checkpoint is not proved", () => {
 
   it("with facts that are none, or too few", () => {
     expect(proved((payload) => scope(payload, (global) => (global["facts"] = "x")))).toStrictEqual([
-      ["facts that cannot be read", "facts"],
+      ["metric.checkpoint: its facts cannot be read", "a checkpoint that can be read"],
     ]);
     const [few = []] = proved((payload) => scope(payload, (global) => (global["facts"] = "2*3")));
     expect(few[0]).toBe("3 merges");
@@ -138,13 +137,15 @@ describe("where rows are missing before it, a checkpoint may know more, never le
 });
 
 describe("a scope under verification", () => {
+  const unconfigured = () => new ScopeMemory({ metrics: [], capacity: 100, verdicts: new VerdictNumbers() });
+
   it("reads right with more windows in turn than it keeps figures for", () => {
-    const scoped = new VerifiedScope(new Verdicts(), true);
+    const scoped = unconfigured();
     for (let seq = 1; seq <= 40; seq += 1) {
-      scoped.push({ attempts: seq % 3 === 0 ? 2 : 1, lastVerdict: null });
+      scoped.push(packEntry(seq % 3 === 0 ? 2 : 1, 0));
       for (let window = 1; window <= Math.min(seq, 12); window += 1) {
         const last = Array.from({ length: window }, (_, age) => seq - age);
-        expect(scoped.reading("first_pass_merge_rate", window, window, [])).toMatchObject({
+        expect(scoped.readingUnder("first_pass_merge_rate", window, [], window)).toMatchObject({
           numerator: last.filter((one) => one % 3 !== 0).length,
         });
       }
@@ -152,8 +153,8 @@ describe("a scope under verification", () => {
   });
 
   it("reads over fewer merges than it knows, as a writer did that knew no more", () => {
-    const scoped = new VerifiedScope(new Verdicts(), true);
-    for (const attempts of [1, 1, 2]) scoped.push({ attempts, lastVerdict: null });
-    expect(scoped.reading("first_pass_merge_rate", 3, 2, [])).toMatchObject({ n: 2, numerator: 1 });
+    const scoped = unconfigured();
+    for (const attempts of [1, 1, 2]) scoped.push(packEntry(attempts, 0));
+    expect(scoped.readingUnder("first_pass_merge_rate", 3, [], 2)).toMatchObject({ n: 2, numerator: 1 });
   });
 });

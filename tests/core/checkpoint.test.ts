@@ -1,15 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Analyzer, JournalNeeds } from "../../src/core/analyzer.ts";
+import type { Analyzer } from "../../src/core/analyzer.ts";
 import {
   analyzerFrom,
   type CheckpointPayload,
   checkpointRow,
   parseCheckpoint,
 } from "../../src/core/checkpoint.ts";
-import { parseJournalRow } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
-import { journalNeeds } from "../../src/core/replay.ts";
 import { merges, settings } from "./arbitraries.ts";
 import {
   CONFLICT,
@@ -29,7 +27,6 @@ import {
 } from "./build.ts";
 
 const PLACE = checkpointAt("900", "850");
-const NO_NEEDS: JournalNeeds = { capacity: 0, verdictSets: [] };
 
 /** The payload as the database gives it back. */
 function written(analyzer: Analyzer): CheckpointPayload {
@@ -39,8 +36,8 @@ function written(analyzer: Analyzer): CheckpointPayload {
   return parsed;
 }
 
-function restored(analyzer: Analyzer, metrics: readonly MetricSettings[], needs = NO_NEEDS): Analyzer {
-  const back = analyzerFrom(written(analyzer), metrics, needs);
+function restored(analyzer: Analyzer, metrics: readonly MetricSettings[]): Analyzer {
+  const back = analyzerFrom(written(analyzer), metrics, 0);
   if (typeof back === "string") throw new Error(back);
   return back;
 }
@@ -64,7 +61,7 @@ describe("a checkpoint", () => {
     fc.assert(
       fc.property(settings, merges, (metrics, all) => {
         const { analyzer, rows } = record(all, metrics);
-        const again = replay(journal(rows), metrics, NO_NEEDS).analyzer;
+        const again = replay(journal(rows), metrics, 0).analyzer;
         expect(checkpointRow(again, PLACE, PRODUCER)).toEqual(checkpointRow(analyzer, PLACE, PRODUCER));
       }),
     );
@@ -74,9 +71,8 @@ describe("a checkpoint", () => {
     const metrics = CONTRACT.map((metric) =>
       metric.verdicts === null ? metric : { ...metric, verdicts: ["conflict", "rebase_conflict"] },
     );
-    const { analyzer, rows } = record(history(times(3, CONFLICT)), metrics);
-    const needs = journalNeeds(journal(rows).map(parseJournalRow));
-    expect(memory(restored(analyzer, metrics, needs))).toEqual(memory(analyzer));
+    const { analyzer } = record(history(times(3, CONFLICT)), metrics);
+    expect(memory(restored(analyzer, metrics))).toEqual(memory(analyzer));
   });
 
   it("names the newest merge's work item, for an outbox that takes no row without one", () => {
@@ -88,6 +84,7 @@ describe("a checkpoint", () => {
     const outcomes = [...times(4, {}), ...times(2, REWORKED), { ...CONFLICT, attempts: 12 }];
     const { payload } = checkpointRow(record(history(outcomes)).analyzer, PLACE, PRODUCER);
     expect(payload.projects[0]).toMatchObject({ project: "atlas", seq: 7, facts: "1*4 2*2 12:1" });
+    expect(payload.verdicts).toEqual(["approve", "rebase_conflict"]);
   });
 
   it("of 20 busy projects takes less than 8 kB", () => {
@@ -124,9 +121,7 @@ describe("a checkpoint made under another configuration", () => {
   });
 
   it("does not serve larger windows, whose facts it dropped", () => {
-    expect(analyzerFrom(written(analyzer), CONTRACT, NO_NEEDS)).toBe(
-      "it reaches back 5 merges, 100 are needed",
-    );
+    expect(analyzerFrom(written(analyzer), CONTRACT, 0)).toBe("it reaches back 5 merges, 100 are needed");
   });
 
   it("serves larger windows while it holds every merge there was", () => {
@@ -134,19 +129,24 @@ describe("a checkpoint made under another configuration", () => {
     expect(restored(young, CONTRACT).global.reading(1)).toMatchObject({ numerator: 4, n: 4, window: 100 });
   });
 
-  it("does not serve other verdicts, as it keeps no verdict but whether it counted", () => {
+  it("serves other verdicts, as it keeps each merge's own", () => {
     const others = SMALL.map((metric) =>
-      metric.verdicts === null ? metric : { ...metric, verdicts: ["approve"] },
+      metric.verdicts === null ? metric : { ...metric, verdicts: ["approve", "needs_rebase"] },
     );
-    expect(analyzerFrom(written(analyzer), others, NO_NEEDS)).toBe("it was made under other verdicts");
+    const all = history([CONFLICT, {}, { lastVerdict: "needs_rebase" }, { lastVerdict: null }]);
+    const back = restored(record(all, SMALL).analyzer, others);
+    expect(back.global.reading(1)).toEqual(record(all, others).analyzer.global.reading(1));
+    expect(back.global.reading(1)).toMatchObject({ numerator: 2 });
   });
 
-  it("serves rows written under older verdicts if it knows them", () => {
-    const needs = { capacity: 0, verdictSets: [["needs_rebase"]] };
-    expect(analyzerFrom(written(analyzer), SMALL, needs)).toBe("it was made under other verdicts");
-    const wider = replay([], SMALL, needs).analyzer;
-    foldAll(wider, history([{ lastVerdict: "needs_rebase" }, CONFLICT]));
-    expect(memory(restored(wider, SMALL, needs))).toEqual(memory(wider));
+  it("does not serve a verdict that it could not tell apart from others", () => {
+    const many = history(Array.from({ length: 5_000 }, (_, nth) => ({ lastVerdict: `verdict ${nth}` })));
+    const crowded = record(many, SMALL).analyzer;
+    expect(memory(restored(crowded, SMALL))).toEqual(memory(crowded));
+    const named = SMALL.map((metric) =>
+      metric.verdicts === null ? metric : { ...metric, verdicts: ["verdict 4999"] },
+    );
+    expect(analyzerFrom(written(crowded), named, 0)).toBe("it has more verdicts than it tells apart");
   });
 });
 
@@ -176,7 +176,7 @@ describe("a checkpoint that is not whole", () => {
       edited((payload) => (payload["projects"] = [whole.global])),
       "it is not whole",
     ],
-    ["verdicts that are no list", edited((payload) => (payload["verdict_sets"] = ["a"])), "it is not whole"],
+    ["verdicts that are no texts", edited((payload) => (payload["verdicts"] = ["a", 1])), "it is not whole"],
     [
       "a gate of no known state",
       edited((payload) => (payload["global"] = { ...whole.global, gates: { x: { state: "open" } } })),
@@ -188,6 +188,6 @@ describe("a checkpoint that is not whole", () => {
 
   it.each(["1*", "0", "1:", "-1", "1*0", "1,1", "x"])("is passed over when its facts say %j", (facts) => {
     const payload = { ...whole, global: { ...whole.global, facts } };
-    expect(analyzerFrom(payload, [...CONTRACT], NO_NEEDS)).toBe("its facts cannot be read");
+    expect(analyzerFrom(payload, [...CONTRACT], 0)).toBe("its facts cannot be read");
   });
 });

@@ -10,7 +10,7 @@ import {
 } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { skippedRow } from "../../src/core/metric-event.ts";
-import { journalNeeds, type Replay } from "../../src/core/replay.ts";
+import { capacityFor, type Walk } from "../../src/core/walk.ts";
 import { tellFacts } from "../support/facts.ts";
 import { merges, outcomes, settings } from "./arbitraries.ts";
 import {
@@ -37,14 +37,14 @@ function short(
   metrics: readonly MetricSettings[],
   cut: number,
   checkpointRow = 0,
-): Replay | null {
+): Walk | null {
   const source = factsSource(metrics);
   const rows = raws.map(readable);
   const set = rows.filter((row): row is MetricRow => row.type === "metric" && isOf(row, cut, rows));
   const last = set.at(-1);
   if (source === null || last === undefined) return null;
   const known = raws.filter(({ id }) => Number(id) <= Number(last.id));
-  const facts = new FactsReplay(metrics, journalNeeds(rows), checkpointRow);
+  const facts = new FactsReplay(metrics, capacityFor(rows), checkpointRow);
   tellFacts(
     known,
     source,
@@ -139,7 +139,7 @@ describe("the facts of a journal and its newest rows", () => {
           const seq = life.analyzer.global.seq;
           fc.pre(seq > 0);
           const whole = replay(raws, last);
-          let quick: Replay | null = null;
+          let quick: Walk | null = null;
           try {
             quick = short(raws, last, 1 + (somewhere % seq));
           } catch {
@@ -188,7 +188,11 @@ describe("the facts of a journal", () => {
 
   it("do not serve with an old end that went within the first set, before the row that tells the order", () => {
     const [first, second, third] = SMALL as [MetricSettings, MetricSettings, MetricSettings];
-    const reordered = [second, first, third];
+    const reordered: MetricSettings[] = [
+      { ...first, record: ["global", "project"] },
+      { ...second, record: ["global"] },
+      third,
+    ];
     const raws = journal(record(history(times(9, CLEAN)), reordered).rows);
     expect(short(raws, reordered, 7)).not.toBeNull();
     expect(short(raws.slice(1), reordered, 7)).toBeNull();
@@ -200,7 +204,7 @@ describe("the facts of a journal", () => {
     expect(memory(short(raws, SMALL, 16)?.analyzer ?? record([], SMALL).analyzer)).toEqual(
       memory(replay(raws, SMALL).analyzer),
     );
-    expect(short(raws, SMALL, 16)?.foreign).toBe(1);
+    expect(short(raws, SMALL, 16)?.unmarked).toBe(1);
   });
 
   it("are told by a metric without rows of projects where there is one, and by none where nothing is recorded", () => {

@@ -125,7 +125,7 @@ describe("for any history and any configuration", () => {
   it("a window kept longer than any metric asks for changes no row", () => {
     fc.assert(
       fc.property(merges, settings, fc.integer({ min: 1, max: 60 }), (all, metrics, capacity) => {
-        const wide = new Analyzer(metrics, { capacity, verdictSets: [["needs_rebase"], ["approve"]] });
+        const wide = new Analyzer(metrics, capacity);
         expect(foldAll(wide, all)).toEqual(record(all, metrics).sets);
       }),
     );
@@ -188,9 +188,9 @@ it("sliding without asking the gates moves the windows and no gate", () => {
       const slid = new Analyzer(metrics);
       for (const one of all) slide(slid, one);
       const { analyzer } = record(all, metrics);
-      metrics.forEach((_, index) => {
+      metrics.forEach(({ name }, index) => {
         expect(slid.global.reading(index)).toEqual(analyzer.global.reading(index));
-        expect(slid.global.gate(index)).toEqual({ state: "unknown", defined: false, crossed: null });
+        expect(slid.global.gate(name)).toEqual({ state: "unknown", defined: false, crossed: null });
       });
     }),
   );

@@ -43,6 +43,8 @@ it.each([
     state: "high",
     set_size: 4,
     merge,
+    gate: "trust",
+    direction: "up",
     from: "unknown",
     to: "high",
     upper: 0.85,

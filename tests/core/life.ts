@@ -79,7 +79,7 @@ export class Life {
             n: reading.n,
             numerator: reading.numerator,
             value: reading.defined ? reading.value : null,
-            state: scope.gate(index).state,
+            state: scope.gate(metric.name).state,
           };
         }),
       ),

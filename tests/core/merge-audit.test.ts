@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Merge } from "../../src/core/merge.ts";
 import { type CommittedMerge, MergeAudit, type Survivors } from "../../src/core/merge-audit.ts";
-import type { AuditRow } from "../../src/core/verified-row.ts";
+import type { AuditRow } from "../../src/core/verifier.ts";
 import { EVENTFUL, indexOf, ROWS, walk } from "./walk.ts";
 
 const committed = ({

@@ -103,7 +103,7 @@ describe("a truncated history", () => {
   it("keeps the gates where the surviving rows left them, and crosses from there without a known previous", () => {
     const { sets } = record(WIDE, SMALL);
     const { analyzer } = replay(journal(sets.slice(10).flat()), SMALL);
-    expect(analyzer.global.gate(0)).toMatchObject({ state: "high", crossed: null });
+    expect(analyzer.global.gate("first_pass_merge_rate")).toMatchObject({ state: "high", crossed: null });
     const rows = foldAll(analyzer, history(times(3, { attempts: 5 }), 13)).flat();
     expect(crossings(rows).filter((row) => row.metric === "first_pass_merge_rate")).toMatchObject([
       { from: "high", to: "low", seq: 14, n: 3, value: 1 / 3, previous: null },
@@ -134,6 +134,6 @@ describe("a truncated history", () => {
     ]);
     const raws = journal(sets.slice(1).flat());
     const edited = raws.map((raw) => ({ ...raw, payload: raw.payload?.replace('"n":4', '"n":2') ?? null }));
-    expect(() => replay(edited, SMALL)).toThrow(/n is 2/);
+    expect(() => replay(edited, SMALL)).toThrow(/n=2\/20; expected value undefined, n=3\/20/);
   });
 });

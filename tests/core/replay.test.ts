@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Analyzer } from "../../src/core/analyzer.ts";
 import { parseJournalRow, type RawJournalRow, UnfitLog } from "../../src/core/journal-row.ts";
 import { type EventRow, skippedRow } from "../../src/core/metric-event.ts";
-import { Replay } from "../../src/core/replay.ts";
+import { Walk } from "../../src/core/walk.ts";
 import { merges, settings } from "./arbitraries.ts";
 import {
   CLEAN,
@@ -35,7 +35,7 @@ describe("the journal replayed", () => {
         const { sets } = record(all, metrics);
         for (let cut = 0; cut <= all.length; cut += 1) {
           const live = record(all.slice(0, cut), metrics).analyzer;
-          const again = replay(journal(sets.slice(0, cut).flat()), metrics, { capacity: 0, verdictSets: [] });
+          const again = replay(journal(sets.slice(0, cut).flat()), metrics, 0);
           expect(memory(again.analyzer)).toEqual(memory(live));
           expect(snapshotText(again.analyzer)).toBe(snapshotText(live));
           expect(foldAll(again.analyzer, all.slice(cut))).toEqual(sets.slice(cut));
@@ -52,7 +52,7 @@ describe("the journal replayed", () => {
         const cut = Math.min(at, all.length);
         const follower = replay(journal(sets.slice(0, cut).flat()), metrics).analyzer;
         for (const set of sets.slice(cut)) {
-          const follow = new Replay(follower);
+          const follow = new Walk(follower);
           for (const raw of journal(set)) follow.accept(parseJournalRow(raw));
           follow.end();
         }
@@ -81,7 +81,7 @@ describe("the journal replayed", () => {
     );
     analyzer.skipped = 2;
     expect(memory(again.analyzer)).toEqual(memory(analyzer));
-    expect(again.foreign).toBe(3);
+    expect(again.unmarked).toBe(3);
     expect(again.smallestEvent).toBe(5n);
   });
 

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseJournalRow, type RawJournalRow } from "../../src/core/journal-row.ts";
-import { Replay } from "../../src/core/replay.ts";
+import { Walk } from "../../src/core/walk.ts";
 import {
   CLEAN,
   CONFLICT,
@@ -74,8 +74,15 @@ describe("one changed row shows", () => {
         const { state: old } = parsed(log.raws[log.index] as RawJournalRow);
         fc.pre(old !== value);
         const { after } = neighbours(log.rows, log.index);
+        const beside = parsed(
+          log.raws[projectRowBeside(log.rows, log.index)] ?? (log.raws[0] as RawJournalRow),
+        );
+        const { scope: used } = (beside["effective"] ?? { scope: null }) as Payload;
         const undetectable =
           !crosses(log.rows, log.index) &&
+          // The effective reading of a project repeats the state that it uses, its own or the global one.
+          parsed(log.raws[log.index] as RawJournalRow)["scope"] === "global" &&
+          (used !== "global" || (old ?? "unknown") === (value ?? "unknown")) &&
           // "No gate" and "a gate that was never met" leave the same memory.
           (((old === null || old === "unknown") && (value === null || value === "unknown")) ||
             // The last row of its scope: the gate may have been removed, or nothing taken over. Unless a project took the
@@ -238,7 +245,7 @@ describe("a state taken over", () => {
 
 it("the error names the row, a stable reason and what to do", () => {
   const raws = journal(record(history(times(6, CLEAN)), SMALL).rows).toSpliced(9, 1);
-  const log = new Replay(replay([], SMALL).analyzer);
+  const log = new Walk(replay([], SMALL).analyzer);
   const read = () => {
     for (const raw of raws) log.accept(parseJournalRow(raw));
     log.end();

@@ -2,7 +2,7 @@
 import { Differences } from "../../src/core/difference.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import type { EventRow } from "../../src/core/metric-event.ts";
-import type { AuditRow } from "../../src/core/verified-row.ts";
+import type { AuditRow } from "../../src/core/verifier.ts";
 import { Verifier } from "../../src/core/verifier.ts";
 import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "./build.ts";
 

@@ -1,22 +1,24 @@
 /** The ring, the running figures and the percentile against the simplest models of them. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { VERDICT_NUMBERS } from "../../src/core/verdict-numbers.ts";
 import {
   attemptsIn,
   type Entry,
-  FIRST_PASS_BIT,
-  flagsIn,
   MergeRing,
   NO_ENTRY,
   nearestRank,
   packEntry,
   RunningCount,
   RunningHistogram,
+  verdictIn,
 } from "../../src/core/window.ts";
 
+/** The verdicts with the larger numbers. */
+const HALF = new Uint8Array(VERDICT_NUMBERS).fill(1, VERDICT_NUMBERS / 2);
 const attempts = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 31 - 1 }));
-const flags = fc.integer({ min: 0, max: 127 });
-const entry: fc.Arbitrary<Entry> = fc.tuple(attempts, flags).map((parts) => packEntry(...parts));
+const verdicts = fc.integer({ min: 0, max: VERDICT_NUMBERS - 1 });
+const entry: fc.Arbitrary<Entry> = fc.tuple(attempts, verdicts).map((parts) => packEntry(...parts));
 const entries = fc.array(entry, { maxLength: 70, size: "max" });
 const size = fc.integer({ min: 1, max: 40 });
 
@@ -25,11 +27,11 @@ function agesOf(ring: MergeRing): Entry[] {
 }
 
 describe("an entry", () => {
-  it("gives back the attempts and flags it was made of, and is never none", () => {
+  it("gives back the attempts and the verdict it was made of, and is never none", () => {
     fc.assert(
-      fc.property(attempts, flags, (someAttempts, someFlags) => {
-        const packed = packEntry(someAttempts, someFlags);
-        expect([attemptsIn(packed), flagsIn(packed)]).toEqual([someAttempts, someFlags]);
+      fc.property(attempts, verdicts, (someAttempts, verdict) => {
+        const packed = packEntry(someAttempts, verdict);
+        expect([attemptsIn(packed), verdictIn(packed)]).toEqual([someAttempts, verdict]);
         expect(packed).not.toBe(NO_ENTRY);
       }),
     );
@@ -58,7 +60,7 @@ describe("MergeRing", () => {
     (capacity) => {
       const ring = new MergeRing(capacity);
       for (let pushed = 1; pushed <= 100; pushed += 1) {
-        ring.push(packEntry(pushed, pushed % 128));
+        ring.push(packEntry(pushed, pushed % VERDICT_NUMBERS));
         const kept = Math.min(pushed, capacity);
         expect(agesOf(ring).map(attemptsIn)).toEqual(Array.from({ length: kept }, (_, age) => pushed - age));
       }
@@ -107,9 +109,9 @@ describe("RunningHistogram", () => {
 });
 
 describe.each([
-  ["of first passes", FIRST_PASS_BIT, (one: Entry) => attemptsIn(one) === 1],
-  ["of a flag", 6, (one: Entry) => flagsIn(one) >= 64],
-] as const)("RunningCount %s", (_, bit, matches) => {
+  ["of first passes", null, (one: Entry) => attemptsIn(one) === 1],
+  ["of verdicts", HALF, (one: Entry) => verdictIn(one) >= VERDICT_NUMBERS / 2],
+] as const)("RunningCount %s", (_, set, matches) => {
   it("counts the matches of the window, and its clone counts for itself", () => {
     fc.assert(
       fc.property(size, entries, (window, pushed) => {
@@ -117,7 +119,7 @@ describe.each([
           const last = all.slice(-window);
           return { n: last.length, numerator: last.filter(matches).length };
         };
-        const count = new RunningCount(window, bit);
+        const count = new RunningCount(window, set);
         pushed.forEach((one, index) => {
           const copy = count.clone();
           const before = counted(pushed.slice(0, index));

@@ -34,7 +34,7 @@ export function differences(analyzer: Analyzer, journal: readonly Row[]): string
       const newest = ofSeries.at(-1);
       const state = (newest === undefined ? null : payloadOf(newest).state) ?? "unknown";
       const crossing = ofSeries.findLast((row) => row.kind === "metric.threshold_crossed");
-      const gate = scope.gate(index);
+      const gate = scope.gate(name);
       const crossedAt = crossing === undefined ? null : mergeOf(crossing).eventId;
       if (gate.state !== state || (gate.crossed?.eventId ?? null) !== crossedAt)
         return `gate of ${name} of ${project} is ${JSON.stringify(gate)} instead of ${state} since ${crossedAt}`;
