@@ -53,7 +53,7 @@ async function restart(databaseUrl: string): Promise<RestartFigures> {
     if (event.event === "restore.completed") folded = event.merges;
   });
   const restoredAt = performance.now();
-  await recorder.scan(() => false);
+  await recorder.poll(() => false);
   const scannedAt = performance.now();
   await log.end();
   await client.end();
@@ -74,7 +74,7 @@ async function restartAgain(databaseUrl: string): Promise<number> {
   const log = await open(databaseUrl);
   const ms = await timed(async () => {
     const recorder = await restoreFrom(log, databaseUrl);
-    await recorder.scan(() => false);
+    await recorder.poll(() => false);
   });
   await log.end();
   return ms;

@@ -65,7 +65,7 @@ export async function seedRecorded(
   await using recording: Recording = await record(daemonUrl);
   for (let from = 1; from <= total; from += STRIDE) {
     await orchestrate(owner, from, Math.min(from + STRIDE - 1, total));
-    await recording.scan();
+    await recording.poll();
     if (from === 1 + STRIDE) {
       await owner.query(
         "SELECT setval('events_outbox_id_seq', (SELECT last_value FROM events_outbox_id_seq) + $1)",

@@ -60,7 +60,7 @@ export function restoreFrom(
 export interface Recording extends AsyncDisposable {
   readonly recorder: Recorder;
   /** Records all that is due. @returns how many merges that were. */
-  scan(): Promise<number>;
+  poll(): Promise<number>;
 }
 
 /** A recorder without a loop: it looks when it is told to. */
@@ -69,7 +69,7 @@ export async function record(databaseUrl: string): Promise<Recording> {
   const recorder = await restoreFrom(log, databaseUrl);
   return {
     recorder,
-    scan: () => recorder.scan(() => false),
+    poll: () => recorder.poll(() => false),
     [Symbol.asyncDispose]: () => log.end(),
   };
 }
@@ -101,7 +101,7 @@ export function startDaemon(databaseUrl: string): LiveDaemon {
       recordedAt.set(event.event_id, at);
       waiting.get(event.event_id)?.(at);
     } else if (event.event === "daemon.ready") ready.resolve();
-    else if (event.event === "comparison.completed") compared.resolve();
+    else if (event.event === "reconciliation.completed") compared.resolve();
     else if (event.event === "listen.connected") listening.resolve();
   };
   const settings = { ...connection, schema: config.schema, merge: config.merge };

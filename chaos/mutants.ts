@@ -9,11 +9,11 @@ export type Mutant = { readonly mistake: string; readonly patches: readonly Patc
 /** What holds a connection can be given another one. */
 export const MOVABLE: readonly Patch[] = [
   ...[
-    ["recorder/journal-memory.ts", "OutboxLog"],
-    ["recorder/comparison.ts", "OutboxLog"],
+    ["recorder/projection.ts", "OutboxLog"],
+    ["recorder/reconciliation.ts", "OutboxLog"],
     ["recorder/checkpoint-writer.ts", "OutboxLog"],
     ["recorder/doubts.ts", "OutboxLog"],
-    ["restore/recorded.ts", "JournalReader"],
+    ["restore/due-merges.ts", "JournalReader"],
   ].flatMap(([file = "", type]) => [
     { file, replace: `  readonly #log: ${type};`, by: `  log: ${type};` },
     { file, replace: /this\.#log/g, by: "this.log" },

@@ -59,7 +59,7 @@ export function narrator(): Narrator {
     switch (line["event"]) {
       case "merge.recorded":
         return merge(line);
-      case "merge.repeat_ignored":
+      case "merge.duplicate_ignored":
         repeats += 1;
         return [];
       case "metric.defined":

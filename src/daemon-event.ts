@@ -94,7 +94,7 @@ export type DaemonEvent =
   /** The table does not take checkpoints: merges are recorded all the same, and each start reads more. */
   | { readonly event: "checkpoint.refused"; readonly failure: Failure; readonly retry_in_ms: number }
   /** A checkpoint that does not serve: the journal is folded instead. */
-  | { readonly event: "checkpoint.passed_over"; readonly row_id: string; readonly reason: string }
+  | { readonly event: "checkpoint.unusable"; readonly row_id: string; readonly reason: string }
   | { readonly event: "backlog.started" }
   | {
       readonly event: "backlog.progress";
@@ -118,7 +118,7 @@ export type DaemonEvent =
       readonly commit_to_record_ms: number | null;
       /** Whether a merge with a higher id had been recorded before. */
       readonly late: boolean;
-      readonly found_by: "scan" | "comparison";
+      readonly found_by: "poll" | "reconciliation";
     }
   | {
       readonly event: "merge.skipped";
@@ -127,7 +127,7 @@ export type DaemonEvent =
       readonly reason: SkipReason;
     }
   | {
-      readonly event: "merge.repeat_ignored";
+      readonly event: "merge.duplicate_ignored";
       readonly event_id: string;
       readonly work_item_id: string | null;
     }
@@ -168,7 +168,7 @@ export type DaemonEvent =
       readonly permissive: boolean;
     }
   /** Rows that another daemon recorded. */
-  | { readonly event: "journal.foreign_rows_folded"; readonly merges: number; readonly skipped: number }
+  | { readonly event: "journal.peer_rows_applied"; readonly merges: number; readonly skipped: number }
   /** Rows of kind `metric.*` without our marker. */
   | { readonly event: "journal.unmarked_rows_ignored"; readonly rows: number }
   /** Everything this daemon wanted to record had been recorded by another one in the meantime. */
@@ -179,8 +179,8 @@ export type DaemonEvent =
   | { readonly event: "commit.resolved"; readonly outcome: "committed" | "aborted" }
   /** The low mark has not moved for a while because of these. */
   | { readonly event: "settle.waiting"; readonly holders: readonly Holder[] }
-  | { readonly event: "settle.passed_over"; readonly holders: readonly Holder[] }
-  | { readonly event: "comparison.completed"; readonly found: number; readonly took_ms: number }
+  | { readonly event: "settle.gave_up"; readonly holders: readonly Holder[] }
+  | { readonly event: "reconciliation.completed"; readonly found: number; readonly took_ms: number }
   | { readonly event: "lag.high"; readonly seconds: number }
   | { readonly event: "lag.recovered" }
   | { readonly event: "history.truncated"; readonly first_seq: number }

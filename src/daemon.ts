@@ -16,7 +16,7 @@ import type { DaemonEvent, Report } from "./daemon-event.ts";
 import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { meaningOf } from "./postgres/meaning.ts";
 import { checkOrder } from "./recorder/check-order.ts";
-import { HistoryReset } from "./recorder/journal-memory.ts";
+import { HistoryReset } from "./recorder/projection.ts";
 import { Recorder, type RecorderSettings, type Unanswered } from "./recorder/recorder.ts";
 import { Reported } from "./recorder/reported.ts";
 
@@ -166,7 +166,7 @@ export class Daemon {
     this.#behindSince ??= this.#ports.clock.monotonic();
     const recorder = this.#recorder ?? (await this.#open());
     const lookedAt = this.#ports.clock.monotonic();
-    const recorded = await recorder.scan(this.#stopping);
+    const recorded = await recorder.poll(this.#stopping);
     if (this.#stop.aborted) return;
     this.#space(recorded === 0 ? this.#ports.clock.monotonic() - lookedAt : 0);
     this.#behindSince = null;
@@ -219,10 +219,10 @@ export class Daemon {
   async #compareWithBefore(log: OutboxLog, recorder: Recorder): Promise<void> {
     if (this.#stood === null) return;
     const { head, seq } = this.#stood;
-    const { headFingerprint } = await log.journalSince(head, LARGEST_ID);
+    const { appliedFingerprint } = await log.journalSince(head, LARGEST_ID);
     const now = recorder.analyzer.global.seq;
     this.#stood = null;
-    if (headFingerprint === head.fingerprint && now >= seq) return;
+    if (appliedFingerprint === head.fingerprint && now >= seq) return;
     const lost = Math.max(0, seq - now);
     this.#ports.report({ event: "history.reset", row_id: head.id, seq_before: seq, seq_now: now, lost });
   }
@@ -234,7 +234,7 @@ export class Daemon {
       if (now < this.#nextComparison) return;
       this.#comparing = { spentMs: 0 };
     }
-    const complete = await recorder.comparePage(this.#stopping);
+    const complete = await recorder.reconcilePage(this.#stopping);
     // Only what its pages take: whatever else passes between them must not put off the next one.
     this.#comparing.spentMs += this.#ports.clock.monotonic() - now;
     if (!complete) return;

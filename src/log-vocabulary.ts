@@ -98,7 +98,7 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "events_outbox does not take checkpoints, merges are recorded all the same; each start reads more until it does",
     fields: { failure: true, retry_in_ms: true },
   },
-  "checkpoint.passed_over": {
+  "checkpoint.unusable": {
     level: "warn",
     msg: "a checkpoint does not serve, the journal is folded instead",
     fields: { row_id: true, reason: true },
@@ -134,7 +134,7 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "merge cannot be counted, its facts are unusable",
     fields: { event_id: true, work_item_id: true, reason: true },
   },
-  "merge.repeat_ignored": {
+  "merge.duplicate_ignored": {
     level: "info",
     msg: "work item merged again, only the first time counts",
     fields: { event_id: true, work_item_id: true },
@@ -175,7 +175,7 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
       permissive: true,
     },
   },
-  "journal.foreign_rows_folded": {
+  "journal.peer_rows_applied": {
     level: "debug",
     msg: "folded what another daemon recorded",
     fields: { merges: true, skipped: true },
@@ -202,12 +202,12 @@ export const VOCABULARY: { readonly [N in Name]: Entry<N> } = {
     msg: "long transactions keep the scan long; no merge waits for them",
     fields: { holders: true },
   },
-  "settle.passed_over": {
+  "settle.gave_up": {
     level: "warn",
     msg: "transactions open for too long are passed over, the comparison will find their rows",
     fields: { holders: true },
   },
-  "comparison.completed": {
+  "reconciliation.completed": {
     level: ({ found }) => (found > 0 ? "warn" : "debug"),
     msg: "compared the whole log with the journal",
     fields: { found: true, took_ms: true },

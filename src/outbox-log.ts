@@ -3,7 +3,7 @@
  * simulated one. Any failure ends a connection's life: whoever holds it forgets what it knows and opens another.
  */
 import type { CheckpointRow } from "./core/checkpoint.ts";
-import type { FactsSource, RawFactsRow } from "./core/facts-replay.ts";
+import type { FactsSource, RawFactsRow } from "./core/fast-replay.ts";
 import type { RawJournalRow } from "./core/journal-row.ts";
 import type { Identified, RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
@@ -16,15 +16,15 @@ export const PAGE_ROWS = 20_000;
 /** The newest row of the journal that memory stands on: its id, and the SHA-256 of its payload's text in hex. */
 export type Head = { readonly id: string; readonly fingerprint: string };
 
-export type Look = {
+export type Poll = {
   /** The newest visible id, `BEFORE_ALL` for an empty log. */
   readonly newest: bigint;
   /** The id that the sequence gave last, below which it gives no other; null where our role may not know. */
   readonly drawn: bigint | null;
-  /** Transactions that may still bring rows, see `core/low-mark.ts`. */
+  /** Transactions that may still bring rows, see `core/low-water-mark.ts`. */
   readonly holders: ReadonlySet<string>;
   /** The fingerprint of the row at the head's id; null where there is no such row. */
-  readonly headFingerprint: string | null;
+  readonly appliedFingerprint: string | null;
   /** The first merges with after < id ≤ readUpTo, in id order: all of them, seen by a later statement. */
   readonly found: FoundMerge[];
   readonly readUpTo: bigint;
@@ -55,7 +55,7 @@ export type LongLog = { readonly merges: number; readonly checked: number };
 
 export type Since = {
   /** The fingerprint of the row at the head's id; null where there is no such row. */
-  readonly headFingerprint: string | null;
+  readonly appliedFingerprint: string | null;
   readonly rows: readonly RawJournalRow[];
   /** Whether further rows follow these: a statement brings a few thousand at most. */
   readonly more: boolean;
@@ -74,7 +74,7 @@ export type Appended = {
 };
 
 /** What a look compares the log with. */
-export type LookBasis = {
+export type PollBasis = {
   readonly head: Head | null;
   /** Merges after this id are looked for. */
   readonly after: bigint;
@@ -94,7 +94,7 @@ export interface OutboxLog {
    * later ones, sent along with it, the first merges after `after`, which are all there are in most cases, and whether
    * others have recorded anything since `folded`.
    */
-  look(basis: LookBasis): Promise<Look>;
+  poll(basis: PollBasis): Promise<Poll>;
   /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page that is read in a short time. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */
@@ -113,7 +113,7 @@ export interface OutboxLog {
   readonly idsIndexed: boolean;
   readonly long: LongLog;
   /**
-   * As they come: the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in id order.
+   * As they come: the rows of facts with id ≤ upTo, and the others that `FastReplay` wants, in id order.
    * @returns false when they cannot be read in this way: what was told then is not all.
    */
   facts(

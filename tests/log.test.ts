@@ -39,7 +39,7 @@ const recorded = (project: string): DaemonEvent => ({
   values: { first_pass_merge_rate: 0.88, rebase_conflict_rate: null },
   commit_to_record_ms: 12,
   late: false,
-  found_by: "scan",
+  found_by: "poll",
 });
 
 const crossed = (permissive: boolean): DaemonEvent => ({

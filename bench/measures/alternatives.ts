@@ -49,7 +49,7 @@ export async function alternatives(run: SizedRun): Promise<void> {
     await owner.query("SET jit = off");
     await owner.query(`CREATE MATERIALIZED VIEW ${VIEW} AS ${READINGS}`);
     await using recording = await record(database.daemonUrl);
-    await recording.scan();
+    await recording.poll();
     const work: number[] = [];
     const ms = await interleave(Math.min(run.repeat, 5), {
       product: async () => {
@@ -57,7 +57,7 @@ export async function alternatives(run: SizedRun): Promise<void> {
           await merge(orchestrator);
           work.push(
             await timed(async () => {
-              if ((await recording.scan()) !== 1) throw new Error("the merge was not recorded");
+              if ((await recording.poll()) !== 1) throw new Error("the merge was not recorded");
             }),
           );
         }

@@ -96,7 +96,7 @@ async function catchUpOnce({ owner, daemonUrl }: Database, merges: number): Prom
   await using recording = await record(daemonUrl);
   let recorded = 0;
   const ms = await timed(async () => {
-    recorded = await recording.scan();
+    recorded = await recording.poll();
   });
   if (recorded !== merges) throw new Error(`${recorded} of ${merges} merges were recorded`);
   return ms;

@@ -14,8 +14,8 @@ import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { readable } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
+import { foldRecorded, shareOf } from "./fold-recorded.ts";
 import { journalEnd, type LogAccess, now, type ReadOptions, readLog } from "./read-log.ts";
-import { foldRecorded, shareOf } from "./recorded-merges.ts";
 
 export type HistoryOptions = ReadOptions & {
   /** Null for all. */

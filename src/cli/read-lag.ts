@@ -3,7 +3,7 @@ import { mergeIdentity } from "../core/merge.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 import { pagesAfter } from "../pages.ts";
-import { RecordedMerges } from "../restore/recorded.ts";
+import { DueMerges } from "../restore/due-merges.ts";
 import type { Known } from "../restore/restored.ts";
 import { type LogAccess, READ_ROWS } from "./read-log.ts";
 
@@ -12,7 +12,7 @@ type Lag = { readonly lag: Snapshot["lag"]; readonly refused: number };
 
 /** @param known what is known of the merges that are recorded. */
 export async function readLag({ reader }: LogAccess, known: Known): Promise<Lag> {
-  const recorded = new RecordedMerges(reader, known);
+  const recorded = new DueMerges(reader, known);
   const identities = new Set<string>();
   let oldestMs: number | null = null;
   const count = async (found: readonly FoundMerge[]): Promise<void> => {

@@ -5,7 +5,7 @@
  * waits behind `ALTER TABLE`. So there is no snapshot of the whole log. Reading page by page is exact all the same:
  *
  *   Rows of ours never change and are only appended. Their ids are drawn under the writers' lock, so they ascend in the
- *   order in which their transactions commit (`recorder/journal-memory.ts`). Where the newest visible row of ours has the
+ *   order in which their transactions commit (`recorder/projection.ts`). Where the newest visible row of ours has the
  *   id N, every row of ours up to N is committed, and every later statement sees it: up to N the journal is one state of
  *   the log. That bound comes first, and no page goes beyond it (`journalEnd`).
  *
@@ -171,7 +171,7 @@ type OwnRow = JournalRow | { readonly type: "unfit" };
 function parsedOwn(raw: RawJournalRow): OwnRow | null {
   try {
     const row = parseJournalRow(raw);
-    return row.type === "foreign" ? null : row;
+    return row.type === "unmarked" ? null : row;
   } catch (error) {
     // `readLog`'s verbs say themselves what is wrong with it.
     if (error instanceof UnfitLog) return { type: "unfit" };

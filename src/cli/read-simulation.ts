@@ -5,8 +5,8 @@ import { gateFor, type MetricSettings } from "../core/metric.ts";
 import { Simulation, type SimulationDocument } from "../core/simulation.ts";
 import { simulationOf } from "../core/simulation-document.ts";
 import type { RecordedMerge } from "../core/timeline.ts";
+import { foldRecorded } from "./fold-recorded.ts";
 import { journalEnd, type LogAccess, now, type ReadOptions, readLog } from "./read-log.ts";
-import { foldRecorded } from "./recorded-merges.ts";
 
 export type SimulateOptions = ReadOptions & {
   readonly metrics: readonly MetricSettings[];

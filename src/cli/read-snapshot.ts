@@ -13,7 +13,7 @@ import { readLag } from "./read-lag.ts";
 import { journalEnd, type LogAccess, now, type ReadOptions, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 
-const SILENT = { passed: () => undefined, passedOver: () => undefined };
+const SILENT = { passed: () => undefined, unusable: () => undefined };
 
 export type SnapshotRequest = ReadOptions & {
   /** The values just after this event was recorded; left out for the newest. */

@@ -1,23 +1,23 @@
 /**
  * Verification of a whole log, page by page: first our own rows, then the merges that they should record, then a second
  * look at what does not fit. Why pages are exact is said in `read-log.ts`; what a merge without a record may be, and a
- * record without a merge, in `core/merge-audit.ts`.
+ * record without a merge, in `core/reconcile-merges.ts`.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import { Differences } from "../core/difference.ts";
-import { type CommittedMerge, MergeAudit, type Survivors } from "../core/merge-audit.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
+import { type CommittedMerge, MergeReconciliation, type Survivors } from "../core/reconcile-merges.ts";
 import { type Drift, driftFacts, type Verification, verificationOf } from "../core/verification.ts";
 import { Verifier } from "../core/verifier.ts";
 import { pagesAfter } from "../pages.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
 import { readAround } from "../postgres/unreadable.ts";
+import { shareOf, steadily } from "./fold-recorded.ts";
 import { newestCoverage } from "./newest-coverage.ts";
 import { journalEnd, type LogAccess, now, READ_ROWS, type ReadOptions, readLog } from "./read-log.ts";
 import { surroundings } from "./read-snapshot.ts";
-import { shareOf, steadily } from "./recorded-merges.ts";
 
 export type VerifyOptions = ReadOptions & {
   /** Differences that are told one by one; all are counted. */
@@ -51,12 +51,14 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
     return { result: walked, first, gaps: differences.total === 0 ? [] : [textOf(differences)] };
   });
   const { verifier, differences } = journal;
-  const audit = await auditMerges(access, config, journal, (share) => options.progress(0.5 + share / 2));
-  await lookAgain(access, journal, audit);
-  audit.end(await survivors(access, audit));
+  const reconciliation = await reconcileMerges(access, config, journal, (share) =>
+    options.progress(0.5 + share / 2),
+  );
+  await lookAgain(access, journal, reconciliation);
+  reconciliation.end(await survivors(access, reconciliation));
   const drifted: Drift[] = [];
-  for (const merge of audit.drifted) drifted.push(await drift(access, merge));
-  return verificationOf(verifier, audit.counts, differences, drifted, await now(query));
+  for (const merge of reconciliation.drifted) drifted.push(await drift(access, merge));
+  return verificationOf(verifier, reconciliation.counts, differences, drifted, await now(query));
 }
 
 /** What was found, so that the same is known again. */
@@ -87,51 +89,55 @@ async function walk(
   return first;
 }
 
-async function auditMerges(
+async function reconcileMerges(
   access: LogAccess,
   config: Config,
   { verifier, differences }: Journal,
   progress: (share: number) => void,
-): Promise<MergeAudit> {
+): Promise<MergeReconciliation> {
   const { reader, query, names, columns, unreadable } = access;
   const newest = await reader.newest();
-  const audit = new MergeAudit(verifier, differences, await newestCoverage(access));
+  const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
   const { merges } = mergeSource(query, names, config.merge, columns, "facts alone");
   await eachPage(access, null, newest, progress, async (after, upTo) => {
     const found = await readAround<CommittedMerge>(after, upTo, merges, (row) => {
       unreadable(row);
-      audit.unreadable(row.id);
+      reconciliation.unreadable(row.id);
       return [];
     });
-    for (const merge of found) audit.accept(merge);
+    for (const merge of found) reconciliation.accept(merge);
   });
-  return audit;
+  return reconciliation;
 }
 
 /** Reads on where the journal has grown: merges that were due may be recorded now, and a daemon that runs is given some time. */
-async function lookAgain(access: LogAccess, journal: Journal, audit: MergeAudit): Promise<void> {
+async function lookAgain(
+  access: LogAccess,
+  journal: Journal,
+  reconciliation: MergeReconciliation,
+): Promise<void> {
   const { running } = await surroundings(access.query);
   journal.verifier.recorded.afterwards = true;
-  for (let looks = 0; looks < LOOKS_AGAIN && audit.suspects.length > 0; looks += 1) {
+  for (let looks = 0; looks < LOOKS_AGAIN && reconciliation.suspects.length > 0; looks += 1) {
     if (looks > 0 && running === 0) break;
     if (looks > 0) await delay(LOOK_EVERY_MS);
     const from = journal.end;
     journal.end = (await journalEnd(access)) ?? from;
     if (journal.end !== from) await walk(access, journal, from, UNSAID);
   }
-  audit.conclude(running);
+  reconciliation.conclude(running);
 }
 
 /** The oldest of the orchestrator's rows, by id and by date: as far as they are needed. */
-async function survivors(access: LogAccess, audit: MergeAudit): Promise<Survivors> {
+async function survivors(access: LogAccess, reconciliation: MergeReconciliation): Promise<Survivors> {
   const { reader, query, names } = access;
   let found: Survivors = { id: null, at: null };
-  if (!audit.someUnmet) return found;
+  if (!reconciliation.someUnmet) return found;
   await eachPage(access, null, await reader.newest(), UNSAID, async (after, upTo) => {
     const { id, at } = await survivorsIn(query, names, after, upTo);
     found = { id: found.id ?? id, at: earlier(found.at, at) };
     // Ids ascend from page to page: where they explain everything, the dates need not be known.
-    return found.id !== null && audit.explainedBy({ id: found.id, at: null });
+    return found.id !== null && reconciliation.explainedBy({ id: found.id, at: null });
   });
   return found;
 }

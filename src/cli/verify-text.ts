@@ -75,7 +75,7 @@ function notes(verification: Verification): string[] {
     [counts.other_bounds, "states that other bounds than today's gave"],
     [counts.pruned, "merges whose record is gone from the old end, taken as recorded"],
     [counts.without_transition, "recorded merges whose transition is gone from the old end"],
-    [counts.foreign, "metric.* rows of somebody else"],
+    [counts.unmarked, "metric.* rows of somebody else"],
     [counts.drifted, "work items that have changed since; the record stands"],
   ];
   const numbered = told.filter(([number]) => number > 0);

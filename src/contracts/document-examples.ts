@@ -5,10 +5,10 @@ import { type Explanations, explain, type PlacedMerge } from "../core/explanatio
 import type { History, HistorySeries } from "../core/history.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
 import type { Merge } from "../core/merge.ts";
-import { MergeAudit } from "../core/merge-audit.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { EventRow } from "../core/metric-event.ts";
 import { Recent, type RecentHistory } from "../core/recent.ts";
+import { MergeReconciliation } from "../core/reconcile-merges.ts";
 import { Simulation, type SimulationDocument } from "../core/simulation.ts";
 import { simulationOf } from "../core/simulation-document.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
@@ -96,7 +96,7 @@ function verified({ metrics, merges, generatedAt }: Story, rows: readonly AuditR
   const verifier = new Verifier(metrics, differences);
   for (const row of rows) verifier.accept(row);
   verifier.end();
-  const audit = new MergeAudit(verifier, differences, null);
+  const audit = new MergeReconciliation(verifier, differences, null);
   for (const { eventId, workItemId, mergedAt, project, attempts, lastVerdict } of merges)
     audit.accept({
       eventId,

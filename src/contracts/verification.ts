@@ -33,7 +33,7 @@ const counts = z.strictObject({
   crossings: fields.countOrZero,
   skipped: fields.countOrZero,
   checkpoints: fields.countOrZero,
-  foreign: fields.countOrZero.describe("Rows without the daemon's marker."),
+  unmarked: fields.countOrZero.describe("Rows without the daemon's marker."),
   not_judged: fields.countOrZero.describe("Values whose merges are not all there any more."),
   other_bounds: fields.countOrZero.describe("Rows written under other bounds than today's."),
   committed: fields.countOrZero.describe("Transitions to merged."),

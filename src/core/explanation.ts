@@ -1,9 +1,9 @@
 /** The explanation document: the merges behind a number, as `metrics explain --json` prints it. */
 import type { Analyzer } from "./analyzer.ts";
 import { countsFor, isRatio } from "./catalogue.ts";
+import { type Reach, reach } from "./distance.ts";
 import type { Merge } from "./merge.ts";
 import type { MetricSettings } from "./metric.ts";
-import { type Reach, reach } from "./reach.ts";
 import type { ScopeMemory } from "./scope-memory.ts";
 import type { AsOf, Snapshot, SnapshotMetric } from "./snapshot.ts";
 import { attemptsIn, type Entry } from "./window.ts";

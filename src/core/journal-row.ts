@@ -61,7 +61,7 @@ export type JournalRow =
   /** Ours, of a kind that adds nothing to the fold. */
   | { readonly type: "other"; readonly id: string; readonly key: string }
   /** Not ours: no marker. */
-  | { readonly type: "foreign"; readonly id: string };
+  | { readonly type: "unmarked"; readonly id: string };
 
 /** The log cannot be trusted or understood; `reason` is a stable word, the message is for a person. */
 export class UnfitLog extends Error {
@@ -93,7 +93,7 @@ export function contradiction(rowId: string, what: string): UnfitLog {
  */
 export function parseJournalRow(raw: RawJournalRow): JournalRow {
   if (raw.kind === CHECKPOINT_KIND) return { type: "checkpoint", id: raw.id };
-  const foreign = { type: "foreign", id: raw.id } as const;
+  const foreign = { type: "unmarked", id: raw.id } as const;
   const payload = parseObject(raw.payload);
   if (payload === null) return foreign;
   const { schema_version: version, key } = payload;

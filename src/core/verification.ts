@@ -1,7 +1,7 @@
 /** The verification document, as `metrics verify --json` prints it. */
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Differences } from "./difference.ts";
 import type { Facts } from "./merge.ts";
-import type { MergeCounts } from "./merge-audit.ts";
+import type { MergeCounts } from "./reconcile-merges.ts";
 import type { AsOf } from "./snapshot.ts";
 import type { VerifiedCounts, Verifier } from "./verifier.ts";
 

@@ -35,7 +35,7 @@ export type VerifiedCounts = {
   skipped: number;
   checkpoints: number;
   /** Rows without our marker. */
-  foreign: number;
+  unmarked: number;
   /** Values whose merges are not all there any more, so that nothing can be said of them. */
   not_judged: number;
   /** Rows whose state today's bounds would not give: written under other bounds. */
@@ -80,7 +80,7 @@ export class Verifier {
   }
 
   get counts(): VerifiedCounts {
-    return { ...this.#counts, foreign: this.#walk.unmarked, not_judged: this.#walk.notJudged };
+    return { ...this.#counts, unmarked: this.#walk.unmarked, not_judged: this.#walk.notJudged };
   }
 
   /** Whether rows went from the old end. */

@@ -68,7 +68,7 @@ export class Walk implements Findings {
       this.#set.push(row);
       return;
     }
-    if (row.type === "foreign") {
+    if (row.type === "unmarked") {
       this.unmarked += 1;
       return;
     }

@@ -87,7 +87,7 @@ export class Prometheus {
       this.#failures.inc({ connection }, 0);
     }
     for (const reason of SKIP_REASONS) this.#skipped.inc({ reason }, 0);
-    for (const found_by of ["scan", "comparison"]) this.#late.inc({ found_by }, 0);
+    for (const found_by of ["poll", "reconciliation"]) this.#late.inc({ found_by }, 0);
   }
 
   /** Adds the figures of the process itself: memory, CPU, the event loop's delay. */
@@ -108,7 +108,7 @@ export class Prometheus {
         return;
       case "merge.skipped":
         return this.#skipped.inc({ reason: event.reason });
-      case "merge.repeat_ignored":
+      case "merge.duplicate_ignored":
         return this.#repeats.inc();
       case "merge.refused":
         return this.#refused.inc();
@@ -131,7 +131,7 @@ export class Prometheus {
       case "listen.lost":
       case "listen.degraded":
         return this.#failures.inc({ connection: "listen" });
-      case "comparison.completed":
+      case "reconciliation.completed":
         return this.#comparisons.inc();
       case "restore.completed":
         return this.#restores.inc();

@@ -6,7 +6,7 @@ import { idOrNull } from "../core/event-id.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
 import { isId } from "../core/json.ts";
 import type { Merge } from "../core/merge.ts";
-import type { Survivors } from "../core/merge-audit.ts";
+import type { Survivors } from "../core/reconcile-merges.ts";
 import type { AuditRow } from "../core/verifier.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { JOURNAL_COLUMNS, OURS, pageOf, rawRow, rowsOfItem } from "./journal.ts";

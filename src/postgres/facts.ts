@@ -3,7 +3,7 @@
  * page by page, so that no transaction is long: a page is a range of ids, read by the index and without a sort.
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
-import type { FactsSource, RawFactsRow } from "../core/facts-replay.ts";
+import type { FactsSource, RawFactsRow } from "../core/fast-replay.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
@@ -23,7 +23,7 @@ type FactsReader = {
 };
 
 /**
- * Reads the rows of facts with id ≤ upTo, and the others that `FactsReplay` wants, in the order of their ids.
+ * Reads the rows of facts with id ≤ upTo, and the others that `FastReplay` wants, in the order of their ids.
  * @returns false when not all could be read: a `json` column holds a row that `->>` refuses, or the time was up.
  */
 export async function facts(

@@ -102,7 +102,7 @@ export function sinceIn(rows: readonly TextRow[], started: string): Since {
   const head = rows.find((row) => row["part"] === "head");
   if (head !== undefined) expectServer(head["kind"], started);
   return {
-    headFingerprint: head?.["payload"] ?? null,
+    appliedFingerprint: head?.["payload"] ?? null,
     rows: since.map(rawRow),
     more: since.length === SINCE_ROWS,
   };

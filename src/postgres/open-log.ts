@@ -12,7 +12,7 @@ import { type Fitness, preflight } from "./preflight.ts";
 import { PLANNED_ONCE, prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
-import { drawn, looker, lookStatements } from "./settled.ts";
+import { drawn, poller, pollStatements } from "./settled.ts";
 import { leftOut, readAround } from "./unreadable.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
@@ -65,11 +65,11 @@ async function bind(
     async (after, upTo) => [...(await readAround(after, upTo, merges, instead))];
   const plain = mergeSource(read, names, settings.merge, fitness.columns);
   const source = { ...plain, merges: aroundDamage(plain.merges) };
-  const looks = lookStatements(names, fitness.watched, source);
+  const polls = pollStatements(names, fitness.watched, source);
   const since = sinceStatement(names);
   const fingerprint = fingerprintStatement(names);
   const { say, name } = await prepare(connection, fitness.backend, [
-    ...Object.values(looks),
+    ...Object.values(polls),
     since,
     fingerprint,
   ]);
@@ -105,7 +105,7 @@ async function bind(
     leastId: fitness.leastId,
     place: fitness.place,
     idsIndexed: fitness.idsIndexed,
-    look: looker(connection, say, looks, fitness.watched, source),
+    poll: poller(connection, say, polls, fitness.watched, source),
     journalSince: async (head, after) =>
       sinceIn((await query(say(since, head?.id ?? null, after))).rows, fitness.watched.server),
     rehearse: (rowsFor) =>

@@ -1,6 +1,6 @@
 /** One look at the log: its newest id, who may still bring rows below it, whether the head is still there, what is new. */
 import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
-import { DatabaseFailure, type FoundMerge, type Look, type OutboxLog } from "../outbox-log.ts";
+import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../outbox-log.ts";
 import { type Answer, type Connection, type Query, type TextRow } from "./connection.ts";
 import { isBadData, isDamaged } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
@@ -24,7 +24,7 @@ export type Watched = {
 const READ_IDS = 20_000n;
 
 /**
- * Newest id and holders in one statement, see `core/low-mark.ts`. Holders of the table, of its partitions, and of the
+ * Newest id and holders in one statement, see `core/low-water-mark.ts`. Holders of the table, of its partitions, and of the
  * sequences that its id is drawn from; prepared transactions have no pid. The catalogue is asked for partitions alone, as
  * they come and go: planning a search for the sequences takes longer than everything else together.
  */
@@ -92,20 +92,20 @@ export async function nextId(query: Query, { outbox }: Names, after: bigint): Pr
   return idOrNull(rows[0]?.["next"]);
 }
 
-type LookStatements = { readonly seen: Statement; readonly merges: Statement; readonly news: Statement };
+type PollStatements = { readonly seen: Statement; readonly merges: Statement; readonly news: Statement };
 
-export function lookStatements(names: Names, watched: Watched, source: MergeSource): LookStatements {
+export function pollStatements(names: Names, watched: Watched, source: MergeSource): PollStatements {
   return { seen: seenStatement(names, watched), merges: source.first, news: newsStatement(names) };
 }
 
 /** @returns a look, which throws DatabaseFailure when the table is another one than was watched: who looks has to connect anew. */
-export function looker(
+export function poller(
   { read, readEach }: Pick<Connection, "read" | "readEach">,
   say: Prepared["say"],
-  statements: LookStatements,
+  statements: PollStatements,
   watched: Watched,
   source: MergeSource,
-): OutboxLog["look"] {
+): OutboxLog["poll"] {
   return async ({ head, after: from, folded, begins }) => {
     // A parameter of the statements must be a bigint.
     const after = from < SMALLEST_ID ? SMALLEST_ID : from;
@@ -140,7 +140,7 @@ function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
   return workItemId !== null && facts === null && recordedAs === null;
 }
 
-function newsIn(answer: Answer | undefined): Pick<Look, "news" | "beginsThere"> {
+function newsIn(answer: Answer | undefined): Pick<Poll, "news" | "beginsThere"> {
   const row = answer?.rows[0];
   return { news: row?.["news"] != null, beginsThere: row?.["begins"] === "true" };
 }
@@ -148,7 +148,7 @@ function newsIn(answer: Answer | undefined): Pick<Look, "news" | "beginsThere"> 
 function seenIn(
   row: TextRow | undefined,
   watched: Watched,
-): Pick<Look, "newest" | "drawn" | "holders" | "headFingerprint"> {
+): Pick<Poll, "newest" | "drawn" | "holders" | "appliedFingerprint"> {
   if (row?.["outbox"] !== watched.outbox)
     throw new DatabaseFailure({
       code: "TABLE_REPLACED",
@@ -159,6 +159,6 @@ function seenIn(
     newest: BigInt(row["newest"] ?? BEFORE_ALL),
     drawn: idOrNull(row["drawn"]),
     holders: new Set(row["holders"]?.split(" ")),
-    headFingerprint: row["head"] ?? null,
+    appliedFingerprint: row["head"] ?? null,
   };
 }

@@ -2,7 +2,7 @@
 import { type CheckpointRow, checkpointRow } from "../core/checkpoint.ts";
 import type { Failure } from "../daemon-event.ts";
 import { AppendRefused, type OutboxLog } from "../outbox-log.ts";
-import type { JournalMemory } from "./journal-memory.ts";
+import type { Projection } from "./projection.ts";
 import type { RecorderPorts } from "./recorder.ts";
 
 /** Merges after which a checkpoint is written: a restart folds about as many rows again. */
@@ -18,7 +18,7 @@ const CHECKPOINT_BYTES_PER_MERGE = 500;
 
 export class CheckpointWriter {
   readonly #log: OutboxLog;
-  readonly #memory: JournalMemory;
+  readonly #projection: Projection;
   readonly #producer: string;
   readonly #ports: RecorderPorts;
   #every = CHECKPOINT_EVERY;
@@ -26,9 +26,9 @@ export class CheckpointWriter {
   #againAt = Number.NEGATIVE_INFINITY;
 
   /** @param producer written into every checkpoint. */
-  constructor(log: OutboxLog, memory: JournalMemory, producer: string, ports: RecorderPorts) {
+  constructor(log: OutboxLog, projection: Projection, producer: string, ports: RecorderPorts) {
     this.#log = log;
-    this.#memory = memory;
+    this.#projection = projection;
     this.#producer = producer;
     this.#ports = ports;
   }
@@ -37,19 +37,19 @@ export class CheckpointWriter {
   async writeIfDue(recorded: number): Promise<void> {
     // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
     const enough = recorded >= MOST_UNCOVERED ? 1 : this.#every;
-    const { uncovered, uncoveredIds } = this.#memory;
+    const { uncovered, uncoveredIds } = this.#projection;
     if (uncovered >= enough || uncoveredIds >= CHECKPOINT_EVERY_IDS) await this.#write();
   }
 
   /** Before a batch, so that something is left to cover when all is settled. @param merges of the batch. */
   async writeBefore(merges: number): Promise<void> {
     const most = Math.max(MOST_UNCOVERED, this.#every);
-    if (this.#memory.uncovered + merges > most) await this.#write();
+    if (this.#projection.uncovered + merges > most) await this.#write();
   }
 
   /** What an orderly stop leaves behind, so that the next start has little to fold. */
   async writeAtStop(): Promise<void> {
-    if (this.#memory.uncovered > 0) await this.#write();
+    if (this.#projection.uncovered > 0) await this.#write();
   }
 
   /** The table does not take checkpoints for now: merges are recorded all the same. */
@@ -61,15 +61,15 @@ export class CheckpointWriter {
   }
 
   async #write(): Promise<void> {
-    const { head, recorded, analyzer } = this.#memory;
+    const { head, recorded, analyzer } = this.#projection;
     if (head === null || !recorded.exact || this.#isCovered) return;
     if (this.#ports.clock.monotonic() < this.#againAt) return;
-    await this.#memory.beginFenced();
+    await this.#projection.beginFenced();
     // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
     if (this.#isCovered) return this.#log.rollback();
     const { floor, begins, coverage } = recorded;
     const place = {
-      row_id: this.#memory.head?.id ?? head.id,
+      row_id: this.#projection.head?.id ?? head.id,
       journal_begins: begins === null ? null : String(begins),
       floor: floor === null ? null : String(floor),
       ...coverage.stored(),
@@ -91,9 +91,9 @@ export class CheckpointWriter {
         await this.#log.rollback();
         return DROPPED;
       }
-      const rowId = this.#memory.ascending(ids, 1);
+      const rowId = this.#projection.ascending(ids, 1);
       if ((await this.#log.commit(rowId)) === null) return DROPPED;
-      this.#memory.covered(rowId);
+      this.#projection.covered(rowId);
       return null;
     } catch (error) {
       if (!(error instanceof AppendRefused)) throw error;
@@ -104,7 +104,7 @@ export class CheckpointWriter {
 
   /** Whether the newest checkpoint knows all that there is to know. */
   get #isCovered(): boolean {
-    const { analyzer, uncovered, uncoveredIds } = this.#memory;
+    const { analyzer, uncovered, uncoveredIds } = this.#projection;
     return analyzer.global.seq === 0 || (uncovered === 0 && uncoveredIds <= 0n);
   }
 }

@@ -1,15 +1,15 @@
-/** Merges of which only the whole log shows whether they are due: see `RecordedMerges.dueOfDoubtful`. */
+/** Merges of which only the whole log shows whether they are due: see `DueMerges.dueOfDoubtful`. */
 import type { FoundMerge, OutboxLog } from "../outbox-log.ts";
-import type { RecordedMerges } from "../restore/recorded.ts";
+import type { DueMerges } from "../restore/due-merges.ts";
 import { checkOrder } from "./check-order.ts";
 
 export class Doubts {
   readonly #log: OutboxLog;
-  readonly #recorded: RecordedMerges;
+  readonly #recorded: DueMerges;
   /** Their events. */
   readonly #events = new Set<string>();
 
-  constructor(log: OutboxLog, recorded: RecordedMerges) {
+  constructor(log: OutboxLog, recorded: DueMerges) {
     this.#log = log;
     this.#recorded = recorded;
   }

@@ -11,7 +11,7 @@
  * same one, or under REPEATABLE READ, the journal would be seen as it was before the other recorder's commit, and the
  * merge would be recorded twice. The lock ends with the transaction, whoever dies; no lease, no clock.
  *
- * What memory stands on, and why "after the newest row folded" is a comparison of ids, stands in `journal-memory.ts`.
+ * What memory stands on, and why "after the newest row folded" is a comparison of ids, is said in `projection.ts`.
  *
  * Every failure ends the recorder: its connection is destroyed and a new one restores from the log. An unknown COMMIT,
  * a failover that reuses ids, a killed backend and a bug in the network are all the same case then.
@@ -20,7 +20,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { parseObject } from "../core/json.ts";
-import { LowMark } from "../core/low-mark.ts";
+import { LowWaterMark } from "../core/low-water-mark.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Recent } from "../core/recent.ts";
 import { type RehearsalRows, type RehearsedItem, rehearsalRows } from "../core/rehearsal-rows.ts";
@@ -36,14 +36,14 @@ import {
   UnfitDatabase,
 } from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
-import type { RecordedMerges } from "../restore/recorded.ts";
+import type { DueMerges } from "../restore/due-merges.ts";
 import { BatchSize } from "./batch-size.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
-import { Comparison } from "./comparison.ts";
 import { Doubts } from "./doubts.ts";
-import { HolderWatch } from "./holder-watch.ts";
-import { HistoryReset, type JournalMemory } from "./journal-memory.ts";
+import { LongTransactions } from "./long-transactions.ts";
 import { type Arrival, Plan } from "./plan.ts";
+import { HistoryReset, type Projection } from "./projection.ts";
+import { Reconciliation } from "./reconciliation.ts";
 import type { Reported } from "./reported.ts";
 import { restoreMemory } from "./restore-memory.ts";
 import { SetAside } from "./set-aside.ts";
@@ -78,22 +78,22 @@ export class Recorder {
   readonly #report: Report;
   readonly #reported: Reported;
   readonly #clock: Clock;
-  readonly #memory: JournalMemory;
-  readonly #recorded: RecordedMerges;
-  readonly #lowMark: LowMark;
+  readonly #projection: Projection;
+  readonly #recorded: DueMerges;
+  readonly #lowWaterMark: LowWaterMark;
   readonly #setAside: SetAside;
-  readonly #comparison: Comparison;
+  readonly #reconciliation: Reconciliation;
   readonly #doubts: Doubts;
   readonly #batch = new BatchSize();
   readonly #checkpoints: CheckpointWriter;
   #rehearsedAt = Number.NEGATIVE_INFINITY;
-  readonly #holderWatch: HolderWatch;
+  readonly #longTransactions: LongTransactions;
 
   private constructor(
     log: OutboxLog,
     settings: RecorderSettings,
     ports: RecorderPorts,
-    memory: JournalMemory,
+    projection: Projection,
   ) {
     const { report, reported, clock } = ports;
     this.#log = log;
@@ -101,16 +101,16 @@ export class Recorder {
     this.#report = report;
     this.#reported = reported;
     this.#clock = clock;
-    this.#memory = memory;
-    this.#recorded = memory.recorded;
-    this.analyzer = memory.analyzer;
-    this.#lowMark = new LowMark(this.#recorded.coverage.low);
+    this.#projection = projection;
+    this.#recorded = projection.recorded;
+    this.analyzer = projection.analyzer;
+    this.#lowWaterMark = new LowWaterMark(this.#recorded.coverage.low);
     this.#setAside = new SetAside(clock);
     for (const eventId of this.#recorded.coverage.unrecorded) this.#setAside.restore(eventId);
-    this.#holderWatch = new HolderWatch(log, report, clock);
-    this.#comparison = new Comparison(log, report, clock);
+    this.#longTransactions = new LongTransactions(log, report, clock);
+    this.#reconciliation = new Reconciliation(log, report, clock);
     this.#doubts = new Doubts(log, this.#recorded);
-    this.#checkpoints = new CheckpointWriter(log, memory, settings.producer, ports);
+    this.#checkpoints = new CheckpointWriter(log, projection, settings.producer, ports);
   }
 
   /**
@@ -126,12 +126,12 @@ export class Recorder {
 
   /** The newest row that memory stands on; null while there is none. */
   get head(): Head | null {
-    return this.#memory.head;
+    return this.#projection.head;
   }
 
   /** The last merges, for the status page alone. */
   get recent(): Recent {
-    return this.#memory.recent;
+    return this.#projection.recent;
   }
 
   /** Merges that the table did not take so far. */
@@ -149,46 +149,46 @@ export class Recorder {
    * @param shouldStop asked between transactions.
    * @returns how many merges this recorder recorded or skipped.
    */
-  async scan(shouldStop: () => boolean): Promise<number> {
+  async poll(shouldStop: () => boolean): Promise<number> {
     this.#batch.beginAnew();
-    const { top } = this.#lowMark;
-    this.#memory.forgetNews();
-    const { head, folded } = this.#memory;
-    const look = await this.#log.look({ head, after: top, folded, begins: this.#recorded.begins });
-    this.#memory.checkHead(look.headFingerprint);
+    const { top } = this.#lowWaterMark;
+    this.#projection.forgetPeerWrites();
+    const { head, folded } = this.#projection;
+    const polled = await this.#log.poll({ head, after: top, folded, begins: this.#recorded.begins });
+    this.#projection.checkLastApplied(polled.appliedFingerprint);
     // Only a log that was reset or cut at its newest end goes back. Without a row to stand on, what has been folded shows it.
-    const newest = look.newest < this.#log.leastId ? this.#log.leastId - 1n : look.newest;
+    const newest = polled.newest < this.#log.leastId ? this.#log.leastId - 1n : polled.newest;
     const least = head === null && folded > top ? folded : top;
     if (newest < least) throw new HistoryReset(String(least));
-    const readAfter = this.#lowMark.look(newest, look.holders);
+    const readAfter = this.#lowWaterMark.observe(newest, polled.holders);
     let recorded = 0;
     let after = readAfter;
     // Where a transaction has ended that was waited for, older rows come first.
     if (readAfter === top) {
-      recorded = await this.#recordDue(await this.#due(look.found, look.beginsThere), "scan", shouldStop);
-      after = look.readUpTo;
+      recorded = await this.#recordDue(await this.#due(polled.found, polled.beginsThere), "poll", shouldStop);
+      after = polled.readUpTo;
     }
     recorded += await this.#recordRange(after, newest, shouldStop);
     recorded += await this.#retry(shouldStop);
     if (shouldStop()) return recorded;
-    this.#lowMark.settle();
-    this.#recorded.coverage.rise(this.#lowMark.low);
+    this.#lowWaterMark.settle();
+    this.#recorded.coverage.rise(this.#lowWaterMark.low);
     this.#recorded.allSeen();
     if (recorded === 0) {
       // A page was read after the question for news: what it showed as recorded may be news.
-      if (look.news || after < newest) await this.#memory.foldNews();
+      if (polled.news || after < newest) await this.#projection.applyPeerWrites();
       // The next statement that asks for news need not pass again what is settled.
-      this.#memory.settle(this.#lowMark.low, look.drawn);
+      this.#projection.settle(this.#lowWaterMark.low, polled.drawn);
     }
     await this.#checkpoints.writeIfDue(recorded);
-    await this.#holderWatch.look(this.#lowMark);
+    await this.#longTransactions.check(this.#lowWaterMark);
     return recorded;
   }
 
   /** One page of the comparison of the whole log with the journal. @returns whether it has reached its end. */
-  comparePage(shouldStop: () => boolean): Promise<boolean> {
-    return this.#comparison.page(
-      this.#lowMark,
+  reconcilePage(shouldStop: () => boolean): Promise<boolean> {
+    return this.#reconciliation.page(
+      this.#lowWaterMark,
       (after, upTo, foundBy) => this.#recordPage(after, upTo, foundBy, shouldStop),
       (after) => this.#recordDoubtful(after, shouldStop),
     );
@@ -219,10 +219,10 @@ export class Recorder {
         backlog = true;
         this.#report({ event: "backlog.started" });
       }
-      recorded += await this.#recordPage(after, end, "scan", shouldStop);
+      recorded += await this.#recordPage(after, end, "poll", shouldStop);
       if (shouldStop()) break;
-      this.#lowMark.read(end);
-      this.#recorded.coverage.rise(this.#lowMark.low);
+      this.#lowWaterMark.read(end);
+      this.#recorded.coverage.rise(this.#lowWaterMark.low);
       after = end;
       progress.at(after);
     }
@@ -242,7 +242,7 @@ export class Recorder {
     foundBy: Arrival["found_by"],
     shouldStop: () => boolean,
   ): Promise<number> {
-    this.#memory.forgetNews();
+    this.#projection.forgetPeerWrites();
     const due = await this.#due(await this.#log.merges(after, upTo));
     const recorded = await this.#recordDue(due, foundBy, shouldStop);
     // Rows that name the events of doubtful merges follow these.
@@ -253,9 +253,9 @@ export class Recorder {
   /** @param after the id up to which rows were looked at for the events of doubtful merges. */
   async #recordDoubtful(after: bigint, shouldStop: () => boolean): Promise<number> {
     if (!this.#doubts.areThere) return 0;
-    this.#memory.forgetNews();
+    this.#projection.forgetPeerWrites();
     const due = await this.#doubts.decide(after);
-    return this.#recordDue(due, "comparison", shouldStop);
+    return this.#recordDue(due, "reconciliation", shouldStop);
   }
 
   async #recordDue(
@@ -282,7 +282,7 @@ export class Recorder {
     this.#doubts.add(doubtful);
     for (const { eventId, workItemId } of duplicates) {
       if (this.#reported.first("duplicate", eventId))
-        this.#report({ event: "merge.repeat_ignored", event_id: eventId, work_item_id: workItemId });
+        this.#report({ event: "merge.duplicate_ignored", event_id: eventId, work_item_id: workItemId });
     }
     for (const { eventId, workItemId } of presumed) {
       if (this.#reported.first("presumed", eventId))
@@ -344,10 +344,10 @@ export class Recorder {
     let recorded = 0;
     for (const eventId of this.#setAside.due()) {
       if (shouldStop()) break;
-      this.#memory.forgetNews();
+      this.#projection.forgetPeerWrites();
       const { due } = await this.#recorded.classify(await this.#log.merges(eventId - 1n, eventId));
       const [merge] = due;
-      if (merge !== undefined) recorded += await this.#recordOrSplit([merge], "scan");
+      if (merge !== undefined) recorded += await this.#recordOrSplit([merge], "poll");
       // Recorded by now, by this daemon or another, or gone.
       if (merge === undefined || this.#recorded.coverage.covers(eventId)) {
         this.#setAside.delete(eventId);
@@ -361,11 +361,11 @@ export class Recorder {
   /** Records one batch in one transaction, without what others have recorded since it was found. @throws AppendRefused */
   async #record(batch: readonly FoundMerge[], foundBy: Arrival["found_by"]): Promise<number> {
     const elapsed = this.#stopwatch();
-    const hasNoHead = this.#memory.head === null;
-    await this.#memory.beginFenced();
+    const hasNoHead = this.#projection.head === null;
+    await this.#projection.beginFenced();
     const fencedMs = elapsed();
     const there = hasNoHead ? await this.#stillThere(batch) : batch;
-    const due = there.filter((merge) => !this.#memory.isNews(merge));
+    const due = there.filter((merge) => !this.#projection.isPeerWrite(merge));
     if (due.length === 0) {
       await this.#log.rollback();
       this.#report({ event: "writer.fenced", merges: batch.length });
@@ -375,12 +375,12 @@ export class Recorder {
     const rows = plan.fold(due);
     const appending = this.#stopwatch();
     const { ids } = await this.#log.append(rows);
-    const last = this.#memory.ascending(ids, rows.length);
+    const last = this.#projection.ascending(ids, rows.length);
     const appendedMs = appending();
     const committing = this.#stopwatch();
     const fingerprint = await this.#commit(last, plan);
     this.#batch.took(batch.length, { fenced: fencedMs, appended: appendedMs, committed: committing() });
-    this.#memory.adopt(plan, ids, { id: String(last), fingerprint });
+    this.#projection.adopt(plan, ids, { id: String(last), fingerprint });
     const tookMs = elapsed();
     plan.tell(this.#report, (merge) => this.#arrival(merge, foundBy, tookMs));
     return due.length;
@@ -408,7 +408,7 @@ export class Recorder {
   }
 
   #arrival(merge: FoundMerge, foundBy: Arrival["found_by"], tookMs: number): Arrival {
-    const late = !this.#memory.isHighest(merge.eventId) || foundBy === "comparison";
+    const late = !this.#projection.isHighest(merge.eventId) || foundBy === "reconciliation";
     return {
       commit_to_record_ms: merge.ageMs === null ? null : Math.round((merge.ageMs + tookMs) * 10) / 10,
       late,

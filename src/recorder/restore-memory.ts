@@ -12,8 +12,8 @@ import type { OutboxLog } from "../outbox-log.ts";
 import { Progress } from "../progress.ts";
 import { restore } from "../restore/restore.ts";
 import type { Restored } from "../restore/restored.ts";
-import { JournalMemory } from "./journal-memory.ts";
 import { lasting } from "./lasting.ts";
+import { Projection } from "./projection.ts";
 import type { RecorderPorts } from "./recorder.ts";
 
 /** @throws UnfitLog when the journal contradicts itself or is a newer version's. */
@@ -21,7 +21,7 @@ export function restoreMemory(
   log: OutboxLog,
   metrics: readonly MetricSettings[],
   ports: Pick<RecorderPorts, "report" | "clock">,
-): Promise<JournalMemory> {
+): Promise<Projection> {
   return lasting(() => readMemory(log, metrics, ports));
 }
 
@@ -29,7 +29,7 @@ async function readMemory(
   log: OutboxLog,
   metrics: readonly MetricSettings[],
   { report, clock }: Pick<RecorderPorts, "report" | "clock">,
-): Promise<JournalMemory> {
+): Promise<Projection> {
   const startedAt = clock.monotonic();
   report({ event: "restore.started" });
   const oldest = (await log.oldest()) ?? log.leastId;
@@ -44,7 +44,7 @@ async function readMemory(
     );
     restored = await restore(log, metrics, bounds.newest, {
       passed: (id) => progress.at(id),
-      passedOver: (row_id, reason) => report({ event: "checkpoint.passed_over", row_id, reason }),
+      unusable: (row_id, reason) => report({ event: "checkpoint.unusable", row_id, reason }),
     });
   } while (await hasForgotten(log, restored, bounds.newest, seqBefore));
   const { newest, drawn } = bounds;
@@ -66,7 +66,7 @@ async function readMemory(
   // Ids that are given by hand may be far above those of our rows to come.
   const folded = BigInt(restored.head?.id ?? BEFORE_ALL);
   const settled = drawn === null ? folded : newest < drawn ? newest : drawn;
-  return new JournalMemory(log, report, restored, settled > folded ? settled : folded);
+  return new Projection(log, report, restored, settled > folded ? settled : folded);
 }
 
 /**

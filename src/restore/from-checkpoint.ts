@@ -13,7 +13,7 @@ import { capacityOf, foldPages, readPage } from "./from-rows.ts";
 import type { Folded, Journal } from "./restored.ts";
 
 export type PassedOver = {
-  readonly passedOver: string;
+  readonly unusable: string;
   /** Whether it is the rows after it that speak against it: one of both is wrong. */
   readonly contradicted: boolean;
 };
@@ -40,10 +40,10 @@ export async function fromCheckpoint(
     return { ...folded, walk, startedFrom: checkpoint.seq };
   } catch (error) {
     if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
-    return { passedOver: `the rows after it contradict it: ${error.message}`, contradicted: true };
+    return { unusable: `the rows after it contradict it: ${error.message}`, contradicted: true };
   }
 }
 
 function notServing(reason: string): PassedOver {
-  return { passedOver: reason, contradicted: false };
+  return { unusable: reason, contradicted: false };
 }

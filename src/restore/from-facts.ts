@@ -1,13 +1,13 @@
 /**
  * From the facts: the way through a long journal that no checkpoint shortens. Windows stand for facts alone, so one row
- * of each merge, by one COPY, slides them (`core/facts-replay.ts`), in a fraction of the time that all rows take. Where
+ * of each merge, by one COPY, slides them (`core/fast-replay.ts`), in a fraction of the time that all rows take. Where
  * the gates of projects stand is in the newest rows of each. And the newest merges, whose rows every restore checks, are
  * folded on top of it row by row.
  *
  * Whatever is out of the ordinary (a log whose old end is gone, other scopes, a contradiction, a statement that takes too
  * long) ends this way without a verdict: the rows decide.
  */
-import { FactsReplay, type FactsSource, factsSource } from "../core/facts-replay.ts";
+import { type FactsSource, FastReplay, factsSource } from "../core/fast-replay.ts";
 import {
   type JournalRow,
   type MetricRow,
@@ -17,7 +17,7 @@ import {
 } from "../core/journal-row.ts";
 import { Recent } from "../core/recent.ts";
 import { capacityFor, type Walk } from "../core/walk.ts";
-import { acceptRows } from "./journal-head.ts";
+import { acceptRows } from "./last-applied.ts";
 import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
 
 /** Rows of the largest sets of 100 merges, and some beside them. */
@@ -55,7 +55,7 @@ export async function fromFacts(
     const tail =
       (await readTail(journal, known, TAIL_ROWS)) ?? (await readTail(journal, known, LONG_TAIL_ROWS));
     if (tail === null) return null;
-    const facts = new FactsReplay(
+    const facts = new FastReplay(
       journal.metrics,
       capacityFor(tail.rows.slice(-TAIL_ROWS)),
       Number(checkpointRow),
@@ -87,7 +87,7 @@ async function readTail({ log, newest }: Journal, seq: number, limit: number): P
 async function readFacts(
   { log, passed }: Journal,
   source: FactsSource,
-  facts: FactsReplay,
+  facts: FastReplay,
   upTo: bigint,
 ): Promise<boolean> {
   let rows = 0;

@@ -12,7 +12,7 @@ import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from ".
 import { Recent } from "../core/recent.ts";
 import { capacityFor, Walk } from "../core/walk.ts";
 import { PAGE_ROWS } from "../outbox-log.ts";
-import { acceptRows, headOf } from "./journal-head.ts";
+import { acceptRows, lastAppliedOf } from "./last-applied.ts";
 import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
 
 /** The rows of one statement, and up to which id of the outbox there are no others. */
@@ -58,7 +58,7 @@ export async function foldPages(
   const events = new Set<bigint>();
   let firstRow: bigint | null = null;
   const standing = first.raws[0]?.id === standsOn ? first.raws[0] : undefined;
-  let head = standing === undefined ? null : headOf(standing);
+  let head = standing === undefined ? null : lastAppliedOf(standing);
   let from = standing === undefined ? 0 : 1;
   for (let page = first; ; page = await readPage(journal, page.end)) {
     const folded = acceptRows(walk, page.raws.slice(from), page.rows.slice(from), (row) => {

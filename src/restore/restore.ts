@@ -30,7 +30,7 @@ import { type Folded, type Journal, type Known, type Restored, TAIL_ROWS } from 
 
 export type RestoreEvents = Pick<Journal, "passed"> & {
   /** A checkpoint does not serve. */
-  readonly passedOver: (rowId: string, reason: string) => void;
+  readonly unusable: (rowId: string, reason: string) => void;
 };
 
 /** Merges whose rows every restore checks. */
@@ -107,8 +107,8 @@ async function foldJournal(
   let suspect = false;
   const tried = async (checkpoint: CheckpointInLog): Promise<Folded | null> => {
     const outcome = await fromCheckpoint(journal, checkpoint);
-    if (!("passedOver" in outcome)) return outcome;
-    events.passedOver(checkpoint.rowId, outcome.passedOver);
+    if (!("unusable" in outcome)) return outcome;
+    events.unusable(checkpoint.rowId, outcome.unusable);
     suspect ||= outcome.contradicted;
     return null;
   };

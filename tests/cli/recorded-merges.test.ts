@@ -1,7 +1,7 @@
 /** The recorded merges page by page, while retention takes rows from the old end between two pages. */
 import { describe, expect, it } from "vitest";
+import { foldRecorded, shareOf } from "../../src/cli/fold-recorded.ts";
 import type { LogAccess } from "../../src/cli/read-log.ts";
-import { foldRecorded, shareOf } from "../../src/cli/recorded-merges.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { JournalReader } from "../../src/outbox-log.ts";
 import type { Answer } from "../../src/postgres/connection.ts";

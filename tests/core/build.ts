@@ -169,11 +169,11 @@ export function memory(analyzer: Analyzer): unknown {
 }
 
 /** Where a checkpoint is in a log of which nothing was pruned. */
-export function checkpointAt(rowId: string, lowMark = "0"): CheckpointPlace {
+export function checkpointAt(rowId: string, lowWaterMark = "0"): CheckpointPlace {
   return {
     row_id: rowId,
     journal_begins: "1",
-    low_mark: lowMark,
+    low_mark: lowWaterMark,
     recorded_above: "",
     unrecorded: [],
     floor: null,

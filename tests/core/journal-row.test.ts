@@ -12,7 +12,7 @@ it.each([
   ["a work item that is a number", { merge: { event_id: "5", work_item_id: 7 } }],
 ])("a skip with %s is not ours", (_, fields) => {
   expect(parseJournalRow(raw("metric.merge_skipped", { ...marked, ...fields }))).toStrictEqual({
-    type: "foreign",
+    type: "unmarked",
     id: "7",
   });
 });

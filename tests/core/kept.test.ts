@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ComputedSeries } from "../../src/core/computed-series.ts";
 import { Differences } from "../../src/core/difference.ts";
-import { MergeAudit } from "../../src/core/merge-audit.ts";
+import { MergeReconciliation } from "../../src/core/reconcile-merges.ts";
 import { Simulation } from "../../src/core/simulation.ts";
 import { Timeline } from "../../src/core/timeline.ts";
 import { CLEAN, FIRST_PASS, history, journal, REWORKED, record, SMALL, times } from "./build.ts";
@@ -39,7 +39,7 @@ describe("of a long history are kept", () => {
 
   it("ten merges whose facts have changed since, while all of them are counted", () => {
     const { verifier } = walk(ROWS);
-    const audit = new MergeAudit(verifier, new Differences(10), null);
+    const audit = new MergeReconciliation(verifier, new Differences(10), null);
     for (const { eventId, workItemId, mergedAt } of EVENTFUL)
       audit.accept({ eventId, workItemId, mergedAt, ageMs: null, facts: null });
     expect([audit.counts.drifted, audit.drifted.length]).toStrictEqual([EVENTFUL.length, 10]);
@@ -51,7 +51,7 @@ describe("a merge without a work item", () => {
     const { verifier, differences } = walk(
       ROWS.filter(({ payload }) => payload?.includes(`"event_id":"${EVENTFUL[11]?.eventId}"`) !== true),
     );
-    const audit = new MergeAudit(verifier, differences, null);
+    const audit = new MergeReconciliation(verifier, differences, null);
     audit.accept({ eventId: "1001", workItemId: null, mergedAt: null, ageMs: 3_600_000, facts: null });
     audit.accept({ eventId: "1002", workItemId: null, mergedAt: null, ageMs: null, facts: null });
     audit.conclude(0);

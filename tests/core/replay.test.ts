@@ -125,7 +125,7 @@ describe("a row of the journal", () => {
     ["without a seq", edited((row) => delete row["seq"])],
     ["with a seq of 2^53", edited((row) => (row["seq"] = 2 ** 53))],
   ])("%s is somebody else's", (_, raw) => {
-    expect(parseJournalRow(raw)).toEqual({ type: "foreign", id: ours.id });
+    expect(parseJournalRow(raw)).toEqual({ type: "unmarked", id: ours.id });
   });
 
   it("of an unknown metric.* kind with our marker is ours and adds nothing", () => {

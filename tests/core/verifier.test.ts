@@ -76,7 +76,7 @@ describe("a log that was written rightly", () => {
       crossings: ROWS.length - 4 * EVENTFUL.length,
       skipped: 1,
       checkpoints: 0,
-      foreign: 1,
+      unmarked: 1,
       not_judged: 0,
       other_bounds: 0,
     });

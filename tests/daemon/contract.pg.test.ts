@@ -113,7 +113,7 @@ it("a restart without new merges leaves the log untouched and memory as it was",
   await first.stop();
   const before = await log();
   await using second = startDaemon(database);
-  await second.event("comparison.completed");
+  await second.event("reconciliation.completed");
   expect(comparable(second.memory())).toEqual(memory);
   await second.stop();
   expect(await log()).toEqual(before);

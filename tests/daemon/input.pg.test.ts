@@ -14,12 +14,15 @@ it("only the first transition of a work item counts; a repeat is ignored and tol
   await daemon.converged();
   await transitions(database.admin, [made[1]?.itemId ?? ""]);
   await daemon.event(
-    "merge.repeat_ignored",
+    "merge.duplicate_ignored",
     (one) => one.event_id === "6" || one.work_item_id === made[1]?.itemId,
   );
-  const before = daemon.all("comparison.completed").length;
-  await daemon.event("comparison.completed", () => daemon.all("comparison.completed").length > before + 1);
-  expect(daemon.all("merge.repeat_ignored")).toHaveLength(3);
+  const before = daemon.all("reconciliation.completed").length;
+  await daemon.event(
+    "reconciliation.completed",
+    () => daemon.all("reconciliation.completed").length > before + 1,
+  );
+  expect(daemon.all("merge.duplicate_ignored")).toHaveLength(3);
   expect(daemon.all("merge.recorded")).toHaveLength(3);
   expect(await violations(database.admin)).toEqual([]);
 });
@@ -42,9 +45,9 @@ it("what only looks like a merge is none", async () => {
   }
   await event(database.admin, { kind: "phase.transition.undone", itemId, payload: '{"target": "merged"}' });
   await using daemon = startDaemon(database);
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   expect(daemon.all("merge.recorded")).toHaveLength(1);
-  expect(daemon.all("merge.repeat_ignored")).toEqual([]);
+  expect(daemon.all("merge.duplicate_ignored")).toEqual([]);
 });
 
 it("the facts are those of the moment of recording: what changes later in work_items changes nothing", async () => {
@@ -77,7 +80,7 @@ describe("unusable facts are skipped for good, with the reason, and shrink no wi
     expect(daemon.all("merge.skipped")).toMatchObject([{ event_id: "2", reason }]);
     await database.admin.query("UPDATE work_items SET attempts = 1, project = 'mended'");
     await transitions(database.admin, ["2"]);
-    await daemon.event("merge.repeat_ignored");
+    await daemon.event("merge.duplicate_ignored");
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 2 }, skipped: { total: 1 } });
     expect(await violations(database.admin)).toEqual([]);
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));

@@ -32,7 +32,7 @@ it("a low id that commits late is recorded when it becomes visible, and stalls n
   await daemon.looks();
   await late.commit();
   await daemon.looks();
-  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "poll" });
   expect(await violations(database.admin)).toEqual([]);
 });
 
@@ -53,7 +53,7 @@ it("those that are late together are each recorded as they end, in any order", a
     await merge(database.admin);
     await transaction.commit();
     await daemon.looks();
-    expect(await recorded(daemon, ids[nth]?.eventId ?? "")).toMatchObject({ found_by: "scan" });
+    expect(await recorded(daemon, ids[nth]?.eventId ?? "")).toMatchObject({ found_by: "poll" });
   }
   expect(daemon.all("merge.recorded").map((one) => one.seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   expect(await violations(database.admin)).toEqual([]);
@@ -89,7 +89,7 @@ it("an id drawn by nextval before its transaction has touched the table is waite
   await mergeUnder(late.client, drawn);
   await late.commit();
   await daemon.looks();
-  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, late: true, found_by: "poll" });
 });
 
 it("an id drawn in a savepoint that was rolled back, and used all the same, is waited for", async () => {
@@ -106,7 +106,7 @@ it("an id drawn in a savepoint that was rolled back, and used all the same, is w
   await mergeUnder(late.client, drawn);
   await late.commit();
   await daemon.looks();
-  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, found_by: "scan" });
+  expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, found_by: "poll" });
 });
 
 it("what a savepoint takes back is no merge, what follows it is", async () => {
@@ -139,7 +139,7 @@ it("a prepared transaction is waited for, though it has no session", async () =>
   await daemon.looks();
   await late.finish("COMMIT");
   await daemon.looks();
-  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "scan" });
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "poll" });
 });
 
 it("a transaction that was seen in a session and is prepared before the next look is waited for", async () => {
@@ -158,7 +158,7 @@ it("a transaction that was seen in a session and is prepared before the next loo
   await daemon.looks();
   await late.finish("COMMIT");
   await daemon.looks();
-  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "scan" });
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, found_by: "poll" });
   await other.finish("ROLLBACK");
   await merge(database.admin);
   await daemon.looks();
@@ -180,9 +180,9 @@ it("a repeat that commits before the first transition of its work item is the on
   await recorded(daemon, higher ?? "");
   await late.commit();
   await daemon.looks();
-  expect(await daemon.event("merge.repeat_ignored")).toMatchObject({ event_id: lower });
+  expect(await daemon.event("merge.duplicate_ignored")).toMatchObject({ event_id: lower });
   await daemon.looks();
-  expect(daemon.all("merge.repeat_ignored")).toHaveLength(1);
+  expect(daemon.all("merge.duplicate_ignored")).toHaveLength(1);
   expect(await violations(database.admin)).toEqual([]);
 });
 
@@ -204,7 +204,7 @@ it("somebody who stays for a minute is named, for an hour passed over; the compa
   });
   ahead += 3_600_000;
   await daemon.looks();
-  await daemon.event("settle.passed_over");
+  await daemon.event("settle.gave_up");
   const mark = daemon.mark();
   await merge(database.admin);
   await daemon.looks();
@@ -212,8 +212,8 @@ it("somebody who stays for a minute is named, for an hour passed over; the compa
   await forgotten.commit();
   ahead += 3_600_000;
   await daemon.looks();
-  expect(await recorded(daemon, low.eventId)).toMatchObject({ late: true, found_by: "comparison" });
-  expect(await daemon.event("comparison.completed", ({ found }) => found === 1, mark)).toBeDefined();
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ late: true, found_by: "reconciliation" });
+  expect(await daemon.event("reconciliation.completed", ({ found }) => found === 1, mark)).toBeDefined();
   expect(await violations(database.admin)).toEqual([]);
 });
 
@@ -278,7 +278,7 @@ it("a merge that commits between a scan and a comparison was not passed by the s
       },
     }),
   });
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   await using late = await hold(database);
   const low = await merge(late.client);
   const high = await merge(database.admin);
@@ -290,7 +290,7 @@ it("a merge that commits between a scan and a comparison was not passed by the s
   await late.commit();
   comparedAfter = null;
   gate.open();
-  expect(await daemon.event("comparison.completed", undefined, mark)).toMatchObject({ found: 0 });
-  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+  expect(await daemon.event("reconciliation.completed", undefined, mark)).toMatchObject({ found: 0 });
+  expect(await recorded(daemon, low.eventId)).toMatchObject({ seq: 2, late: true, found_by: "poll" });
   expect(await violations(database.admin)).toEqual([]);
 });

@@ -19,8 +19,8 @@ import { record } from "../support/recorded.ts";
 /** A comparison of the whole log that begins after this call. */
 async function compared(daemon: TestDaemon): Promise<void> {
   const mark = daemon.mark();
-  await daemon.event("comparison.completed", undefined, mark);
-  await daemon.event("comparison.completed", undefined, daemon.mark());
+  await daemon.event("reconciliation.completed", undefined, mark);
+  await daemon.event("reconciliation.completed", undefined, daemon.mark());
 }
 
 async function recordsOf(database: TestDatabase): Promise<readonly string[]> {
@@ -115,7 +115,7 @@ describe("retention of metric.* rows alone,", () => {
     await using daemon = startDaemon(database, { auditIntervalMs: 30 });
     await daemon.ready();
     const [again] = await transitions(database.admin, [ids[7]?.itemId ?? ""]);
-    await daemon.event("merge.repeat_ignored", ({ event_id }) => event_id === again);
+    await daemon.event("merge.duplicate_ignored", ({ event_id }) => event_id === again);
     await compared(daemon);
     expect(await recordsOf(database)).toEqual([]);
     expect(daemon.memory()?.as_of.seq).toBe(60);
@@ -210,7 +210,7 @@ it("a duplicate is reported once by each process, however often it connects anew
     await daemon.event("restore.completed", undefined, mark);
     await compared(daemon);
   }
-  expect(daemon.all("merge.repeat_ignored")).toHaveLength(3);
+  expect(daemon.all("merge.duplicate_ignored")).toHaveLength(3);
 });
 
 describe("restarts", () => {
@@ -240,9 +240,9 @@ describe("restarts", () => {
       await using daemon = startDaemon(database, {
         wrap: (log) => ({
           ...log,
-          look: (known) => {
+          poll: (known) => {
             if (known.after < 3_000n) read = 3_000n - known.after;
-            return log.look(known);
+            return log.poll(known);
           },
         }),
       });

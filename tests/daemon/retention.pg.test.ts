@@ -61,8 +61,11 @@ describe("a log of which the oldest rows went", () => {
       `DELETE FROM events_outbox WHERE id <= (SELECT max(id) FROM events_outbox
         WHERE payload->'merge'->>'event_id' = '30' AND kind = 'metric.first_pass_merge_rate')`,
     );
-    const before = daemon.all("comparison.completed").length;
-    await daemon.event("comparison.completed", () => daemon.all("comparison.completed").length > before + 1);
+    const before = daemon.all("reconciliation.completed").length;
+    await daemon.event(
+      "reconciliation.completed",
+      () => daemon.all("reconciliation.completed").length > before + 1,
+    );
     await merge(database.admin);
     await daemon.converged();
     expect(daemon.all("merge.recorded")).toHaveLength(61);
@@ -81,10 +84,10 @@ describe("a log of which the oldest rows went", () => {
       await using daemon = startDaemon(database, { auditIntervalMs: 30, wrap: page.wrap });
       await daemon.converged();
       page.arm();
-      const before = daemon.all("comparison.completed").length;
+      const before = daemon.all("reconciliation.completed").length;
       await daemon.event(
-        "comparison.completed",
-        () => daemon.all("comparison.completed").length > before + 1,
+        "reconciliation.completed",
+        () => daemon.all("reconciliation.completed").length > before + 1,
       );
       expect(page.passed()).toBe(true);
       expect(daemon.all("merge.recorded")).toEqual([]);
@@ -97,7 +100,7 @@ describe("a log of which the oldest rows went", () => {
       await record(database);
       const page = beforeNextPage(() => database.admin.query(RECORDS_OF_40));
       await using daemon = startDaemon(database, { wrap: page.wrap });
-      await daemon.event("comparison.completed");
+      await daemon.event("reconciliation.completed");
       page.arm();
       // More than a look reads.
       await database.admin.query(
@@ -105,8 +108,8 @@ describe("a log of which the oldest rows went", () => {
           WHERE kind = 'phase.transition' AND work_item_id <= 40`,
       );
       await daemon.event(
-        "merge.repeat_ignored",
-        () => page.passed() && daemon.all("merge.repeat_ignored").length === 120,
+        "merge.duplicate_ignored",
+        () => page.passed() && daemon.all("merge.duplicate_ignored").length === 120,
       );
       expect(daemon.all("merge.recorded")).toEqual([]);
     });

@@ -48,7 +48,7 @@ it("what another recorded in part is recorded by both together, each merge once"
   await merges(database.admin, times(5, REWORKED));
   gate.open();
   await slow.converged();
-  expect(slow.all("journal.foreign_rows_folded")).toMatchObject([{ merges: 30 }]);
+  expect(slow.all("journal.peer_rows_applied")).toMatchObject([{ merges: 30 }]);
   expect(slow.all("merge.recorded")).toHaveLength(5);
   expect(await violations(database.admin)).toEqual([]);
 });
@@ -98,8 +98,8 @@ it("see somebody else's row of kind metric.* while a merge's rows are on their w
   await using one = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      look: async (known) => {
-        const look = await log.look(known);
+      poll: async (known) => {
+        const look = await log.poll(known);
         if (looks-- !== 0) return look;
         await looking.wait();
         // As if its last statement, which asks for news, had been answered only now.

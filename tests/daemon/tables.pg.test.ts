@@ -24,7 +24,7 @@ it("a partitioned outbox: late commits are waited for, also those that go to a p
   await using database = await createDatabase();
   await partition(database);
   await using daemon = startDaemon(database);
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   await using late = await hold(database);
   await merge(late.client);
   await using direct = await hold(database);
@@ -38,7 +38,7 @@ it("a partitioned outbox: late commits are waited for, also those that go to a p
   await late.commit();
   await direct.commit();
   await expectRight(database, daemon);
-  expect(daemon.all("merge.recorded").map((one) => one.found_by)).toEqual(["scan", "scan", "scan"]);
+  expect(daemon.all("merge.recorded").map((one) => one.found_by)).toEqual(["poll", "poll", "poll"]);
 });
 
 it("a partition that is detached takes the oldest rows with it: the windows go on from what is left", async () => {

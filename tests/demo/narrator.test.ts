@@ -29,7 +29,7 @@ function merge(seq: number, fields: Partial<EventOf<"merge.recorded">> = {}): st
     values: { first_pass_merge_rate: 0.88, rebase_conflict_rate: null, p95_attempts_to_merge: 3 },
     commit_to_record_ms: 2,
     late: false,
-    found_by: "scan",
+    found_by: "poll",
     ...fields,
   });
 }
@@ -52,7 +52,7 @@ describe("the demo's narrator", () => {
   it("says after every tenth merge where the rates stand, and what happened on the way", () => {
     const { read } = narrator();
     const lines = [
-      read(line({ event: "merge.repeat_ignored", event_id: "7", work_item_id: "3" })),
+      read(line({ event: "merge.duplicate_ignored", event_id: "7", work_item_id: "3" })),
       ...Array.from({ length: 20 }, (_, index) => read(merge(index + 1, { late: index === 3 }))),
     ].flat();
     expect(lines).toEqual([

@@ -72,7 +72,7 @@ it(
       connectTimeoutMs: 400,
       backoff: { firstMs: 1, capMs: 2 },
     });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     let merged = 0;
     /** A connection from its beginning, with a merge that is due, to its end or until there is nothing more to do. */
     const live = async (k: number, name: ManglingName): Promise<Strike> => {
@@ -82,7 +82,7 @@ it(
       const mark = daemon.mark();
       proxy.mode = "cut";
       proxy.mode = "pass";
-      await daemon.event("comparison.completed", () => daemon.memory()?.as_of.seq === merged, mark);
+      await daemon.event("reconciliation.completed", () => daemon.memory()?.as_of.seq === merged, mark);
       return state;
     };
     const all = places(await live(0, "lost"));
@@ -178,7 +178,7 @@ describe("a process", () => {
       METRICS_CONNECT_TIMEOUT: "300ms",
     });
     await daemon.line("listen.connected");
-    await daemon.line("comparison.completed");
+    await daemon.line("reconciliation.completed");
     for (const [index, name] of MANGLING_NAMES.entries()) {
       const mark = daemon.mark();
       // In turn a row for the writer, a notification for the listener.
@@ -195,7 +195,7 @@ describe("a process", () => {
     proxy.mode = "cut";
     proxy.mode = "pass";
     await daemon.line("listen.connected", undefined, mark);
-    await daemon.line("comparison.completed", undefined, mark);
+    await daemon.line("reconciliation.completed", undefined, mark);
     expect(highestMemoryMb(daemon.pid)).toBeLessThan(400);
     expect(await daemon.stop()).toBe(0);
     expect(daemon.output()).not.toMatch(/daemon\.fatal|history\.reset|db\.unfit/);

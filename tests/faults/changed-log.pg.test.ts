@@ -182,8 +182,8 @@ describe("the log", () => {
       await event(database.admin, { kind, itemId, payload });
     }
     await using daemon = startDaemon(database, { auditIntervalMs: 30 });
-    await daemon.event("comparison.completed");
-    await daemon.event("comparison.completed", undefined, daemon.mark());
+    await daemon.event("reconciliation.completed");
+    await daemon.event("reconciliation.completed", undefined, daemon.mark());
     expect(daemon.all("merge.recorded")).toHaveLength(8);
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
   });
@@ -197,7 +197,7 @@ describe("the log", () => {
         WHERE kind LIKE 'metric.%'`,
     );
     await using daemon = startDaemon(database);
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     expect(daemon.all("merge.recorded")).toEqual([]);
     expect(daemon.memory()?.as_of.seq).toBe(3);
   });

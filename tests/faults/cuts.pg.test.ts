@@ -37,7 +37,7 @@ function atNextCommit(verdict: Verdict): void {
 
 function settled({ events }: TestDaemon): boolean {
   const last = (name: EventName): number => events.findLastIndex((one) => one.event === name);
-  return last("comparison.completed") > last("db.connected");
+  return last("reconciliation.completed") > last("db.connected");
 }
 
 describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdict) => {
@@ -66,7 +66,7 @@ describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdic
         after.filter((one) => one.event === "commit.resolved").length,
       );
     }
-    // Look, lock and fence, bind (a rehearsal had it parsed), describe, execute, sync, commit.
+    // Poll, lock and fence, bind (a rehearsal had it parsed), describe, execute, sync, commit.
     expect(cuts).toBe(7);
     expect(unknown).toBe(1);
     expect(await violations(database.admin)).toEqual([]);
@@ -156,7 +156,7 @@ it("a network that takes connections and never answers is given up by the connec
 
 it("a COMMIT that never arrived, whose merge another daemon recorded meanwhile, is resolved as aborted", async () => {
   await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl) });
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   proxy.onMessage = (message) => {
     if (!isCommit(message)) return "pass";
     proxy.mode = "cut";

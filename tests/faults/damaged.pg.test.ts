@@ -150,7 +150,7 @@ it("the daemon names a damaged transition once, records the merges beside it, an
   await daemon.event("daemon.ready");
   expect(daemon.memory()?.as_of.seq).toBe(2);
   const mark = daemon.mark();
-  await daemon.event("comparison.completed", undefined, mark);
+  await daemon.event("reconciliation.completed", undefined, mark);
   expect(daemon.all("row.unreadable")).toEqual([
     { event: "row.unreadable", row_id: eventId, reason: expect.stringMatching(REASON) },
   ]);

@@ -55,7 +55,7 @@ test("what another daemon finds below what was scanned is in everybody's memory 
   await merge(database.admin);
   await using other = startDaemon(database);
   await other.ready();
-  await other.event("comparison.completed");
+  await other.event("reconciliation.completed");
   await mergeUnder(database.admin, "17");
   await using finder = startDaemon(database);
   await finder.event("merge.recorded");
@@ -67,7 +67,7 @@ test("a backlog recorded by another daemon meanwhile is folded in pieces, and no
   await using database = await createDatabase();
   await using paused = startDaemon(database, { pollIntervalMs: 600_000 });
   await paused.ready();
-  await paused.event("comparison.completed");
+  await paused.event("reconciliation.completed");
   await merges(database.admin, times(2_000));
   await using worker = startDaemon(database);
   await worker.ready();

@@ -126,7 +126,7 @@ describe("a wall clock that jumps changes no number and no interval:", () => {
       await late.commit();
       await daemon.converged();
       const recorded = daemon.all("merge.recorded");
-      expect(recorded.find((one) => one.event_id === eventId)).toMatchObject({ found_by: "scan" });
+      expect(recorded.find((one) => one.event_id === eventId)).toMatchObject({ found_by: "poll" });
       const { rows } = await database.admin.query<{ days: number }>(
         "SELECT round(extract(epoch FROM max(created_at) - min(created_at)) / 86400)::int AS days FROM events_outbox",
       );

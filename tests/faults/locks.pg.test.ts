@@ -92,7 +92,7 @@ describe("where rows of the outbox refer to work items,", () => {
     await using database = await createDatabase();
     await database.admin.query(FOREIGN_KEY);
     await using daemon = startDaemon(database, { pollIntervalMs: 600_000 });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     await using busy = await hold(database);
     const ids = await merges(database.admin, times(125));
     const locked = ids[60];
@@ -113,7 +113,7 @@ describe("where rows of the outbox refer to work items,", () => {
     await using database = await createDatabase();
     await database.admin.query(FOREIGN_KEY);
     await using daemon = startDaemon(database, { pollIntervalMs: 600_000 });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     const waited: number[] = [];
     for (let round = 0; round < 6; round += 1) {
       const { rows } = await database.admin.query<{ id: string }>(

@@ -16,7 +16,7 @@ const AT_ONCE_MS = 1_000;
 
 const idle = async (daemon: TestDaemon): Promise<void> => {
   await daemon.event("listen.connected");
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
 };
 
 /** Ends the backends of our role whose last statement is like this. @returns when. */
@@ -58,7 +58,7 @@ it("the listener's, ended while it is idle: told once, at once, with the server'
     pollIntervalMs: NEVER_MS,
     selfCheck: { everyMs: NEVER_MS, withinMs: 1_000 },
     backoff: { firstMs: 5_000, capMs: 5_000 },
-    wrap: (log) => ({ ...log, look: (...of) => ((looks += 1), log.look(...of)) }),
+    wrap: (log) => ({ ...log, poll: (...of) => ((looks += 1), log.poll(...of)) }),
   });
   await idle(daemon);
   const [mark, looked] = [daemon.mark(), looks];
@@ -82,7 +82,7 @@ it("both, as the server restarts: one line of each, at once, and not ready meanw
   const { address } = await daemon.line("http.listening");
   const readiness = async (): Promise<number> => (await fetch(`${String(address)}/readyz`)).status;
   await daemon.line("listen.connected");
-  await daemon.line("comparison.completed");
+  await daemon.line("reconciliation.completed");
   expect(await readiness()).toBe(200);
   const mark = daemon.mark();
   await server.stop("fast");

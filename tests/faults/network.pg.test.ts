@@ -32,11 +32,11 @@ describe("slow:", () => {
             transactions += 1;
             return log.append(rows);
           },
-          look: async (known) => {
+          poll: async (known) => {
             looking += 1;
             most = Math.max(most, looking);
             try {
-              return await log.look(known);
+              return await log.poll(known);
             } finally {
               looking -= 1;
             }
@@ -69,7 +69,7 @@ describe("silent, and what was sent arrives later:", () => {
       lockTimeoutMs: 300,
       connectTimeoutMs: 300,
     });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     let silent = false;
     proxy.onMessage = (message) => {
       if (!silent && which(message)) {
@@ -101,7 +101,7 @@ describe("silent, and what was sent arrives later:", () => {
       statementTimeoutMs: 1_000,
     });
     await daemon.event("listen.connected");
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     const mark = daemon.mark();
     let silent = false;
     proxy.onMessage = ({ text }) => {
@@ -123,7 +123,7 @@ it("100,000 notifications of junk from a stranger cost a bounded number of looks
   await using database = await createDatabase();
   await using daemon = startDaemon(database, { listens: true });
   await daemon.event("listen.connected");
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   const heapBefore = process.memoryUsage().heapUsed;
   const stranger = await database.admin.connect();
   try {

@@ -13,7 +13,7 @@ describe("notifications", () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database, { listens: true, pollIntervalMs: 600_000 });
     await daemon.event("listen.connected");
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     const { eventId } = await merge(database.admin);
     await notify(database.admin);
     await daemon.event("merge.recorded", (one) => one.event_id === eventId);
@@ -39,14 +39,14 @@ describe("notifications", () => {
       pollIntervalMs: 600_000,
       wrap: (log) => ({
         ...log,
-        look: (known) => {
+        poll: (known) => {
           looks += 1;
-          return log.look(known);
+          return log.poll(known);
         },
       }),
     });
     await daemon.event("listen.connected");
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     const before = looks;
     await database.admin.query(
       `SELECT pg_notify('events_outbox', repeat(chr(1 + (i * 7919) % 50000), 1 + i % 900) || i)

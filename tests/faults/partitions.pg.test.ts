@@ -20,11 +20,11 @@ it("idle looks take at most a hundredth of the time, and a merge that is notifie
   await using daemon = startDaemon(database, {
     wrap: (log) => ({
       ...log,
-      look: async (known) => {
+      poll: async (known) => {
         const from = performance.now();
         // As over a long table.
         await elapsed(3);
-        const look = await log.look(known);
+        const look = await log.poll(known);
         looks.push({ from, to: performance.now() });
         return look;
       },
@@ -33,7 +33,7 @@ it("idle looks take at most a hundredth of the time, and a merge that is notifie
   expect(await daemon.event("db.warning")).toMatchObject({
     warning: expect.stringContaining("CREATE INDEX ON public.events_outbox (id)"),
   });
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   const idle = looks.length;
   await until("three idle looks", () => looks.length >= idle + 3);
   for (let index = idle; index < idle + 2; index += 1) {

@@ -66,7 +66,7 @@ it.for(["stopped fast", "stopped at once", "a process crashed"] as const)(
     await late.finish("COMMIT");
     await daemon.looks();
     const found = await daemon.event("merge.recorded", (one) => one.event_id === low.eventId);
-    expect(found).toMatchObject({ seq: 2, late: true, found_by: "scan" });
+    expect(found).toMatchObject({ seq: 2, late: true, found_by: "poll" });
     // A server that recovers from a crash of one of its processes is the same one: nothing tells that it did.
     const noticed = mode === "a process crashed" ? [] : [{ failure: { code: "SERVER_REPLACED" } }];
     expect(daemon.all("db.disconnected")).toMatchObject(noticed);

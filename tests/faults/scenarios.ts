@@ -111,7 +111,7 @@ export const brokenCommit =
     await using database = await createDatabase();
     await using proxy = await startProxy(database.daemonUrl);
     await using daemon = startDaemon(database, { url: proxy.url(database.daemonUrl), ...(code && { code }) });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     let struck = false;
     proxy.onMessage = (message) => {
       if (struck || !isCommit(message)) return "pass";
@@ -125,7 +125,7 @@ export const brokenCommit =
       ...(await violations(database.admin)),
       ...(told.length === 1 ? [] : [`told ${told.length} times`]),
       ...told
-        .filter((one) => one.found_by !== "scan")
+        .filter((one) => one.found_by !== "poll")
         .map(() => "the scan has lost it, the comparison found it"),
     ];
   };

@@ -66,7 +66,7 @@ it("a standby takes no writes: told, waited for, and gone on with after its prom
   expect(daemon.all("merge.recorded")).toHaveLength(30);
   // Notifications come again too: nothing else tells of this one for ten minutes.
   await daemon.event("listen.connected");
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   await using admin = poolOn(onServer(database.url, standby));
   const { eventId } = await merge(admin);
   await notify(admin);

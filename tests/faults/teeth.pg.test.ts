@@ -95,7 +95,7 @@ const MUTANTS: readonly (readonly [
       {
         file: "recorder/recorder.ts",
         replace: "const hasNoHead =",
-        by: "this.#memory.forgetNews();\n    const hasNoHead =",
+        by: "this.#memory.forgetPeerWrites();\n    const hasNoHead =",
       },
     ],
   ],
@@ -148,7 +148,7 @@ const MUTANTS: readonly (readonly [
     /not recorded/,
     [
       {
-        file: "recorder/journal-memory.ts",
+        file: "recorder/projection.ts",
         replace: "if (this.#head !== null && fingerprint !== this.#head.fingerprint)",
         by: "if (false)",
       },

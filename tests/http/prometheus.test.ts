@@ -51,7 +51,7 @@ const recorded = (some: Partial<Extract<DaemonEvent, { event: "merge.recorded" }
   values: {},
   commit_to_record_ms: 12,
   late: false,
-  found_by: "scan",
+  found_by: "poll",
   ...some,
 });
 
@@ -185,10 +185,10 @@ describe("counters", () => {
   test("count what the daemon reports", async () => {
     count(
       recorded(),
-      recorded({ late: true, found_by: "comparison", commit_to_record_ms: 90_000 }),
+      recorded({ late: true, found_by: "reconciliation", commit_to_record_ms: 90_000 }),
       recorded({ commit_to_record_ms: null }),
       { event: "merge.skipped", event_id: "9", work_item_id: null, reason: "work_item_missing" },
-      { event: "merge.repeat_ignored", event_id: "9", work_item_id: "1" },
+      { event: "merge.duplicate_ignored", event_id: "9", work_item_id: "1" },
       { event: "writer.fenced", merges: 2 },
       { event: "db.connected", server_version: "18", role: "r" },
       { event: "listen.connected" },
@@ -202,8 +202,8 @@ describe("counters", () => {
     prometheus.wokenBy("timer");
     expect(await scrape()).toMatchObject({
       merges_recorded_total: 3,
-      'merges_late_total{found_by="comparison"}': 1,
-      'merges_late_total{found_by="scan"}': 0,
+      'merges_late_total{found_by="reconciliation"}': 1,
+      'merges_late_total{found_by="poll"}': 0,
       'merges_skipped_total{reason="work_item_missing"}': 1,
       merges_repeated_total: 1,
       writer_fenced_total: 1,

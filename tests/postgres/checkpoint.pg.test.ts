@@ -87,7 +87,7 @@ describe("a checkpoint", () => {
     await gate.reached;
     await recorded(database);
     gate.open();
-    await slow.event("comparison.completed");
+    await slow.event("reconciliation.completed");
     await slow.stop();
     expect(await checkpoints(database)).toHaveLength(2);
   });
@@ -138,11 +138,11 @@ describe("a checkpoint", () => {
       "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'",
     );
     await using daemon = startDaemon(database, { auditIntervalMs: 30 });
-    await daemon.event("comparison.completed");
+    await daemon.event("reconciliation.completed");
     expect(comparable(daemon.memory())).toEqual(comparable(before.memory));
     await merge(database.admin, CONFLICT);
     await daemon.event("merge.recorded");
-    await daemon.event("comparison.completed", undefined, daemon.mark());
+    await daemon.event("reconciliation.completed", undefined, daemon.mark());
     expect(daemon.all("merge.recorded")).toMatchObject([{ seq: 91 }]);
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
     await daemon.stop();
@@ -251,7 +251,7 @@ describe("a checkpoint that does not serve is passed over, and the journal is fo
     );
     const { restored, memory, daemon } = await recorded(database);
     expect(restored).toMatchObject({ from_checkpoint: null, seq: 320 });
-    expect(daemon.all("checkpoint.passed_over")[0]?.reason).toMatch(reason);
+    expect(daemon.all("checkpoint.unusable")[0]?.reason).toMatch(reason);
     expect(comparable(memory)).toEqual(honest);
   });
 
@@ -276,7 +276,7 @@ test("a late merge with an id below the checkpoint's low mark is found by the co
   await mergeUnder(database.admin, "17");
   await using daemon = startDaemon(database);
   const late = await daemon.event("merge.recorded");
-  expect(late).toMatchObject({ event_id: "17", seq: 211, late: true, found_by: "comparison" });
+  expect(late).toMatchObject({ event_id: "17", seq: 211, late: true, found_by: "reconciliation" });
   await daemon.stop();
   expect(await violations(database.admin)).toEqual([]);
 });
@@ -290,7 +290,7 @@ test("merges whose rows went from the journal's old end are not recorded again, 
   );
   await using daemon = startDaemon(database);
   await daemon.ready();
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   expect(daemon.all("merge.recorded")).toEqual([]);
   expect(daemon.memory()?.as_of.seq).toBe(250);
   await daemon.stop();

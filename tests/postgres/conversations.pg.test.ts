@@ -8,7 +8,7 @@ import { namesIn } from "../../src/postgres/names.ts";
 import { newestRows } from "../../src/postgres/newest-rows.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { IN_FULL } from "../../src/postgres/prepared.ts";
-import { looker, lookStatements, newest } from "../../src/postgres/settled.ts";
+import { newest, poller, pollStatements } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
@@ -38,7 +38,7 @@ it("a prepared transaction is described by its name: it has no session", async (
   await late.prepare();
   const { watched, columns } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
-  const look = looker(connection, IN_FULL.say, lookStatements(NAMES, watched, source), watched, source);
+  const look = poller(connection, IN_FULL.say, pollStatements(NAMES, watched, source), watched, source);
   const { holders } = await look({ head: null, after: 0n, folded: 0n, begins: null });
   expect(holders.size).toBe(1);
   expect(await describeTransactions(connection.read, holders)).toStrictEqual([
@@ -107,7 +107,7 @@ it("a merge of no work item whose json only text can hold is skipped once, besid
   expect(first.all("merge.skipped")).toHaveLength(3);
   await first.stop();
   await using next = startDaemon(odd);
-  await next.event("comparison.completed");
+  await next.event("reconciliation.completed");
   expect(next.all("merge.skipped")).toEqual([]);
   expect(next.memory()).toMatchObject({ skipped: { total: 3 } });
   expect(await violations(odd.admin)).toEqual([]);

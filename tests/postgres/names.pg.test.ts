@@ -37,7 +37,7 @@ it.each([
     const env = { ...environment(database.daemonUrl), ...settings };
     await using daemon = spawnDaemon(database.daemonUrl, settings);
     await daemon.line("listen.connected");
-    await daemon.line("comparison.completed");
+    await daemon.line("reconciliation.completed");
     const orchestrator = await admin.connect();
     try {
       await orchestrator.query(`SET search_path = "${schema}"`);

@@ -8,7 +8,7 @@ import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
-import { lookStatements } from "../../src/postgres/settled.ts";
+import { pollStatements } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
@@ -40,7 +40,7 @@ it("a session that a pooler may exchange keeps no statements: they are said in f
 it("what was planned on an empty table and without values goes by the table's indexes when it has grown, and when its statistics are known", async () => {
   const { watched, columns, backend } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
-  const statements = lookStatements(NAMES, watched, source);
+  const statements = pollStatements(NAMES, watched, source);
   const since = sinceStatement(NAMES);
   const { say } = await prepare(connection, backend, [...Object.values(statements), since]);
   const texts = [

@@ -7,7 +7,7 @@ import {
   type OutboxLog,
   type Since,
 } from "../../src/outbox-log.ts";
-import { HistoryReset } from "../../src/recorder/journal-memory.ts";
+import { HistoryReset } from "../../src/recorder/projection.ts";
 import { Recorder } from "../../src/recorder/recorder.ts";
 import { Reported } from "../../src/recorder/reported.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
@@ -170,8 +170,8 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
       try {
         this.#log ??= await open(this.#stop);
         this.#recorder ??= await Recorder.restore(current, this.#settings, { report, clock, reported });
-        await this.#recorder.scan(stopping);
-        await this.#recorder.comparePage(stopping);
+        await this.#recorder.poll(stopping);
+        await this.#recorder.reconcilePage(stopping);
       } catch (error) {
         this.#log?.destroy();
         this.#log = null;

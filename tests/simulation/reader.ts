@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { BEFORE_ALL } from "../../src/core/event-id.ts";
-import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
+import type { FactsSource, RawFactsRow } from "../../src/core/fast-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { Identified, RawFacts } from "../../src/core/merge.ts";
-import type { CheckpointInLog, FoundMerge, Head, Look, LookBasis, Since } from "../../src/outbox-log.ts";
+import type { CheckpointInLog, FoundMerge, Head, Poll, PollBasis, Since } from "../../src/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
@@ -54,7 +54,7 @@ export class SimulatedReader extends SimulatedConnection {
     });
   }
 
-  async look({ head, after, folded, begins }: LookBasis): Promise<Look> {
+  async poll({ head, after, folded, begins }: PollBasis): Promise<Poll> {
     const seen = await this.seen(head);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);
@@ -74,19 +74,19 @@ export class SimulatedReader extends SimulatedConnection {
     };
   }
 
-  protected seen(head: Head | null): Promise<Omit<Look, "found" | "readUpTo" | "news" | "beginsThere">> {
-    return this.statement("look", async () => {
+  protected seen(head: Head | null): Promise<Omit<Poll, "found" | "readUpTo" | "news" | "beginsThere">> {
+    return this.statement("poll", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();
       server.reading += 1;
       // The snapshot is taken when the statement starts, pg_locks is read as it is a moment later.
-      await this.step("look: pg_locks");
+      await this.step("poll: pg_locks");
       server.reading -= 1;
       return {
         newest: newestIn(snapshot),
         drawn: BigInt(server.drawn),
         holders: this.holders(),
-        headFingerprint: this.headIn(snapshot, head),
+        appliedFingerprint: this.headIn(snapshot, head),
       };
     });
   }
@@ -181,7 +181,7 @@ export class SimulatedReader extends SimulatedConnection {
 
   protected sinceIn(snapshot: State, head: Head | null, after: bigint): Since {
     return {
-      headFingerprint: this.headIn(snapshot, head),
+      appliedFingerprint: this.headIn(snapshot, head),
       rows: between(snapshot, after, null).filter(isOurs).slice(0, SINCE_ROWS).map(raw),
       more: between(snapshot, after, null).filter(isOurs).length > SINCE_ROWS,
     };

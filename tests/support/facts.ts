@@ -1,5 +1,5 @@
-/** The rows that `FactsReplay` wants, picked from a journal in memory as `src/postgres/facts.ts` picks them by SQL. */
-import type { FactsSource, RawFactsRow } from "../../src/core/facts-replay.ts";
+/** The rows that `FastReplay` wants, picked from a journal in memory as `src/postgres/facts.ts` picks them by SQL. */
+import type { FactsSource, RawFactsRow } from "../../src/core/fast-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import { asObject, type Json, parseObject } from "../../src/core/json.ts";
 

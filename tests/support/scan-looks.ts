@@ -9,8 +9,8 @@ export function watchScans(log: OutboxLog, seen: () => void): OutboxLog {
   let recording = false;
   return {
     ...log,
-    look: async (known) => {
-      const look = await log.look(known);
+    poll: async (known) => {
+      const look = await log.poll(known);
       recording = look.found.length > 0;
       seen();
       return look;

@@ -27,9 +27,9 @@ export async function startWatched(
     const watched = watchScans(log, () => (looks += 1));
     return {
       ...watched,
-      look: (known) => {
+      poll: (known) => {
         readAfter = known.after;
-        return watched.look(known);
+        return watched.poll(known);
       },
       // A look reads what is new; what somebody may have brought below it is read by pages.
       pageEnd: (after, upTo, rows) => {
@@ -39,7 +39,7 @@ export async function startWatched(
     };
   };
   const daemon = startDaemon(database, { pollIntervalMs: 600_000, ...options, wrap });
-  await daemon.event("comparison.completed");
+  await daemon.event("reconciliation.completed");
   return Object.assign(daemon, {
     readAfter: () => readAfter,
     looks: async (count = 1) => {

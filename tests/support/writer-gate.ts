@@ -8,9 +8,9 @@ export function stopsBeforeLook(
 ): (log: OutboxLog) => OutboxLog {
   return (log) => ({
     ...log,
-    look: async (known) => {
+    poll: async (known) => {
       if (when(known.folded)) await wait();
-      return log.look(known);
+      return log.poll(known);
     },
   });
 }
@@ -32,8 +32,8 @@ export function stopsBeforeRecording(
     };
     return {
       ...log,
-      look: async (known) => {
-        const look = await log.look(known);
+      poll: async (known) => {
+        const look = await log.poll(known);
         if (foundBy === "look") note(look.found);
         return look;
       },

@@ -32,12 +32,12 @@ type Segment = {
   readonly holders: Set<TransactionName>;
 };
 
-export class LowMark {
+export class LowWaterMark {
   /** Every row up to here is settled, and has been read by a statement that came later. */
   low: bigint;
   #segments: Segment[] = [];
   #prepared = new Set<TransactionName>();
-  #passedOver: ReadonlySet<TransactionName> = new Set();
+  #unusable: ReadonlySet<TransactionName> = new Set();
 
   constructor(low: bigint) {
     this.low = low;
@@ -57,7 +57,7 @@ export class LowMark {
    * Takes in one look at the newest visible id and the lock holders of the same statement.
    * @returns the id after which rows must be read, up to `newest`, by a later statement.
    */
-  look(newest: bigint, holders: ReadonlySet<TransactionName>): bigint {
+  observe(newest: bigint, holders: ReadonlySet<TransactionName>): bigint {
     let readAfter = this.top;
     let after = this.low;
     for (const segment of this.#segments) {
@@ -74,9 +74,8 @@ export class LowMark {
       if (!this.#prepared.has(holder)) for (const segment of this.#segments) segment.holders.add(holder);
     }
     this.#prepared = prepared;
-    this.#passedOver = this.#passedOver.intersection(holders);
-    if (newest > this.top)
-      this.#segments.push({ upTo: newest, holders: holders.difference(this.#passedOver) });
+    this.#unusable = this.#unusable.intersection(holders);
+    if (newest > this.top) this.#segments.push({ upTo: newest, holders: holders.difference(this.#unusable) });
     return readAfter;
   }
 
@@ -105,7 +104,7 @@ export class LowMark {
 
   /** Waits for a transaction no more, until it is gone; what it still brings is left to the comparison of the whole log. */
   passOver(holder: TransactionName): void {
-    this.#passedOver = new Set([...this.#passedOver, holder]);
+    this.#unusable = new Set([...this.#unusable, holder]);
     for (const segment of this.#segments) segment.holders.delete(holder);
   }
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Reach, reach } from "../../src/core/reach.ts";
+import { type Reach, reach } from "../../src/core/distance.ts";
 
 const gates = fc
   .tuple(fc.integer({ min: 0, max: 10 }), fc.integer({ min: 0, max: 10 }))

@@ -1,7 +1,7 @@
 /** Every committed merge is held against what the journal records of it. */
 import { describe, expect, it } from "vitest";
 import type { Merge } from "../../src/core/merge.ts";
-import { type CommittedMerge, MergeAudit, type Survivors } from "../../src/core/merge-audit.ts";
+import { type CommittedMerge, MergeReconciliation, type Survivors } from "../../src/core/reconcile-merges.ts";
 import type { AuditRow } from "../../src/core/verifier.ts";
 import { EVENTFUL, indexOf, ROWS, walk } from "./walk.ts";
 
@@ -36,7 +36,7 @@ const without = (...gone: readonly Merge[]) =>
 function audit(merges: readonly CommittedMerge[], around: Around = {}) {
   const { rows = ROWS, covered = null, running = 0, survivors = { id: 0n, at: null } } = around;
   const { verifier, differences } = walk(rows);
-  const one = new MergeAudit(verifier, differences, covered === null ? null : { covers: covered });
+  const one = new MergeReconciliation(verifier, differences, covered === null ? null : { covers: covered });
   for (const merge of merges) one.accept(merge);
   one.conclude(running);
   one.end(survivors);
@@ -138,7 +138,7 @@ describe("a merge without a record, old and among recorded ones", () => {
 
   it("is not missing where it was recorded after the journal had been read", () => {
     const { verifier, differences } = walk(ROWS);
-    const one = new MergeAudit(verifier, differences, null);
+    const one = new MergeReconciliation(verifier, differences, null);
     for (const merge of [...ALL_COMMITTED, due]) one.accept(merge);
     expect(one.suspects).toStrictEqual([{ eventId: "1001", workItemId: "777" }]);
     verifier.recorded.afterwards = true;
@@ -185,7 +185,7 @@ describe("a record without a transition", () => {
 
   it("that the server cannot read is no invention", () => {
     const { verifier, differences } = walk(ROWS);
-    const one = new MergeAudit(verifier, differences, null);
+    const one = new MergeReconciliation(verifier, differences, null);
     for (const merge of without(second)) one.accept(merge);
     expect(one.someUnmet).toBe(true);
     one.unreadable(second.eventId);

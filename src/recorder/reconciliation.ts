@@ -4,7 +4,7 @@
  * rows from being found. It goes page by page, and begins anew after the last one.
  */
 import type { Clock } from "../clock.ts";
-import type { LowMark } from "../core/low-mark.ts";
+import type { LowWaterMark } from "../core/low-water-mark.ts";
 import type { Report } from "../daemon-event.ts";
 import { type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
 import type { Arrival } from "./plan.ts";
@@ -12,7 +12,7 @@ import type { Arrival } from "./plan.ts";
 /** Records what is due in a range. @returns how many merges that were. */
 type RecordPage = (after: bigint, upTo: bigint, foundBy: Arrival["found_by"]) => Promise<number>;
 
-export class Comparison {
+export class Reconciliation {
   readonly #log: OutboxLog;
   readonly #report: Report;
   readonly #clock: Clock;
@@ -33,7 +33,7 @@ export class Comparison {
    * @returns whether it has reached its end.
    */
   async page(
-    { low, top }: Pick<LowMark, "low" | "top">,
+    { low, top }: Pick<LowWaterMark, "low" | "top">,
     record: RecordPage,
     recordDoubtful: (after: bigint) => Promise<number>,
   ): Promise<boolean> {
@@ -46,7 +46,7 @@ export class Comparison {
       // Above the low mark the next scan would find it too: then it came late, and nothing went past the scan.
       const passed = this.#place < low;
       const end = await this.#log.pageEnd(this.#place, passed ? low : top, PAGE_ROWS);
-      const found = await record(this.#place, end, passed ? "comparison" : "scan");
+      const found = await record(this.#place, end, passed ? "reconciliation" : "poll");
       if (passed) this.#found += found;
       this.#place = end;
     }
@@ -54,7 +54,7 @@ export class Comparison {
     this.#found += await recordDoubtful(this.#place);
     this.#place = null;
     const took_ms = Math.round(this.#clock.monotonic() - this.#startedAt);
-    this.#report({ event: "comparison.completed", found: this.#found, took_ms });
+    this.#report({ event: "reconciliation.completed", found: this.#found, took_ms });
     return true;
   }
 }

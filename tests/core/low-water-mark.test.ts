@@ -1,7 +1,7 @@
 /** Settling: no row may appear at or below the low mark that was not read, however transactions overlap. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LowMark } from "../../src/core/low-mark.ts";
+import { LowWaterMark } from "../../src/core/low-water-mark.ts";
 
 type Transaction = {
   name: string;
@@ -92,12 +92,12 @@ describe("the low mark", () => {
     fc.assert(
       fc.property(steps, (all) => {
         const table = new Table();
-        const mark = new LowMark(0n);
+        const mark = new LowWaterMark(0n);
         const read = new Set<bigint>();
         let pending: { after: bigint; upTo: bigint } | null = null;
         const look = () => {
           const { newest, holders } = table;
-          pending = { after: mark.look(newest, holders), upTo: newest };
+          pending = { after: mark.observe(newest, holders), upTo: newest };
         };
         const readOn = () => {
           if (pending === null) return;
@@ -135,64 +135,64 @@ describe("the low mark", () => {
   });
 
   it("is not held by a transaction that is passed over, nor are rows read twice for it", () => {
-    const mark = new LowMark(0n);
-    expect(mark.look(5n, new Set(["3/1"]))).toBe(0n);
+    const mark = new LowWaterMark(0n);
+    expect(mark.observe(5n, new Set(["3/1"]))).toBe(0n);
     mark.settle();
     expect([mark.low, mark.top, [...mark.holders]]).toEqual([0n, 5n, ["3/1"]]);
-    expect(mark.look(9n, new Set(["3/1"]))).toBe(5n);
+    expect(mark.observe(9n, new Set(["3/1"]))).toBe(5n);
     mark.passOver("3/1");
     mark.settle();
     expect(mark.low).toBe(9n);
-    expect(mark.look(12n, new Set(["3/1", "3/2"]))).toBe(9n);
+    expect(mark.observe(12n, new Set(["3/1", "3/2"]))).toBe(9n);
     expect([...mark.holders]).toEqual(["3/2"]);
-    expect(mark.look(12n, new Set())).toBe(9n);
+    expect(mark.observe(12n, new Set())).toBe(9n);
     mark.settle();
     expect(mark.low).toBe(12n);
-    mark.look(15n, new Set(["3/1"]));
+    mark.observe(15n, new Set(["3/1"]));
     expect([...mark.holders]).toEqual(["3/1"]);
   });
 
   it("names everybody who is waited for, also those who are not the first in its way", () => {
-    const mark = new LowMark(0n);
-    mark.look(5n, new Set(["3/1"]));
+    const mark = new LowWaterMark(0n);
+    mark.observe(5n, new Set(["3/1"]));
     mark.settle();
-    mark.look(9n, new Set(["3/1", "3/2"]));
+    mark.observe(9n, new Set(["3/1", "3/2"]));
     mark.settle();
     expect([...mark.holders]).toEqual(["3/1", "3/2"]);
   });
 
   it("waits for a prepared transaction under the name that a restart of the server gives it", () => {
-    const mark = new LowMark(0n);
-    mark.look(5n, new Set(["3/1"]));
+    const mark = new LowWaterMark(0n);
+    mark.observe(5n, new Set(["3/1"]));
     mark.settle();
-    expect(mark.look(5n, new Set(["-1/700"]))).toBe(0n);
+    expect(mark.observe(5n, new Set(["-1/700"]))).toBe(0n);
     mark.settle();
     expect([mark.low, [...mark.holders]]).toEqual([0n, ["-1/700"]]);
-    expect(mark.look(5n, new Set())).toBe(0n);
+    expect(mark.observe(5n, new Set())).toBe(0n);
     mark.settle();
     expect(mark.low).toBe(5n);
   });
 
   it("waits for it too when a stranger bears its old name by then", () => {
-    const mark = new LowMark(0n);
-    mark.look(5n, new Set(["3/1"]));
+    const mark = new LowWaterMark(0n);
+    mark.observe(5n, new Set(["3/1"]));
     mark.settle();
-    mark.look(5n, new Set(["3/1", "-1/700"]));
+    mark.observe(5n, new Set(["3/1", "-1/700"]));
     mark.settle();
-    mark.look(5n, new Set(["-1/700"]));
+    mark.observe(5n, new Set(["-1/700"]));
     mark.settle();
     expect([mark.low, [...mark.holders]]).toEqual([0n, ["-1/700"]]);
-    expect(mark.look(5n, new Set())).toBe(0n);
+    expect(mark.observe(5n, new Set())).toBe(0n);
   });
 
   it("reads again only from where a transaction ended", () => {
-    const mark = new LowMark(0n);
-    mark.look(5n, new Set(["3/1"]));
+    const mark = new LowWaterMark(0n);
+    mark.observe(5n, new Set(["3/1"]));
     mark.settle();
-    mark.look(9n, new Set(["3/1", "3/2"]));
+    mark.observe(9n, new Set(["3/1", "3/2"]));
     mark.settle();
-    expect(mark.look(12n, new Set(["3/1"]))).toBe(5n);
+    expect(mark.observe(12n, new Set(["3/1"]))).toBe(5n);
     mark.settle();
-    expect(mark.look(12n, new Set())).toBe(0n);
+    expect(mark.observe(12n, new Set())).toBe(0n);
   });
 });

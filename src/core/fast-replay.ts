@@ -61,7 +61,7 @@ export type RawFactsRow = {
 
 const DIGITS = /^[1-9][0-9]{0,15}$/;
 
-export class FactsReplay {
+export class FastReplay {
   readonly analyzer: Analyzer;
   /** Whether something was found that this way cannot pass. */
   impassable = false;
@@ -119,7 +119,7 @@ export class FactsReplay {
     const row = parsed(raw);
     if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
     if (row?.type === "skipped") this.analyzer.skipped += 1;
-    else if (row?.type === "foreign") this.#foreign += 1;
+    else if (row?.type === "unmarked") this.#foreign += 1;
     else if (row?.type === "metric" && row.crossing !== null) this.#crossed(row);
     else this.impassable = true;
   }

@@ -20,11 +20,11 @@ export function acceptRows(
     walk.accept(row);
     seen(row);
   });
-  return newest === undefined ? null : headOf(newest);
+  return newest === undefined ? null : lastAppliedOf(newest);
 }
 
 /** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */
-export function headOf(row: RawJournalRow): Head {
+export function lastAppliedOf(row: RawJournalRow): Head {
   const fingerprint = createHash("sha256")
     .update(row.payload ?? "")
     .digest("hex");

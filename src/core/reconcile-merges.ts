@@ -45,7 +45,7 @@ export type Survivors = { readonly id: bigint | null; readonly at: number | null
 const ON_ITS_WAY_MS = 60_000;
 const DRIFTED_KEPT = 10;
 
-export class MergeAudit {
+export class MergeReconciliation {
   readonly counts: MergeCounts = {
     committed: 0,
     repeats: 0,

@@ -24,8 +24,8 @@ import {
   UnfitDatabase,
 } from "../outbox-log.ts";
 import { pagesAfter } from "../pages.ts";
-import { acceptRows } from "../restore/journal-head.ts";
-import { RecordedMerges } from "../restore/recorded.ts";
+import { DueMerges } from "../restore/due-merges.ts";
+import { acceptRows } from "../restore/last-applied.ts";
 import type { Restored } from "../restore/restored.ts";
 import type { Plan } from "./plan.ts";
 
@@ -48,12 +48,12 @@ function eventIdentity({ eventId }: Identified): string {
   return mergeIdentity({ eventId, workItemId: null });
 }
 
-export class JournalMemory {
+export class Projection {
   readonly analyzer: Analyzer;
   /** The last merges, for the status page alone. */
   readonly recent: Recent;
   /** Which merges are recorded. */
-  readonly recorded: RecordedMerges;
+  readonly recorded: DueMerges;
   readonly #log: OutboxLog;
   readonly #report: Report;
   readonly #walk: Walk;
@@ -75,7 +75,7 @@ export class JournalMemory {
     this.#report = report;
     this.#walk = walk;
     this.analyzer = walk.analyzer;
-    this.recorded = new RecordedMerges(log, known);
+    this.recorded = new DueMerges(log, known);
     this.#head = head;
     this.#newest = head === null ? BEFORE_ALL : BigInt(head.id);
     this.#folded = folded;
@@ -104,17 +104,17 @@ export class JournalMemory {
     return this.recorded.coverage.low - this.#coveredLow;
   }
 
-  /** Whether others have recorded this merge since `forgetNews` was called. */
-  isNews(merge: Identified): boolean {
+  /** Whether others have recorded this merge since `forgetPeerWrites` was called. */
+  isPeerWrite(merge: Identified): boolean {
     return this.#news.has(mergeIdentity(merge)) || this.#news.has(eventIdentity(merge));
   }
 
-  forgetNews(): void {
+  forgetPeerWrites(): void {
     this.#news.clear();
   }
 
   /** @throws HistoryReset when the row that memory stands on is gone or another one. */
-  checkHead(fingerprint: string | null): void {
+  checkLastApplied(fingerprint: string | null): void {
     if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
   }
 
@@ -125,23 +125,23 @@ export class JournalMemory {
   async beginFenced(): Promise<void> {
     for (;;) {
       const since = await this.#lock();
-      this.checkHead(since.headFingerprint);
+      this.checkLastApplied(since.appliedFingerprint);
       if (!since.more) {
         const end = this.#beginFolding();
         return end(this.#fold(since.rows));
       }
       await this.#log.rollback();
-      await this.foldNews();
+      await this.applyPeerWrites();
     }
   }
 
   /** Folds what others have committed since, however much it is. */
-  async foldNews(): Promise<void> {
+  async applyPeerWrites(): Promise<void> {
     const end = this.#beginFolding();
     let unmarked = 0;
     for (let [more, readUpTo] = [true, this.#folded]; more; ) {
       const since = await this.#since(readUpTo);
-      this.checkHead(since.headFingerprint);
+      this.checkLastApplied(since.appliedFingerprint);
       unmarked += this.#fold(since.rows);
       ({ more } = since);
       readUpTo = BigInt(since.rows.at(-1)?.id ?? readUpTo);
@@ -163,7 +163,7 @@ export class JournalMemory {
     const rows: RawJournalRow[] = [];
     for await (const { after, end } of pagesAfter(this.#log, isShort ? beforeAll : this.#folded, newest))
       rows.push(...(await this.#log.journal(after, end)));
-    return { headFingerprint: null, rows, more: false };
+    return { appliedFingerprint: null, rows, more: false };
   }
 
   /** @returns what to call when whole sets have been folded, as a page may end within one, with how many rows were unmarked. */
@@ -174,7 +174,7 @@ export class JournalMemory {
       if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
       const merges = this.analyzer.global.seq - before.seq;
       const skipped = this.analyzer.skipped - before.skipped;
-      if (merges + skipped > 0) this.#report({ event: "journal.foreign_rows_folded", merges, skipped });
+      if (merges + skipped > 0) this.#report({ event: "journal.peer_rows_applied", merges, skipped });
     };
   }
 
@@ -264,9 +264,9 @@ export class JournalMemory {
     const newest = await this.#log.newest();
     for await (const page of pagesAfter(this.#log, after, newest)) {
       const rows = await this.#log.journal(page.after, page.end);
-      if (rows.length > 0) return { headFingerprint: null, rows, more: true };
+      if (rows.length > 0) return { appliedFingerprint: null, rows, more: true };
     }
-    return { headFingerprint: null, rows: [], more: false };
+    return { appliedFingerprint: null, rows: [], more: false };
   }
 
   /** @returns how many of them are somebody else's and were not seen before. */
@@ -289,7 +289,7 @@ export class JournalMemory {
           // Which ids were settled then it says itself; up to its own row at most.
           this.#coveredLow = this.#newest;
         }
-        if (row.type === "foreign" && BigInt(row.id) > this.#told) {
+        if (row.type === "unmarked" && BigInt(row.id) > this.#told) {
           this.#told = BigInt(row.id);
           unmarked += 1;
         }

@@ -1,6 +1,6 @@
 /** Watches who holds the low mark back: names them after a while, and after an hour stops waiting for them. */
 import type { Clock } from "../clock.ts";
-import type { LowMark } from "../core/low-mark.ts";
+import type { LowWaterMark } from "../core/low-water-mark.ts";
 import type { Report } from "../daemon-event.ts";
 import type { OutboxLog } from "../outbox-log.ts";
 
@@ -9,7 +9,7 @@ const PASSED_OVER_AFTER_MS = 3_600_000;
 
 type Seen = { readonly since: number; reported: boolean };
 
-export class HolderWatch {
+export class LongTransactions {
   readonly #log: OutboxLog;
   readonly #report: Report;
   readonly #clock: Clock;
@@ -21,9 +21,9 @@ export class HolderWatch {
     this.#clock = clock;
   }
 
-  async look(lowMark: LowMark): Promise<void> {
+  async check(lowWaterMark: LowWaterMark): Promise<void> {
     const now = this.#clock.monotonic();
-    const { holders } = lowMark;
+    const { holders } = lowWaterMark;
     for (const holder of this.#seen.keys()) if (!holders.has(holder)) this.#seen.delete(holder);
     for (const holder of holders) {
       if (!this.#seen.has(holder)) this.#seen.set(holder, { since: now, reported: false });
@@ -35,8 +35,8 @@ export class HolderWatch {
     }
     const given = this.#olderThan(now - PASSED_OVER_AFTER_MS, () => true);
     if (given.size > 0) {
-      this.#report({ event: "settle.passed_over", holders: await this.#log.describe(given) });
-      for (const holder of given) lowMark.passOver(holder);
+      this.#report({ event: "settle.gave_up", holders: await this.#log.describe(given) });
+      for (const holder of given) lowWaterMark.passOver(holder);
     }
   }
 

@@ -30,7 +30,7 @@ export type ClassifiedMerges = {
   readonly doubtful: FoundMerge[];
 };
 
-export class RecordedMerges {
+export class DueMerges {
   readonly coverage: Coverage;
   readonly floor: bigint | null;
   readonly #log: JournalReader;

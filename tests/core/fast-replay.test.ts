@@ -1,7 +1,7 @@
 /** The short way through a journal gives what folding every row gives, or nothing. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FactsReplay, factsSource } from "../../src/core/facts-replay.ts";
+import { FastReplay, factsSource } from "../../src/core/fast-replay.ts";
 import {
   type JournalRow,
   type MetricRow,
@@ -44,7 +44,7 @@ function short(
   const last = set.at(-1);
   if (source === null || last === undefined) return null;
   const known = raws.filter(({ id }) => Number(id) <= Number(last.id));
-  const facts = new FactsReplay(metrics, capacityFor(rows), checkpointRow);
+  const facts = new FastReplay(metrics, capacityFor(rows), checkpointRow);
   tellFacts(
     known,
     source,
@@ -74,7 +74,7 @@ function readable(raw: RawJournalRow): JournalRow {
   try {
     return parseJournalRow(raw);
   } catch {
-    return { type: "foreign", id: raw.id };
+    return { type: "unmarked", id: raw.id };
   }
 }
 
