@@ -1,8 +1,8 @@
 /**
- * The fold: merges go in, windows slide, gates pick their side, and what changed comes out as events.
+ * The fold: a merge goes in, windows slide, gates are asked, and the events that record the change come out.
  *
- * A fold works on `Scopes`: on the analyzer itself, or on a draft of it. The daemon folds onto a draft, records the
- * events in one transaction, and adopts the draft only once they are committed: memory never runs ahead of the log.
+ * A fold works on `Scopes`: on the analyzer itself, or on a draft of it. The daemon folds onto a draft, records the events in one
+ * transaction, and adopts the draft after the commit. So memory never runs ahead of the log.
  */
 import { entryOf } from "./catalogue.ts";
 import { type Change, decide, termsOf } from "./decide.ts";
@@ -13,7 +13,7 @@ import type { GatedReading } from "./scope.ts";
 import { ScopeMemory } from "./scope-memory.ts";
 import { VerdictNumbers } from "./verdict-numbers.ts";
 
-/** The newest merge that was folded. */
+/** The newest merge in memory. */
 export type Newest = {
   readonly eventId: string;
   readonly workItemId: string;
@@ -39,7 +39,7 @@ export class Analyzer implements Scopes {
   newest: Newest | null = null;
   /** Merges recorded as skipped. */
   skipped = 0;
-  /** Whether rows went from the old end of the journal, so that memory began in the middle of history. */
+  /** Whether rows are missing at the old end of the journal, so memory begins in the middle of history. */
   truncated = false;
 
   /** @param capacity merges that are kept for each scope, where rows of larger windows than today's are to be judged. */
@@ -59,7 +59,7 @@ export class Analyzer implements Scopes {
     return scope;
   }
 
-  /** Whether the global windows still count up again after rows went from the old end of the journal. */
+  /** Whether the global windows are still filling again because rows are missing at the old end of the journal. */
   get historyTruncated(): boolean {
     return this.truncated && this.metrics.some((metric) => this.global.ring.length < metric.window);
   }

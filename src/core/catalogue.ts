@@ -1,4 +1,4 @@
-/** The metrics that exist: what each one measures, in the order in which their rows are written. */
+/** The metrics: what each one measures, in the order in which their rows are written. */
 import type { GateState } from "./gate.ts";
 import type { Facts } from "./merge.ts";
 import type { MetricName } from "./metric.ts";

@@ -1,4 +1,4 @@
-/** The proof of a checkpoint: it must hold just what would be written in its place, as far as the rows before it are there. */
+/** The proof of a checkpoint: it must hold exactly what would be written in its place. If rows before it are missing, it may know more. */
 import type { Analyzer } from "./analyzer.ts";
 import { analyzerFrom, parseCheckpoint } from "./checkpoint.ts";
 import type { Found } from "./difference.ts";
@@ -14,7 +14,7 @@ export type Proven = {
   readonly newestRowId: string | null;
 };
 
-type Tell = (recorded: string, expected: string, project?: string | null) => void;
+type Report = (recorded: string, expected: string, project?: string | null) => void;
 
 export function proveCheckpoint(
   { analyzer, newestRowId }: Proven,
@@ -22,7 +22,7 @@ export function proveCheckpoint(
   text: string | null,
   differs: (found: Found) => void,
 ): void {
-  const tell: Tell = (recorded, expected, project = null) =>
+  const report: Report = (recorded, expected, project = null) =>
     differs({ kind: "checkpoint", row_id: rowId, recorded, expected, project });
   const checkpoint = parseCheckpoint(text);
   const stated =
@@ -30,43 +30,43 @@ export function proveCheckpoint(
       ? checkpoint
       : analyzerFrom(checkpoint, [], checkpoint.capacity, analyzer.verdicts);
   if (typeof checkpoint === "string" || typeof stated === "string") {
-    tell(`${CHECKPOINT_KIND}: ${String(stated)}`, "a checkpoint that can be read");
+    report(`${CHECKPOINT_KIND}: ${String(stated)}`, "a checkpoint that can be read");
     return;
   }
   if (newestRowId === null) return;
   const { truncated, newest, skipped } = analyzer;
-  if (checkpoint.row_id !== newestRowId) tell(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);
+  if (checkpoint.row_id !== newestRowId) report(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);
   const key = `checkpoint|${checkpoint.row_id}|${checkpoint.low_mark}`;
-  if (checkpoint.key !== key) tell(`key ${checkpoint.key}`, `key ${key}`);
+  if (checkpoint.key !== key) report(`key ${checkpoint.key}`, `key ${key}`);
   if (truncated ? stated.skipped < skipped : stated.skipped !== skipped)
-    tell(`skipped ${stated.skipped}`, `skipped ${skipped}${truncated ? " or more" : ""}`);
+    report(`skipped ${stated.skipped}`, `skipped ${skipped}${truncated ? " or more" : ""}`);
   if (newest !== null && stated.newest?.eventId !== newest.eventId)
-    tell(`newest event ${stated.newest?.eventId ?? "none"}`, `newest event ${newest.eventId}`);
+    report(`newest event ${stated.newest?.eventId ?? "none"}`, `newest event ${newest.eventId}`);
   if (checkpoint.seq !== stated.global.seq)
-    tell(`seq ${checkpoint.seq}`, `seq ${stated.global.seq}, as of its global scope`);
-  proveScope(stated.global, analyzer.global, analyzer, tell);
+    report(`seq ${checkpoint.seq}`, `seq ${stated.global.seq}, as of its global scope`);
+  proveScope(stated.global, analyzer.global, analyzer, report);
   for (const [name, scope] of analyzer.projects) {
-    const told: Tell = (recorded, expected) => tell(recorded, expected, name);
-    if (stated.projects.has(name)) proveScope(stated.project(name), scope, analyzer, told);
-    else told("no facts of this project", `${scope.ring.length} merges`);
+    const reportOf: Report = (recorded, expected) => report(recorded, expected, name);
+    if (stated.projects.has(name)) proveScope(stated.project(name), scope, analyzer, reportOf);
+    else reportOf("no facts of this project", `${scope.ring.length} merges`);
   }
   for (const [name, { seq }] of stated.projects) {
-    if (!analyzer.projects.has(name) && !truncated && seq > 0) tell(`${seq} merges`, "none", name);
+    if (!analyzer.projects.has(name) && !truncated && seq > 0) report(`${seq} merges`, "none", name);
   }
 }
 
-function proveScope(stated: ScopeMemory, due: ScopeMemory, { verdicts }: Analyzer, tell: Tell): void {
-  if (due.placed && stated.seq !== due.seq) tell(`seq ${stated.seq}`, `seq ${due.seq}`);
+function proveScope(stated: ScopeMemory, due: ScopeMemory, { verdicts }: Analyzer, report: Report): void {
+  if (due.placed && stated.seq !== due.seq) report(`seq ${stated.seq}`, `seq ${due.seq}`);
   const known = Math.min(due.ring.length, stated.ring.capacity);
   const { length } = stated.ring;
   if (due.complete ? length !== known : length < known)
-    tell(`${length} merges`, `${known} merges${due.complete ? "" : " or more"}`);
+    report(`${length} merges`, `${known} merges${due.complete ? "" : " or more"}`);
   const factsOf = (entry: Entry) =>
     `attempts ${attemptsIn(entry)}, verdict ${JSON.stringify(verdicts.nameOf(verdictIn(entry)))}`;
   for (let age = Math.min(known, length) - 1; age >= 0; age -= 1) {
     const [recorded, expected] = [stated.ring.at(age), due.ring.at(age)];
     if (recorded === expected) continue;
-    tell(`the merge ${age} before the newest: ${factsOf(recorded)}`, factsOf(expected));
+    report(`the merge ${age} before the newest: ${factsOf(recorded)}`, factsOf(expected));
     break;
   }
   for (const name of METRIC_NAMES) {
@@ -75,7 +75,7 @@ function proveScope(stated: ScopeMemory, due: ScopeMemory, { verdicts }: Analyze
     const crossedIsKnown = due.complete || expected.crossed !== null;
     const states = gateText(recorded, recorded.crossed);
     const dueStates = gateText(expected, crossedIsKnown ? expected.crossed : recorded.crossed);
-    if (states !== dueStates) tell(`${name}: ${states}`, `${name}: ${dueStates}`);
+    if (states !== dueStates) report(`${name}: ${states}`, `${name}: ${dueStates}`);
   }
 }
 

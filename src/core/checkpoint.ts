@@ -1,7 +1,7 @@
 /**
- * A checkpoint: everything that a fold of the journal up to some row leaves in memory, as one row of kind
- * `metric.checkpoint`. It only shortens the way: folding the whole journal stays the truth, and a checkpoint that does
- * not fit (larger windows than it reaches back, a newer schema) is unusable, and the journal is replayed.
+ * A checkpoint: the memory after some row of the journal, as one row of kind `metric.checkpoint`. It only saves time. Replaying the
+ * whole journal stays the truth, and a checkpoint that does not fit (it reaches back less than today's windows, or has a newer schema)
+ * is unusable.
  *
  * Facts are kept oldest first as words `attempts[:verdict][*times]`, where `verdict` is a place in the list of verdicts, the most
  * frequent one first and left out. Most merges of a project are alike, so that 100 of them take some 150 bytes. As every merge's own
@@ -25,9 +25,9 @@ export type CheckpointRow = {
   readonly payload: CheckpointPayload;
 };
 
-/** Where in the log a checkpoint stands, and which merges were recorded when it was written. */
+/** A checkpoint's place in the log, and the merges that were recorded when it was written. */
 export type CheckpointPlace = StoredCoverage & {
-  /** The newest row of the journal that is folded into it. */
+  /** The last row of the journal that is applied to it. */
   readonly row_id: string;
   /** The first row of the journal; null where rows were gone from its old end before that was known. */
   readonly journal_begins: string | null;
@@ -44,7 +44,7 @@ export type CheckpointPayload = CheckpointPlace & {
   readonly newest: CheckpointNewest | null;
   /** Merges that each scope's facts reach back at most. */
   readonly capacity: number;
-  /** The verdicts of these merges, null for none. Words beyond the list stand for verdicts that were too many to be told apart. */
+  /** The verdicts of these merges, null for none. A place after the end of the list means a verdict that had no number of its own. */
   readonly verdicts: readonly (string | null)[];
   readonly global: CheckpointScope;
   readonly projects: readonly (CheckpointScope & { readonly project: string })[];
@@ -69,7 +69,7 @@ type CheckpointGate = {
   readonly crossed: { readonly event_id: string; readonly since: string | null } | null;
 };
 
-/** The row that stands for this memory. */
+/** The row that holds this memory. */
 export function checkpointRow(analyzer: Analyzer, place: CheckpointPlace, producer: string): CheckpointRow {
   return {
     kind: CHECKPOINT_KIND,
@@ -124,7 +124,7 @@ function verdictsIn({ metrics, verdicts, global, projects }: Analyzer): number[]
 }
 
 /**
- * The memory that a checkpoint stands for.
+ * The memory that a checkpoint holds.
  * @param capacity merges that must be kept for each scope, where that is more than today's windows need.
  * @param verdicts numbers that this memory shares with another one.
  * @returns a reason in words where it does not serve these settings or is not whole.
@@ -160,7 +160,7 @@ export function analyzerFrom(
     others &&
     metrics.some((metric) => metric.verdicts?.some((verdict) => !checkpoint.verdicts.includes(verdict)))
   )
-    return "it has more verdicts than it tells apart";
+    return "it has more verdicts than it can distinguish";
   analyzer.skipped = checkpoint.skipped;
   analyzer.newest =
     checkpoint.newest === null
@@ -173,7 +173,7 @@ export function analyzerFrom(
   return analyzer;
 }
 
-/** The payload of a checkpoint row; a reason in words where it is not one of ours, not whole or a newer version's. */
+/** The payload of a checkpoint row; a reason in words if it cannot be used. */
 export function parseCheckpoint(text: string | null): CheckpointPayload | string {
   const payload = parseObject(text);
   if (payload === null) return "its payload cannot be read";

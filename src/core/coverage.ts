@@ -1,16 +1,16 @@
 /**
  * Coverage: which merges are known to be recorded, whether or not the rows that record them still exist.
  *
- * Retention may delete our rows, so "no row records it" does not mean that a merge is due. What is known without rows:
+ * Retention may delete the daemon's rows, so "no row records it" does not mean that a merge is due. Two facts are known without rows:
  *
- *   every merge up to the low-water mark            but for the few that could not be recorded (`unrecorded`)
- *   above it, the merges listed one by one          (`above`): everything recorded since the mark last rose
+ *   - Every merge up to the low-water mark is recorded, except the few that were refused (`unrecorded`).
+ *   - Above the mark, the merges listed one by one (`above`) are recorded: everything since the mark last rose.
  *
- * A checkpoint carries its coverage, so that one surviving checkpoint is enough, whichever rows are gone. Merges are distinguished
- * by their events: a work item may be deleted, and `work_item_id` become null.
+ * A checkpoint carries its coverage, so one surviving checkpoint is enough, whichever rows are missing. Merges are identified by their
+ * events, because a work item may be deleted and its `work_item_id` become null.
  *
- * Not promised: merges that no lock announced (a sequence with a cache, ids given by hand) may appear below the mark.
- * Their rows would have higher ids than they have, which is how the reconciliation tells them (`recorder/recorder.ts`).
+ * Not promised: a merge that no lock announced (a sequence with a cache, ids given by hand) may appear below the mark. The
+ * reconciliation recognises it by ids: rows that record a merge have higher ids than the merge (`restore/due-merges.ts`).
  */
 import { isId } from "./json.ts";
 

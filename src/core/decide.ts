@@ -1,8 +1,8 @@
 /**
  * The decision: what one merge does to one metric of one scope.
  *
- * This is the only place where a gate moves, a project takes over the global state, and an effective reading is chosen. Writing
- * makes rows of it; replaying and verifying call it again with what a row was decided under, and compare (`judge.ts`).
+ * This is the only place where a gate moves, a project takes over the global state, and an effective reading is chosen. Writing turns
+ * the result into rows. Replaying and verifying call it again with the terms that a row was decided under, and compare (`judge.ts`).
  */
 import { type Gate, type GateState, nextState } from "./gate.ts";
 import type { Merge } from "./merge.ts";
@@ -68,7 +68,7 @@ export function decide(
   }
   const moved = reading.defined ? nextState(gate, before.state, reading.value) : before.state;
   const crossed = moved !== before.state;
-  // A project that becomes defined inside the band goes on with what its policy followed until now.
+  // A project that becomes defined between the bounds keeps the state that its policy has followed so far.
   const takesOver = global !== null && reading.defined && !before.defined && moved === "unknown";
   const state = takesOver ? global.state : moved;
   return {

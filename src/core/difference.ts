@@ -1,27 +1,27 @@
-/** What `metrics verify` finds: a row, what it says, and what it should say. */
+/** What `metrics verify` finds: a row, what it records, and what it should record. */
 import type { MetricName } from "./metric.ts";
 import type { ScopeKind } from "./scope.ts";
 
 export const DIFFERENCE_KINDS = {
-  unreadable: "rows of ours that are not whole",
-  newer_schema: "rows of a newer version, which this one cannot judge",
+  unreadable: "rows of the daemon that are incomplete",
+  newer_schema: "rows of a newer version, which this version cannot judge",
   merge_missing: "merges that are not recorded",
-  merge_repeated: "merges that are recorded again",
-  merge_unknown: "rows that record something that is no merge",
-  set_incomplete: "merges of which not every row is there",
+  merge_repeated: "merges that are recorded twice",
+  merge_unknown: "rows that record an event that is not a merge",
+  set_incomplete: "merges with missing rows",
   set_surplus: "merges with more rows than were written",
   set_order: "rows out of order within their merge",
   seq_gap: "gaps in seq",
   seq_repeated: "repeats in seq",
   seq: "rows whose seq is not that of the rows beside them",
-  key: "keys that are not as promised",
+  key: "keys that are not what the contract says",
   key_repeated: "keys that are repeated",
   facts: "rows whose facts differ from those beside them",
-  work_item: "rows that stand under another work item than their merge's",
+  work_item: "rows filed under a work item other than their merge's",
   number: "values, numerators or counts that the recorded facts do not give",
-  state: "states that do not follow",
-  crossing: "crossings that do not follow",
-  effective: "effective readings that do not follow",
+  state: "states that do not follow from the recorded values",
+  crossing: "crossings that do not follow from the recorded values",
+  effective: "effective readings that do not follow from the recorded readings",
   checkpoint: "checkpoints that are not what a full replay gives",
 } as const;
 
@@ -29,7 +29,7 @@ export type DifferenceKind = keyof typeof DIFFERENCE_KINDS;
 
 export type Difference = {
   readonly kind: DifferenceKind;
-  /** The row of the log; null where it is about a row that is missing. */
+  /** The row of the log; null if a row is missing. */
   readonly row_id: string | null;
   /** The merge's transition row. */
   readonly event_id: string | null;
@@ -37,9 +37,9 @@ export type Difference = {
   readonly scope: ScopeKind | null;
   readonly project: string | null;
   readonly seq: number | null;
-  /** What the log says, in a few words. */
+  /** What the log records, in a few words. */
   readonly recorded: string;
-  /** What it should say. */
+  /** What it should record. */
   readonly expected: string;
 };
 

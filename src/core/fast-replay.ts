@@ -1,13 +1,13 @@
 /**
- * The short way through a long journal: the facts of each merge, in the order of the merges, and nothing else.
+ * The fast replay of a long journal: the facts of each merge, in the order of the merges, and nothing else.
  *
- * Windows stand for facts alone, so that one row of a merge is enough to slide them, and a few fields of that row. What
- * facts do not give, where each gate stands, is in the newest rows of its scope, and the last crossing in its own row.
- * So memory comes out as the walk would leave it, of a tenth of the text, but the values of these merges have not been
- * held against their facts: the walk checks the newest ones on top, the rest is `verify`'s.
+ * Windows hold facts alone, so a few fields of one row per merge are enough to slide them. Facts do not say where each gate is: that is
+ * in the newest rows of its scope, and the last crossing is in a row of its own. The result is the memory that the walk (`walk.ts`)
+ * would leave, from a tenth of the text. The values of these merges have not been compared with their facts: the walk checks the newest
+ * ones on top, and `metrics verify` the rest.
  *
- * Only the order is proven here: it must be dense from 1. Whatever is otherwise than expected (a log whose old end is
- * gone, which began under other scopes, which contradicts itself) makes this way impassable, and the walk decides.
+ * Only the order is proven here: it must be dense from 1. Anything unexpected (a missing old end, other recorded scopes, a
+ * contradiction) makes this replay impassable, and the walk decides.
  */
 import { Analyzer } from "./analyzer.ts";
 import { entryOf } from "./catalogue.ts";
@@ -19,11 +19,11 @@ import type { ScopeKind } from "./scope.ts";
 import type { ScopeMemory } from "./scope-memory.ts";
 import { Walk } from "./walk.ts";
 
-/** Which rows tell the facts, and which ones would show that the log was written under other scopes. */
+/** Which rows hold the facts, and which ones show that the log was written under other scopes. */
 export type FactsSource = {
   /** The metric whose global rows are read, one for each merge. */
   readonly order: MetricName;
-  /** Whether it has rows of projects too, which are passed over. */
+  /** Whether it has rows of projects too, which are skipped. */
   readonly inProjects: boolean;
   /** The other metrics with global rows alone: any further row of theirs is wanted. */
   readonly globalOnly: readonly MetricName[];
@@ -31,7 +31,7 @@ export type FactsSource = {
   readonly unrecorded: readonly MetricName[];
 };
 
-/** @returns null where no row tells the order of merges. */
+/** @returns null if no metric's rows give the order of merges. */
 export function factsSource(metrics: readonly MetricSettings[]): FactsSource | null {
   const global = metrics.filter(({ record }) => record.includes("global"));
   const order = global.find((metric) => !inProjects(metric)) ?? global[0];
@@ -48,7 +48,7 @@ function inProjects({ record }: MetricSettings): boolean {
   return record.includes("project");
 }
 
-/** The fields of a row of the metric that tells the order, as text; null where there is none. */
+/** The fields of a row of the metric whose rows give the order, as text; null for a missing field. */
 export type RawFactsRow = {
   readonly id: string;
   readonly version: string | null;
@@ -80,7 +80,7 @@ export class FastReplay {
     this.#checkpointRow = checkpointRow;
   }
 
-  /** Takes the rows that tell the order, in the order of their ids. */
+  /** Takes the rows that give the order, in the order of their ids. */
   accept(row: RawFactsRow): void {
     if (this.impassable) return;
     if (row.version === null || row.seq === null) {
@@ -131,14 +131,14 @@ export class FastReplay {
     scope.setGate(row.metric, { ...scope.gate(row.metric), crossed });
   }
 
-  /** The row of the first merge, whose set must be looked at; null where no merge was told. */
+  /** The row of the first merge, whose set must be checked; null if there is no merge. */
   get firstRow(): number | null {
     return this.#firstRow;
   }
 
   /**
-   * Looks whether the first set is whole. The row that tells the order need not be the first one of its set: where the
-   * journal's old end went in the middle of it, the order is dense from 1 all the same.
+   * Checks whether the first set is whole. The row that gives the order need not be the first of its set: if the journal is cut within
+   * that set, the order is dense from 1 nevertheless.
    */
   checkFirst(raws: readonly RawJournalRow[]): void {
     const rows = raws.map(parsed).filter((row) => row?.type === "metric");

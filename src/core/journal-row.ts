@@ -1,7 +1,7 @@
 /**
- * A row of the journal, parsed. The journal is our own part of the outbox: rows of kind `metric.*` that carry our
- * marker (`schema_version`, `key` and, for metric rows, `seq`). Rows without it are somebody else's and are ignored;
- * rows with it that do not hold together are a contradiction, and nothing is written until a person has looked.
+ * A row of the journal, parsed. The journal is the daemon's part of the outbox: rows of kind `metric.*` that carry its marker
+ * (`schema_version`, `key` and, for metric rows, `seq`). Rows without the marker belong to others and are ignored. A marked row that is
+ * not whole is a contradiction: nothing is recorded until an operator has decided.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import { type GateState, isState } from "./gate.ts";
@@ -12,7 +12,7 @@ import { CHECKPOINT_KIND, CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./
 import type { Effective, ScopeKind } from "./scope.ts";
 import type { Crossing } from "./scope-memory.ts";
 
-/** A row as selected: `payload` is the JSON text, or null where it is too large to be a row of ours. */
+/** A row as selected: `payload` is the JSON text, or null if it is too large to be a row of the daemon. */
 export type RawJournalRow = { readonly id: string; readonly kind: string; readonly payload: string | null };
 
 export type MetricRow = {
@@ -82,7 +82,7 @@ export function contradiction(rowId: string, what: string): UnfitLog {
   return new UnfitLog(
     "contradiction",
     rowId,
-    `events_outbox row ${rowId}: ${what}. Nothing is recorded until this is mended: run \`metrics verify\` to see every ` +
+    `events_outbox row ${rowId}: ${what}. Nothing is recorded until this is repaired: run \`metrics verify\` to list every ` +
       "difference, then restore the metric.* rows from a backup, or delete all of them to count anew from the merges.",
   );
 }

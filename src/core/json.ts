@@ -2,7 +2,7 @@
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** Null for what is no JSON, or no object. */
+/** Null for text that is not JSON, or not an object. */
 export function parseObject(text: string | null): Json | null {
   if (text === null) return null;
   try {

@@ -1,8 +1,8 @@
 /**
- * The judge: the rows of one merge held against what would have been written in their place.
+ * The judge: compares the rows of one merge with what would have been written in their place.
  *
- * A row is judged by what it was written under and says itself: its window, its verdicts and, at a crossing, the gate's bounds. So a
- * changed configuration is no difference. The daemon refuses a log in which anything differs; `verify` lists every difference.
+ * A row is judged by the terms that it carries itself: its window, its verdicts and, at a crossing, the gate's bounds. So a changed
+ * configuration is not a difference. The daemon refuses a log in which anything differs; `metrics verify` lists every difference.
  */
 import { isRatio } from "./catalogue.ts";
 import { decide, type Terms } from "./decide.ts";
@@ -41,7 +41,7 @@ export function judgeSet(set: JudgedSet, findings: Findings): void {
   set.rows.forEach((row, index) => {
     const place = 1 << placeOf(row);
     if ((seen & place) !== 0) {
-      tell(
+      report(
         findings,
         "set_surplus",
         row,
@@ -52,7 +52,7 @@ export function judgeSet(set: JudgedSet, findings: Findings): void {
     }
     seen |= place;
     if (place < latest)
-      tell(
+      report(
         findings,
         "set_order",
         row,
@@ -70,7 +70,7 @@ export function judgeSet(set: JudgedSet, findings: Findings): void {
     judgeGate(row, next !== undefined && isCrossingOf(next, row) ? next : null, set, findings);
   });
   if (set.rows.length > set.size)
-    tell(
+    report(
       findings,
       "set_surplus",
       set.rows[0] as MetricRow,
@@ -82,12 +82,12 @@ export function judgeSet(set: JudgedSet, findings: Findings): void {
 function judgeIdentity(row: MetricRow, set: JudgedSet, findings: Findings): void {
   const key = dueKey(row);
   const { placed, seq } = scopeOf(row, set);
-  if (row.key !== key) tell(findings, "key", row, row.key, key);
+  if (row.key !== key) report(findings, "key", row, row.key, key);
   if (!sameFacts(row.merge, set.merge))
-    tell(findings, "facts", row, factsText(row.merge), factsText(set.merge));
+    report(findings, "facts", row, factsText(row.merge), factsText(set.merge));
   if (row.setSize !== set.size)
-    tell(findings, "facts", row, `set_size ${row.setSize}`, `set_size ${set.size}, as beside it`);
-  if (placed && row.seq !== seq) tell(findings, "seq", row, `seq ${row.seq}`, `seq ${seq}`);
+    report(findings, "facts", row, `set_size ${row.setSize}`, `set_size ${set.size}, as beside it`);
+  if (placed && row.seq !== seq) report(findings, "seq", row, `seq ${row.seq}`, `seq ${seq}`);
 }
 
 /** The key that this row must have. */
@@ -106,7 +106,7 @@ function judgeNumbers(row: MetricRow, scope: ScopeMemory, findings: Findings): v
   const reading = scope.readingUnder(metric, window, row.verdicts, due);
   if (reading !== null) {
     if (n !== due || value !== valueOf(reading) || numerator !== reading.numerator)
-      tell(findings, "number", row, numbers(row), numbers({ ...reading, value: valueOf(reading) }));
+      report(findings, "number", row, numbers(row), numbers({ ...reading, value: valueOf(reading) }));
     return;
   }
   findings.notJudged += 1;
@@ -117,14 +117,14 @@ function judgeNumbers(row: MetricRow, scope: ScopeMemory, findings: Findings): v
       ? numerator !== null && (value === null || value === numerator / n)
       : numerator === null);
   if (!sound)
-    tell(findings, "number", row, numbers(row), `numbers that agree with each other, n=${due}/${window}`);
+    report(findings, "number", row, numbers(row), `numbers that agree with each other, n=${due}/${window}`);
 }
 
 /** Whether the gate, the effective reading and the crossing are what this merge decides. The row is believed from there on. */
 function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, findings: Findings): void {
   const scope = scopeOf(row, set);
   const remembered = scope.gate(row.metric);
-  // The first row of a scope whose older rows are missing stands for itself.
+  // If the older rows of a scope are missing, nothing contradicts its first row.
   const before = remembered === NO_MEMORY && !scope.complete ? believed(row, crossed) : remembered;
   const global = row.scope === "global" ? undefined : globalBeside(row, set.rows);
   const { change } = decide(
@@ -136,7 +136,7 @@ function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, fi
   const { state } = change;
   if (crossed?.crossing == null) {
     if (row.state !== state)
-      tell(
+      report(
         findings,
         "state",
         row,
@@ -147,7 +147,7 @@ function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, fi
     const { from, to, previous } = crossed.crossing;
     const due = change.crossing;
     if (due === null || due.from !== from || state !== to)
-      tell(
+      report(
         findings,
         "crossing",
         crossed,
@@ -157,18 +157,18 @@ function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, fi
           : `from ${due.from} to ${stateText(state)} at ${row.value}`,
       );
     else if ((scope.complete || due.previous !== null) && !isDeepEqual(previous, due.previous))
-      tell(
+      report(
         findings,
         "crossing",
         crossed,
         `previous: ${crossingText(previous)}`,
         `previous: ${crossingText(due.previous)}`,
       );
-    if (row.state !== to) tell(findings, "state", row, stateText(row.state), to);
+    if (row.state !== to) report(findings, "state", row, stateText(row.state), to);
   }
   if (row.scope === "global" || row.state === null || global !== undefined) {
     if (!sameEffective(row.effective, change.effective))
-      tell(findings, "effective", row, effectiveText(row.effective), effectiveText(change.effective));
+      report(findings, "effective", row, effectiveText(row.effective), effectiveText(change.effective));
   }
   const { eventId, mergedAt: since } = row.merge;
   scope.setGate(row.metric, {
@@ -192,7 +192,7 @@ function termsOf({ metric, verdicts, state }: MetricRow, crossed: MetricRow | nu
 
 const UNREACHED = { name: "", upper: Number.POSITIVE_INFINITY, lower: Number.NEGATIVE_INFINITY };
 
-/** The gate before a row, where only the row tells. */
+/** The gate before a row, according to the row alone. */
 function believed({ state, value }: MetricRow, crossed: MetricRow | null): GateMemory {
   const crossing = crossed?.crossing ?? null;
   return {
@@ -211,7 +211,7 @@ function judgeCopy(
 ): void {
   const copy = before !== undefined && before.crossing === null && sameReading(before, row);
   if (!copy)
-    tell(
+    report(
       findings,
       "crossing",
       row,
@@ -220,7 +220,7 @@ function judgeCopy(
     );
   const way = to === "high" ? direction("high") : direction("low");
   if (row.crossing?.direction !== way)
-    tell(findings, "crossing", row, `direction ${row.crossing?.direction}`, `direction ${way}`);
+    report(findings, "crossing", row, `direction ${row.crossing?.direction}`, `direction ${way}`);
 }
 
 /** Whether a row is the crossing that belongs to the row before it. */
@@ -283,7 +283,7 @@ function placeOf({ metric, scope, crossing }: MetricRow): number {
   return line * 2 + (crossing === null ? 0 : 1);
 }
 
-function tell(
+function report(
   findings: Findings,
   kind: DifferenceKind,
   row: MetricRow,

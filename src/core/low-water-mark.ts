@@ -1,23 +1,34 @@
 /**
- * Settling: up to which id can nothing new appear?
+ * Settling: up to which id can no new row appear?
  *
- * Ids are drawn from a sequence before their transactions commit, so a row may become visible below rows that were
- * read long ago. `id > last` loses it. An xmin horizon loses rows too (a transaction draws its id before it has an
- * xid) and stalls behind every old transaction in the database. The locks on the table alone miss a transaction that
- * called `nextval` first and has not touched the table yet.
+ * # The problem
  *
- * What does hold: `nextval` takes RowExclusiveLock on the sequence before it draws, and an insert takes it on the
- * table; both are kept to the end of the transaction. So one statement looks at `u`, the newest visible id, and at the
- * set of transactions that hold such a lock. Whoever drew an id ≤ u and can still bring it is in that set, or had ended
- * by then and is seen by every later statement. A lock is released only after the commit is visible. Hence: once all of
- * the set are gone, a later statement that reads the rows up to u reads all that there will ever be.
+ * Ids are drawn from a sequence before their transactions commit, so a row may become visible below rows that were read long ago.
+ * Three obvious answers are wrong:
  *
- * That is exact for a sequence with cache 1. For the rest (a cache, ids given explicitly, a restore) the whole log is
- * compared from time to time.
+ *   - `id > last` loses such a row.
+ *   - An xmin horizon loses rows too, because a transaction draws its id before it has an xid. It also stalls behind every old
+ *     transaction in the database.
+ *   - The locks on the table alone miss a transaction that has called `nextval` but has not touched the table yet.
  *
- * One set for the whole range would make a single long transaction expensive: everything above its first look would be
- * read again on every look. So the range is kept in segments, each with the transactions that may still bring rows to
- * it; only a segment of which one has ended is read again. A segment without any is settled.
+ * # The guarantee
+ *
+ * `nextval` takes RowExclusiveLock on the sequence before it draws, and an insert takes it on the table. Both locks are kept to the
+ * end of the transaction. One statement reads `u`, the newest visible id, together with the set of transactions that hold such a lock.
+ * Any transaction that drew an id ≤ u is either in that set or has ended, and every later statement sees its rows. A lock is released
+ * only after the commit is visible. Hence: once every transaction of the set has ended, a later statement that reads the rows up to u
+ * reads all rows that will ever exist there.
+ *
+ * # What is not promised
+ *
+ * This is exact for a sequence with cache 1. A cache, ids given explicitly, and a restored dump can still add rows below the mark. The
+ * periodic reconciliation of the whole log finds those.
+ *
+ * # Segments
+ *
+ * With one set for the whole range, a single long transaction would make every poll read everything above its first poll again. So the
+ * range is kept in segments, each with the transactions that may still bring rows to it. A segment is read again only when one of its
+ * transactions has ended. A segment without any is settled.
  */
 
 /**
@@ -37,24 +48,24 @@ export class LowWaterMark {
   low: bigint;
   #segments: Segment[] = [];
   #prepared = new Set<TransactionName>();
-  #unusable: ReadonlySet<TransactionName> = new Set();
+  #givenUp: ReadonlySet<TransactionName> = new Set();
 
   constructor(low: bigint) {
     this.low = low;
   }
 
-  /** The newest id that has been looked at. */
+  /** The newest id that was polled. */
   get top(): bigint {
     return this.#segments.at(-1)?.upTo ?? this.low;
   }
 
-  /** The transactions that keep the low mark from reaching the top. */
+  /** The transactions that keep the low-water mark from reaching the top. */
   get holders(): ReadonlySet<TransactionName> {
     return new Set(this.#segments.flatMap((segment) => [...segment.holders]));
   }
 
   /**
-   * Takes in one look at the newest visible id and the lock holders of the same statement.
+   * Takes in the newest visible id and the lock holders of the same statement.
    * @returns the id after which rows must be read, up to `newest`, by a later statement.
    */
   observe(newest: bigint, holders: ReadonlySet<TransactionName>): bigint {
@@ -66,22 +77,21 @@ export class LowWaterMark {
       if (ended.length > 0 && after < readAfter) readAfter = after;
       after = segment.upTo;
     }
-    // Behind a pooler this outlives the server's recovery from the crash of one of its processes, after which a prepared
-    // transaction bears another name. Which one it bore is not told, so whoever is new under such a name may be anyone's;
-    // it keeps every segment, as the old name may by now be a stranger's, who would make the segment look as it was.
+    // Behind a pooler this object outlives the server's recovery from a crash, which renames prepared transactions. Their old names are
+    // not recorded anywhere, and a new transaction may by now use one of them. So a new prepared name keeps back every segment.
     const prepared = new Set([...holders].filter((holder) => holder.startsWith("-1/")));
     for (const holder of prepared) {
       if (!this.#prepared.has(holder)) for (const segment of this.#segments) segment.holders.add(holder);
     }
     this.#prepared = prepared;
-    this.#unusable = this.#unusable.intersection(holders);
-    if (newest > this.top) this.#segments.push({ upTo: newest, holders: holders.difference(this.#unusable) });
+    this.#givenUp = this.#givenUp.intersection(holders);
+    if (newest > this.top) this.#segments.push({ upTo: newest, holders: holders.difference(this.#givenUp) });
     return readAfter;
   }
 
   /**
-   * Every row up to here has been read, from where the last look asked, and recorded. Where no transaction holds the first
-   * segment back that much is settled: a long backlog is settled page by page.
+   * Every row up to here has been read, from where the last poll asked, and recorded. If no transaction keeps the first segment back,
+   * that much is settled: a long backlog is settled page by page.
    */
   read(upTo: bigint): void {
     const [first] = this.#segments;
@@ -90,7 +100,7 @@ export class LowWaterMark {
     if (low > this.low) this.low = low;
   }
 
-  /** All that the last look asked to be read has been read and recorded: settled segments go, the low mark rises. */
+  /** All rows that the last poll asked for have been read and recorded: settled segments are dropped, the low-water mark rises. */
   settle(): void {
     while (this.#segments[0]?.holders.size === 0) this.low = (this.#segments.shift() as Segment).upTo;
     const merged: Segment[] = [];
@@ -102,9 +112,9 @@ export class LowWaterMark {
     this.#segments = merged;
   }
 
-  /** Waits for a transaction no more, until it is gone; what it still brings is left to the comparison of the whole log. */
+  /** Stops waiting for a transaction until it has ended. Rows that it still brings are left to the reconciliation. */
   passOver(holder: TransactionName): void {
-    this.#unusable = new Set([...this.#unusable, holder]);
+    this.#givenUp = new Set([...this.#givenUp, holder]);
     for (const segment of this.#segments) segment.holders.delete(holder);
   }
 }

@@ -16,7 +16,7 @@ export type Merge = Facts & {
   /** The transition row's id, a bigint as decimal text. */
   readonly eventId: string;
   readonly workItemId: string;
-  /** The transition row's `created_at`, ISO 8601 in UTC with milliseconds; null where it is no date of years 1–9999. */
+  /** The transition row's `created_at`, ISO 8601 in UTC with milliseconds; null unless it is a date of the years 1–9999. */
   readonly mergedAt: string | null;
 };
 
@@ -32,7 +32,7 @@ export type SkipReason = (typeof SKIP_REASONS)[number];
 /** A merge whose facts are unusable: recorded as `metric.merge_skipped`, counted in no window. */
 export type SkippedMerge = Identified & { readonly reason: SkipReason };
 
-/** A row of `work_items` as text, just as the database gave it; null where there is no such row. */
+/** A row of `work_items` as text, exactly as the database returned it. */
 export type RawFacts = {
   readonly project: string | null;
   readonly attempts: string | null;

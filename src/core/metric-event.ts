@@ -52,7 +52,7 @@ export type MetricPayload = {
     readonly last_verdict: string | null;
     readonly merged_at: string | null;
   };
-  /** How many rows record this merge, this one included: a reader can tell a whole set from a cut one. */
+  /** How many rows record this merge, this one included: a reader can recognise a cut set. */
   readonly set_size: number;
   readonly producer: string;
 };

@@ -1,4 +1,4 @@
-/** A metric as configured: its name, window, scopes and gate. What each one measures stands in `catalogue.ts`. */
+/** A metric as configured: its name, window, scopes and gate. What each one measures is in `catalogue.ts`. */
 import type { Gate } from "./gate.ts";
 import type { ScopeKind } from "./scope.ts";
 

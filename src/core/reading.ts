@@ -1,4 +1,4 @@
-/** A reading: what a metric says of a scope now. Undefined is a shape of its own, so that nobody mistakes it for 0. */
+/** A reading: what a metric says of a scope now. Undefined is a shape of its own, so it cannot be mistaken for 0. */
 
 export type Reading =
   | {

@@ -1,5 +1,5 @@
 /**
- * The other half of verification: every committed merge is held against what the journal records of it.
+ * The other half of verification: compares every committed merge with what the journal records of it.
  *
  * A merge without a record is not missing yet. It may have committed a moment ago, however old its transaction, even below
  * the low-water mark of a checkpoint; the rows that recorded it may be gone from the old end; or no daemon has processed it so
@@ -30,9 +30,9 @@ export type MergeCounts = {
   repeats: number;
   /** Due, and not recorded so far. */
   waiting: number;
-  /** Recorded, as a checkpoint or the oldest surviving row of ours tells, by rows that are gone. */
+  /** Recorded by rows that are gone, according to a checkpoint or the oldest surviving row. */
   pruned: number;
-  /** Recorded with facts that the work item does not have any more. The record stands. */
+  /** Recorded with facts that the work item no longer has. The record is right. */
   drifted: number;
   /** Recorded merges whose transition has gone from the log's old end. */
   without_transition: number;
@@ -118,7 +118,7 @@ export class MergeReconciliation {
     const { itemsBecameNull } = this.#verifier;
     const gaps = (this.#differences.counts.get("seq_gap") ?? 0) > 0;
     for (const { eventId, workItemId } of this.suspects) {
-      // Whose later arrival it was cannot be told any more.
+      // Its work item is no longer known, so it may be a later arrival of a recorded one.
       if (workItemId === null && itemsBecameNull) this.counts.repeats += 1;
       else if (running > 0 || !gaps) this.counts.waiting += 1;
       else
@@ -145,7 +145,7 @@ export class MergeReconciliation {
     return true;
   }
 
-  /** @param survivors as they are after every transition was passed. */
+  /** @param survivors as they are after every transition was read. */
   end(survivors: Survivors): void {
     const unsure: string[] = [];
     for (const { eventId, at } of this.#verifier.recorded.unmet()) {

@@ -2,7 +2,7 @@
 import { hash32 } from "./hash.ts";
 import type { Facts, Identified } from "./merge.ts";
 
-/** What stands for the facts of a skipped merge. */
+/** In place of the facts of a skipped merge. */
 export const SKIPPED = 0;
 
 type Recorded = {
@@ -18,7 +18,7 @@ export class RecordedMerges {
   /** The smallest and the largest event; null while there is none. */
   smallest: bigint | null = null;
   largest: bigint | null = null;
-  /** Whether what is added needs no transition to be met: its transition was passed before it was recorded. */
+  /** Whether transitions have been read already: then those of merges that are added now count as met. */
   afterwards = false;
   readonly #events = new Map<string, Recorded>();
   readonly #items = new Set<string>();

@@ -1,8 +1,8 @@
 /**
- * The memory of one scope: its newest merges, a running figure for each metric, and where each gate stands.
+ * The memory of one scope: its newest merges, a running figure for each metric, and the state of each gate.
  *
- * It may begin in the middle of history: where rows are gone from the old end of the journal, or missing in its middle. Then only the
- * merges since are known, and where a gate stood before its first row is not.
+ * It may begin in the middle of history, because rows are missing at the old end of the journal or in its middle. Then only the merges
+ * since then are known, and the state of a gate before its first row is not.
  */
 import { CATALOGUE, createFigure } from "./catalogue.ts";
 import type { GateState } from "./gate.ts";
@@ -104,7 +104,7 @@ export class ScopeMemory {
   /**
    * What a metric says over the newest `n` merges of a window.
    * @param n at most `window`.
-   * @returns null where too few merges are kept, or the verdicts cannot be told apart any more.
+   * @returns null where too few merges are kept, or a verdict has no number of its own.
    */
   readingUnder(metric: MetricName, window: number, verdicts: readonly string[], n: number): Reading | null {
     if (n > this.#ring.length || window > this.#ring.capacity) return null;

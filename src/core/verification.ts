@@ -9,7 +9,7 @@ export type Verification = {
   readonly schema_version: 1;
   /** `seq` is null where no set that is left says it. */
   readonly as_of: Omit<AsOf, "seq"> & { readonly seq: number | null };
-  /** True where there is no difference at all. */
+  /** True if there is no difference at all. */
   readonly verified: boolean;
   readonly counts: VerifiedCounts & MergeCounts;
   /** Whether rows went from the old end of the journal: what stood on them is not judged. */
@@ -19,7 +19,7 @@ export type Verification = {
     readonly by_kind: Readonly<Record<DifferenceKind, number>>;
     readonly first: readonly Difference[];
   };
-  /** The first work items that have changed since they were recorded. That is no difference: the record stands. */
+  /** The first work items that have changed since they were recorded. That is not a difference: the record is right. */
   readonly drifted: readonly Drift[];
 };
 
@@ -27,7 +27,7 @@ export type Drift = {
   readonly event_id: string;
   readonly work_item_id: string | null;
   readonly recorded: DriftFacts | null;
-  /** Null where there is no such work item any more. */
+  /** Null if the work item no longer exists. */
   readonly now: DriftFacts | null;
 };
 

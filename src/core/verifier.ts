@@ -69,7 +69,7 @@ export class Verifier {
   };
   #newestRowId: string | null = null;
 
-  /** @param metrics today's: what differs from them is counted, and is no difference. */
+  /** @param metrics today's: rows written under others are counted, and are not differences. */
   constructor(metrics: readonly MetricSettings[], differences: Differences) {
     this.#differences = differences;
     this.analyzer = new Analyzer(metrics, MAX_WINDOW);
@@ -118,7 +118,7 @@ export class Verifier {
     this.#walk.end();
   }
 
-  /** A row that the server cannot read. Where it may be one of ours, it is one row less of the set that is open. */
+  /** A row that the server cannot read. If its kind is one of the daemon's, it counts as a row of the open set. */
   #acceptUnreadable({ id, kind }: AuditRow, reason: string): void {
     if (!OWN_KINDS.has(kind)) return;
     this.#walk.acceptDamaged(null);
@@ -163,7 +163,7 @@ export class Verifier {
     if (row.key !== key) this.#differences.add({ ...place, kind: "key", recorded: row.key, expected: key });
     this.#noteColumn(place, column, row.workItemId);
     if (this.recorded.hasItemOf(row) || this.recorded.hasEvent(row.eventId))
-      this.#tellRepeated(place, `${identityText(row)} is skipped`);
+      this.#reportRepeated(place, `${identityText(row)} is skipped`);
     this.recorded.add(row, SKIPPED, null);
   }
 
@@ -196,19 +196,19 @@ export class Verifier {
     const repeated = this.recorded.hasEvent(merge.eventId) || this.recorded.hasItemOf(merge);
     this.recorded.add(merge, factsHash(merge), merge.mergedAt);
     if (repeated)
-      this.#tellRepeated(
+      this.#reportRepeated(
         { row_id: row.id, event_id: merge.eventId, seq: row.seq },
         `${identityText(merge)} under event ${merge.eventId}`,
       );
     return repeated;
   }
 
-  #tellRepeated(place: Partial<Found>, recorded: string): void {
+  #reportRepeated(place: Partial<Found>, recorded: string): void {
     this.#differences.add({
       ...place,
       kind: "merge_repeated",
       recorded,
-      expected: "nothing: it is recorded before",
+      expected: "nothing: it is recorded already",
     });
   }
 }

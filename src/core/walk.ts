@@ -4,7 +4,7 @@
  * The journal decides: a gate is where the newest row of its scope says, whatever today's bounds are. What no configuration explains
  * (a gap or a repeat in `seq`, a set that is not whole, a value that the facts do not give, a state without a crossing) is a
  * difference. Two listeners exist: the daemon's throws at the first one, as nothing may be built on such a log; `verify` collects
- * them all, and the walk goes on with what the rows say.
+ * them all, and the walk continues with what the rows say.
  *
  * Rows may be gone from the old end. Then the first set that is left may be cut and is skipped, windows count up from what is left,
  * and a value is judged as soon as all merges that it covers are known.
@@ -18,7 +18,7 @@ import { about, type Findings, factsText, judgeSet, lineOf, sameFacts } from "./
 import { MAX_WINDOW } from "./metric.ts";
 import type { ScopeMemory } from "./scope-memory.ts";
 
-/** Whoever follows the walk. */
+/** What a walk reports to. */
 export type Listener = {
   readonly differs: (found: Found) => void;
   /**
@@ -31,7 +31,7 @@ export type Listener = {
 
 export class Walk implements Findings {
   readonly analyzer: Analyzer;
-  /** Merges folded. */
+  /** Merges replayed. */
   merges = 0;
   /** The `seq` up to which a checkpoint covers the journal; 0 where none does. */
   checkpointSeq: number;
@@ -80,7 +80,7 @@ export class Walk implements Findings {
     }
   }
 
-  /** A row of ours that cannot be read. @param eventId whose row it was; null where that cannot be told: then of the open set. */
+  /** A damaged row. @param eventId the merge that it records; null if unknown: then it counts as a row of the open set. */
   acceptDamaged(eventId: string | null): void {
     const open = this.#set[0];
     if (eventId !== null && open !== undefined && open.merge.eventId !== eventId) this.#close();
@@ -112,7 +112,7 @@ export class Walk implements Findings {
     const seq = seqIn(rows, "global");
     this.#begun ||= this.analyzer.global.seq > 0;
     if (!this.#begun && this.#begin(missing > 0 && rows.every((row) => row.setSize === size), seq)) return;
-    if (missing > 0 || (seq === null && damaged === 0)) this.#tellIncomplete(rows, size);
+    if (missing > 0 || (seq === null && damaged === 0)) this.#reportIncomplete(rows, size);
     // A copy: whatever it says, the rows after it do not continue it.
     if (repeated && (seq === null || seq <= this.analyzer.global.seq)) return;
     const { global } = this.analyzer;
@@ -164,8 +164,8 @@ export class Walk implements Findings {
     });
   }
 
-  /** Rows are missing: which ones, as far as an earlier set tells. */
-  #tellIncomplete(rows: readonly MetricRow[], size: number): void {
+  /** Rows are missing. An earlier set shows which ones. */
+  #reportIncomplete(rows: readonly MetricRow[], size: number): void {
     const [first] = rows as [MetricRow];
     const present = new Set(rows.map(lineOf));
     const absent = this.#composition.filter((line) => !present.has(line));

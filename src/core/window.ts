@@ -77,7 +77,7 @@ function noEntries(length: number): Entry[] {
   return Array.from({ length }, () => NO_ENTRY);
 }
 
-/** A figure kept over the newest `size` merges: told what enters and, once the window is full, what leaves. */
+/** A figure kept over the newest `size` merges, given each merge that enters and, once the window is full, the one that leaves. */
 export interface RunningFigure {
   /** Merges in a full window. */
   readonly size: number;

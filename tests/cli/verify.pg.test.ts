@@ -1,10 +1,10 @@
-/** `metrics verify` on a real log: the daemon's own is right, and each thing that is broken in it is told. */
+/** `metrics verify` on a real log: the daemon's own has no difference, and each difference in a changed one is reported. */
 import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readVerification } from "../../src/cli/read-verification.ts";
 import type { DifferenceKind } from "../../src/core/difference.ts";
 import type { Verification } from "../../src/core/verification.ts";
-import { FIRST_PASS, OF_SEQ, set } from "../support/breaking.ts";
+import { FIRST_PASS, isRefused, OF_SEQ, set } from "../support/breaking.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { CONFLICT, event, eventful, merge, merges, times, transitions } from "../support/orchestrator.ts";
@@ -35,12 +35,15 @@ function verify(on: TestDatabase = database): Promise<Verification> {
 }
 
 /** Verifies after statements that are undone by others. */
-async function after(breaking: string, see: (verification: Verification) => void): Promise<void> {
+async function after(
+  breaking: string,
+  see: (verification: Verification) => void | Promise<void>,
+): Promise<void> {
   const client: pg.PoolClient = await database.admin.connect();
   try {
     await client.query("CREATE TABLE kept AS TABLE events_outbox");
     expect((await client.query(breaking)).rowCount).toBeGreaterThan(0);
-    see(await verify());
+    await see(await verify());
   } finally {
     await client.query("TRUNCATE events_outbox; INSERT INTO events_outbox TABLE kept; DROP TABLE kept");
     client.release();
@@ -76,8 +79,13 @@ it("says how far it has come", async () => {
   expect(shares).toStrictEqual([0.5, 1]);
 });
 
-describe("tells", () => {
-  const broken: readonly (readonly [what: string, kinds: DifferenceKind[], statement: string])[] = [
+/** What is written in a row, and so shows in a replay; the others show only beside the orchestrator's rows, columns and checkpoints. */
+const REFUSED_BY_A_REPLAY: ReadonlySet<DifferenceKind> = new Set([
+  ...(["number", "state", "set_incomplete", "seq_gap", "effective", "crossing"] as const),
+]);
+
+describe("what was tampered with is reported, and refused by a replay of all rows:", () => {
+  const broken: readonly (readonly [edit: string, reported: DifferenceKind[], statement: string])[] = [
     ["a wrong value", ["number"], set("value", "0.5", OF_SEQ(70, FIRST_PASS))],
     [
       "a wrong percentile",
@@ -114,9 +122,12 @@ describe("tells", () => {
   ];
 
   it.each(broken)("%s", async (_, kinds, statement) => {
-    await after(statement, ({ verified, differences }) => {
+    await after(statement, async ({ verified, differences }) => {
       expect(verified).toBe(false);
       expect(differences.first.map(({ kind }) => kind)).toStrictEqual(kinds);
+      expect(await isRefused(configOf(database.daemonUrl))).toBe(
+        kinds.some((kind) => REFUSED_BY_A_REPLAY.has(kind)),
+      );
     });
   });
 });

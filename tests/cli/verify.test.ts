@@ -74,7 +74,7 @@ describe("a verification in words", () => {
         "checked 10 merges, up to merge 10 (event 1070, 2026-11-22 10:10:00Z)",
         "  40 metric rows · 3 crossings · 0 skipped merges · 0 checkpoints",
         "3 differences",
-        "  1  keys that are not as promised",
+        "  1  keys that are not what the contract says",
         "  2  values, numerators or counts that the recorded facts do not give",
         "",
       ].join("\n"),

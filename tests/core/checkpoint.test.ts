@@ -146,7 +146,7 @@ describe("a checkpoint made under another configuration", () => {
     const named = SMALL.map((metric) =>
       metric.verdicts === null ? metric : { ...metric, verdicts: ["verdict 4999"] },
     );
-    expect(analyzerFrom(written(crowded), named, 0)).toBe("it has more verdicts than it tells apart");
+    expect(analyzerFrom(written(crowded), named, 0)).toBe("it has more verdicts than it can distinguish");
   });
 });
 

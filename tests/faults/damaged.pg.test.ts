@@ -134,7 +134,7 @@ describe("damaged rows", () => {
     const reading = readSnapshot(config, { timeoutMs: 10_000, unreadable: (row) => left.push(row.id) });
     await expect(reading).rejects.toMatchObject({
       exitCode: 3,
-      message: expect.stringMatching(/not one whole set/),
+      message: expect.stringMatching(/set incomplete/),
     });
     expect(left).toContain(id);
   });
