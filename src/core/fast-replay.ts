@@ -67,7 +67,7 @@ export class FastReplay {
   impassable = false;
   readonly #checkpointRow: number;
   #checkpointSeq = 0;
-  #foreign = 0;
+  #unmarked = 0;
   #firstRow: number | null = null;
   /** The first row that was read, of whatever sort. */
   #begins = Number.POSITIVE_INFINITY;
@@ -84,7 +84,7 @@ export class FastReplay {
   accept(row: RawFactsRow): void {
     if (this.impassable) return;
     if (row.version === null || row.seq === null) {
-      this.#foreign += 1;
+      this.#unmarked += 1;
       return;
     }
     const { analyzer } = this;
@@ -119,7 +119,7 @@ export class FastReplay {
     const row = parsed(raw);
     if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
     if (row?.type === "skipped") this.analyzer.skipped += 1;
-    else if (row?.type === "unmarked") this.#foreign += 1;
+    else if (row?.type === "unmarked") this.#unmarked += 1;
     else if (row?.type === "metric" && row.crossing !== null) this.#crossed(row);
     else this.impassable = true;
   }
@@ -186,7 +186,7 @@ export class FastReplay {
     const walk = new Walk(analyzer);
     walk.merges = analyzer.global.seq;
     walk.checkpointSeq = this.#checkpointSeq;
-    walk.unmarked = this.#foreign;
+    walk.unmarked = this.#unmarked;
     return walk;
   }
 

@@ -100,11 +100,11 @@ export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
     kind: SKIPPED_KIND,
     workItemId: skipped.workItemId,
     payload: {
-      schema_version: SCHEMA_VERSION,
       key: skippedKey(skipped.eventId),
-      reason: skipped.reason,
       merge: { event_id: skipped.eventId, work_item_id: skipped.workItemId },
+      reason: skipped.reason,
       producer,
+      schema_version: SCHEMA_VERSION,
     },
   };
 }
@@ -115,33 +115,34 @@ export function identityOfRow(row: EventRow): string {
   return mergeIdentity({ eventId: event_id, workItemId: work_item_id });
 }
 
+/** Keys stand in jsonb's own order, by length and then by bytes: the server has nothing to sort. */
 function metricPayload(merge: Merge, change: Change, size: number, producer: string): MetricPayload {
   const { metric, scope, reading } = change;
   return {
-    schema_version: SCHEMA_VERSION,
-    key: metricKey(metric.name, scope, merge),
-    metric: metric.name,
-    scope,
-    project: scope === "global" ? null : merge.project,
-    seq: change.seq,
-    value: valueOf(reading),
-    numerator: reading.numerator,
     n: reading.n,
-    window: reading.window,
-    state: change.state,
-    // What is undefined is not written.
-    effective: change.effective ?? undefined,
-    verdicts: unusualVerdicts(metric),
+    key: metricKey(metric.name, scope, merge),
+    seq: change.seq,
     merge: {
-      event_id: merge.eventId,
-      work_item_id: merge.workItemId,
       project: merge.project,
       attempts: merge.attempts,
-      last_verdict: merge.lastVerdict,
+      event_id: merge.eventId,
       merged_at: merge.mergedAt,
+      last_verdict: merge.lastVerdict,
+      work_item_id: merge.workItemId,
     },
-    set_size: size,
+    scope,
+    state: change.state,
+    value: valueOf(reading),
+    metric: metric.name,
+    window: reading.window,
+    project: scope === "global" ? null : merge.project,
     producer,
+    set_size: size,
+    // What is undefined is not written.
+    verdicts: unusualVerdicts(metric),
+    effective: change.effective ?? undefined,
+    numerator: reading.numerator,
+    schema_version: SCHEMA_VERSION,
   };
 }
 
@@ -168,18 +169,34 @@ function crossingPayload(
   gate: Gate,
   crossing: NonNullable<Change["crossing"]>,
 ): CrossingPayload {
-  const to = payload.state ?? "unknown";
+  const { n, key, seq, merge, scope, state, value, metric, window, project, ...rest } = payload;
+  const { producer, set_size, verdicts, effective, numerator, schema_version } = rest;
+  const to = state ?? "unknown";
   const { previous } = crossing;
   return {
-    ...payload,
-    key: crossingKey(payload.key),
-    gate: gate.name,
-    direction: direction(to),
-    from: crossing.from,
+    n,
     to,
-    upper: gate.upper,
+    key: crossingKey(key),
+    seq,
+    from: crossing.from,
+    gate: gate.name,
     lower: gate.lower,
-    previous: previous === null ? null : { event_id: previous.eventId, since: previous.since },
+    merge,
+    scope,
+    state,
+    upper: gate.upper,
+    value,
+    metric,
+    window,
+    project,
+    previous: previous === null ? null : { since: previous.since, event_id: previous.eventId },
+    producer,
+    set_size,
+    verdicts,
+    direction: direction(to),
+    effective,
+    numerator,
+    schema_version,
   };
 }
 

@@ -16,7 +16,7 @@ export type GatedReading = { readonly reading: Reading; readonly state: GateStat
 /** The project's own reading once its window is full, else the global one once that is, else undefined. */
 export function effective(project: GatedReading, global: GatedReading): Effective {
   if (project.reading.defined)
-    return { scope: "project", value: valueOf(project.reading), state: project.state };
-  if (global.reading.defined) return { scope: "global", value: valueOf(global.reading), state: global.state };
-  return { scope: null, value: null, state: "unknown" };
+    return { scope: "project", state: project.state, value: valueOf(project.reading) };
+  if (global.reading.defined) return { scope: "global", state: global.state, value: valueOf(global.reading) };
+  return { scope: null, state: "unknown", value: null };
 }

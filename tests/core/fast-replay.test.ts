@@ -169,7 +169,7 @@ describe("the facts of a journal", () => {
   const edited = (at: number, edit: (text: string) => string): RawJournalRow[] =>
     RAWS.map((raw, index) => (index === at ? { ...raw, payload: edit(raw.payload ?? "") } : raw));
   /** The row that tells the order at the fifth merge: the first row of its set. */
-  const FIFTH = RAWS.findIndex((raw) => /"scope":"global".*"seq":5,/.test(raw.payload ?? ""));
+  const FIFTH = RAWS.findIndex((raw) => /"seq":5,.*"scope":"global"/.test(raw.payload ?? ""));
 
   it.each<[string, RawJournalRow[]]>([
     ["a gap in seq", RAWS.filter((_, index) => index !== FIFTH)],
