@@ -104,7 +104,7 @@ function foldSpeed(mergeCount: string): FoldFigures {
     run(count);
     const { user, system } = process.cpuUsage(before);
     const ns = ((user + system) * 1_000) / count;
-    // What nobody looks at afterwards might as well not be computed.
+    // The engine may skip a computation whose result is unused.
     if (analyzer.global.seq !== count / 10 + count) throw new Error("merges were lost");
     return ns;
   };

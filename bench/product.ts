@@ -40,7 +40,7 @@ export function open(databaseUrl: string): Promise<OutboxLog> {
   return openLog(settings, () => undefined, new AbortController().signal);
 }
 
-/** The same log, as if nobody had ever left a checkpoint in it. */
+/** The same log without any checkpoint. */
 export function withoutCheckpoints(log: OutboxLog): OutboxLog {
   return { ...log, checkpoints: async function* () {} };
 }

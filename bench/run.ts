@@ -17,7 +17,7 @@ export type Run = {
 export type SizedRun = Run & {
   readonly merges: number;
   readonly database: Database;
-  /** Merges that are in the log now; whoever merges more counts them here. */
+  /** Merges in the log now. A measure that merges more counts them here. */
   recorded: number;
   /** What the smallest size gave, by the finding's words; empty at the smallest size. */
   readonly atSmallest: ReadonlyMap<string, Sample>;

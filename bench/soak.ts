@@ -82,7 +82,7 @@ function startDaemon(database: Database, options: DaemonProcessOptions): Promise
   return daemonProcess(database.daemonUrl, {
     ...options,
     flags: [...IMAGE_FLAGS, ...(options.onMessage === undefined ? [] : ["--import", PROBE])],
-    // Merges of which nobody was told are found within a second; the whole log is compared several times.
+    // Merges without a notification are found within a second; the whole log is reconciled several times.
     environment: { METRICS_POLL_INTERVAL: "1s", METRICS_AUDIT_INTERVAL: "20s" },
   });
 }

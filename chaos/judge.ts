@@ -21,7 +21,7 @@ export type Counted = {
   /** Recorded after a merge with a higher id. */
   readonly late: number;
   readonly waiting: number;
-  /** Merges of deleted work items, which the foreign key lets nobody record. */
+  /** Merges of deleted work items: the foreign key refuses their records. */
   readonly refused: number;
   /** Rows that retention took. */
   readonly pruned: number;
@@ -108,7 +108,7 @@ function difference(memory: Snapshot | null, snapshot: Snapshot): string {
   );
 }
 
-/** By what the daemons told: they ended when they were asked to, and nobody recorded what another one had. */
+/** Judges the daemons' logs: each ended when it was asked to, and no merge was recorded by two of them. */
 export function judgeLines(
   instances: readonly Instance[],
   forgiven: Forgiven,

@@ -118,7 +118,7 @@ const savepoints: Deed = async (client, random) => {
   await merge(client, random);
 };
 
-/** The same work item again, at once or by somebody else who does not know yet. */
+/** The same work item again, at once or by another session. */
 const repeat: Deed = async (client) => {
   const { rows } = await client.query<{ id: string }>(
     "SELECT id::text FROM work_items ORDER BY id DESC LIMIT 1",

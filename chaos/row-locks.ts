@@ -1,6 +1,6 @@
 /**
  * Row locks of the orchestrator that a foreign key makes us wait for: a merged item locked for seconds, and the pattern
- * that deadlocks with whoever holds one item while it waits for another.
+ * that deadlocks with a session that holds one item and waits for another.
  */
 import type pg from "pg";
 import type { Random } from "../demo/random.ts";

@@ -69,7 +69,7 @@ const SERVER = {
   settings: { max_prepared_transactions: 20, fsync: false, autovacuum_naptime: 1 },
 };
 
-/** Our role may have twenty connections; what nobody uses goes at once, as the server does. */
+/** The daemon's role may have twenty connections; an unused one ends at once, as the server does. */
 const POOLER = { default_pool_size: 5, server_login_retry: 1 };
 
 export async function run({ seconds, seed, mutant, variant }: Options): Promise<Result> {

@@ -1,4 +1,4 @@
-/** Faults of the server: carried out by an administrator who means no harm, or by nobody at all. */
+/** Faults of the server: caused by a well-meaning administrator, or by chance. */
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import type { Database } from "../demo/database.ts";

@@ -131,7 +131,7 @@ export class FastReplay {
     scope.setGate(row.metric, { ...scope.gate(row.metric), crossed });
   }
 
-  /** The row of the first merge, whose set must be checked; null if there is no merge. */
+  /** The row of the first merge, whose set must be checked; null before the first one. */
   get firstRow(): number | null {
     return this.#firstRow;
   }
