@@ -24,15 +24,12 @@ export function proveCheckpoint(
 ): void {
   const report: Report = (recorded, expected, project = null) =>
     differs({ kind: "checkpoint", row_id: rowId, recorded, expected, project });
+  const unusable = (reason: string) =>
+    report(`${CHECKPOINT_KIND}: ${reason}`, "a checkpoint that can be read");
   const checkpoint = parseCheckpoint(text);
-  const stated =
-    typeof checkpoint === "string"
-      ? checkpoint
-      : analyzerFrom(checkpoint, [], checkpoint.capacity, analyzer.verdicts);
-  if (typeof checkpoint === "string" || typeof stated === "string") {
-    report(`${CHECKPOINT_KIND}: ${String(stated)}`, "a checkpoint that can be read");
-    return;
-  }
+  if (typeof checkpoint === "string") return unusable(checkpoint);
+  const stated = analyzerFrom(checkpoint, [], checkpoint.capacity, analyzer.verdicts);
+  if (typeof stated === "string") return unusable(stated);
   if (newestRowId === null) return;
   const { truncated, newest, skipped } = analyzer;
   if (checkpoint.row_id !== newestRowId) report(`row_id ${checkpoint.row_id}`, `row_id ${newestRowId}`);

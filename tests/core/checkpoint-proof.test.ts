@@ -136,9 +136,9 @@ describe("where rows are missing before it, a checkpoint may know more, never le
   });
 });
 
-describe("a scope under verification", () => {
-  const unconfigured = () => new ScopeMemory({ metrics: [], capacity: 100, verdicts: new VerdictNumbers() });
+const unconfigured = () => new ScopeMemory({ metrics: [], capacity: 100, verdicts: new VerdictNumbers() });
 
+describe("a scope under verification", () => {
   it("reads right with more windows in turn than it keeps figures for", () => {
     const scoped = unconfigured();
     for (let seq = 1; seq <= 40; seq += 1) {

@@ -27,6 +27,18 @@ function refused(rows: readonly AuditRow[], metrics: readonly MetricSettings[]):
 /** A replay knows neither every identity and key of a long log, nor its columns. */
 const FOR_VERIFY_ALONE = new Set<string>(["work_item", "merge_repeated", "key_repeated"]);
 
+function edited(
+  rows: readonly AuditRow[],
+  pick: number,
+  name: string | string[],
+  value: unknown,
+): AuditRow[] {
+  return changed(rows, pick % rows.length, (payload) => {
+    if (typeof name === "string") payload[name] = value;
+    else (payload["merge"] as Payload)[name[0] ?? ""] = value;
+  });
+}
+
 const otherAttempts = (p: Payload) => (p["merge"] = { ...(p["merge"] as Payload), attempts: 77 });
 
 const wrong = (payload: Payload) => (payload["value"] = 0.123);
@@ -95,10 +107,10 @@ describe("a log that was written rightly", () => {
 
 describe("a log that was not", () => {
   it("is refused by a replay where, and only where, it shows", () => {
-    const fields = [
-      ...["seq", "n", "value", "numerator", "set_size", "scope", "project", "metric", "state", "window"],
-      ...["verdicts", "effective", "from", "to", "upper", "lower", "gate", "direction", "previous", "key"],
-    ];
+    const fields =
+      "seq n value numerator set_size scope project metric state window verdicts effective from to upper lower gate direction previous key".split(
+        " ",
+      );
     const facts = ["event_id", "work_item_id", "project", "attempts", "last_verdict", "merged_at"];
     const values = fc.oneof(
       fc.integer({ min: -1, max: 40 }),
@@ -107,16 +119,11 @@ describe("a log that was not", () => {
       fc.constantFrom({ scope: "global", value: 0.5, state: "high" }, { event_id: "1", since: null }),
     );
     const field = fc.oneof(fc.constantFrom(...fields), fc.constantFrom(...facts.map((fact) => [fact])));
-    const edit = (rows: readonly AuditRow[], pick: number, name: string | string[], value: unknown) =>
-      changed(rows, pick % rows.length, (payload) => {
-        if (typeof name === "string") payload[name] = value;
-        else (payload["merge"] as Payload)[name[0] ?? ""] = value;
-      });
     fc.assert(
       fc.property(anyMerges, fc.nat(), field, values, (all, pick, name, value) => {
         const rows = rowsOf(record(all, SMALL).rows);
         fc.pre(rows.length > 0);
-        const odd = edit(rows, pick, name, value);
+        const odd = edited(rows, pick, name, value);
         const shows = walk(odd).kinds.filter((kind) => !FOR_VERIFY_ALONE.has(kind));
         expect([shows, refused(odd, SMALL)]).toStrictEqual([shows, shows.length > 0]);
       }),

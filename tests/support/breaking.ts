@@ -14,13 +14,18 @@ export const FIRST_PASS = "kind = 'metric.first_pass_merge_rate'";
 export const set = (path: string, value: string, where: string): string =>
   `UPDATE events_outbox SET payload = jsonb_set(payload, '{${path}}', '${value}') WHERE ${where}`;
 
+async function* noCheckpoints(): AsyncGenerator<never> {}
+
 /** Whether a replay of every row, without a checkpoint, refuses the log. */
 export async function isRefused(config: Config): Promise<boolean> {
-  const nothing = async function* () {};
   try {
     await readLog(config, "snapshot", { timeoutMs: 30_000 }, (access) => {
       const long = { merges: Number.POSITIVE_INFINITY, checked: 0 };
-      return lookAt({ ...access, reader: { ...access.reader, long, checkpoints: nothing } }, config, {});
+      return lookAt(
+        { ...access, reader: { ...access.reader, long, checkpoints: noCheckpoints } },
+        config,
+        {},
+      );
     });
     return false;
   } catch (error) {
