@@ -24,7 +24,7 @@ describe("tests/faults/README.md", () => {
     expect(rows).toEqual(Array.from({ length: 36 }, (_, index) => index + 1));
   });
 
-  it("has a row for every fault of the second list that was found and mended", () => {
+  it("has a row for every fault of the second list that was found and fixed", () => {
     const rows = [...PAGE.matchAll(/^\| (G\d+(?:, G\d+)*) \| .+ \| \[.+ \|$/gm)];
     const numbers = new Set(rows.flatMap(([, names = ""]) => names.split(", ")));
     const expected = [...Array.from({ length: 28 }, (_, index) => index + 1), 31, 32].map((n) => `G${n}`);
