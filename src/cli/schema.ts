@@ -1,6 +1,6 @@
 /** `metrics schema`: what there is a contract of, or one contract. */
 import { nearest } from "../config/nearest.ts";
-import { PUBLISHED, readPublished } from "../contracts/published.ts";
+import { PUBLISHED, readPublished } from "../http/published.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
 import type { Terminal } from "./terminal.ts";

@@ -4,12 +4,12 @@
  */
 import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
-import { PUBLISHED, readPublished } from "../contracts/published.ts";
 import type { RecentHistory } from "../core/recent.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../daemon-event.ts";
 import type { ReadinessReport } from "../readiness.ts";
 import { jsonText } from "../text/safe.ts";
+import { PUBLISHED, readPublished } from "./published.ts";
 
 export type HttpPorts = {
   /** Whether the loop still turns; no database is needed for that. */

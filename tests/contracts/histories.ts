@@ -1,5 +1,5 @@
 /** Histories of a long life under several settings, and what the daemon writes and shows of them. */
-import type { Story } from "../../src/contracts/document-examples.ts";
+import type { Story } from "../../contracts/document-examples.ts";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { checkpointRow } from "../../src/core/checkpoint.ts";
 import { type Facts, SKIP_REASONS } from "../../src/core/merge.ts";

@@ -8,7 +8,7 @@ import {
   type DocumentName,
   EVENT_KINDS,
   type EventKind,
-} from "../../src/contracts/json-schema.ts";
+} from "../../contracts/json-schema.ts";
 
 export const folder = fileURLToPath(new URL("../../config/contracts/", import.meta.url));
 export const parse = (text: string): unknown => JSON.parse(text) as unknown;

@@ -1,7 +1,7 @@
 /** What is rehearsed is what is written: rows of every kind and scope, as the contract has them, and few. */
 import { expect, it } from "vitest";
+import { type EventKind, SCHEMAS } from "../../contracts/json-schema.ts";
 import { loadConfig } from "../../src/config.ts";
-import { EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
 import { SMALLEST_ID } from "../../src/core/event-id.ts";
 import { rehearsalRows } from "../../src/core/rehearsal-rows.ts";
 
@@ -35,7 +35,7 @@ it("has rows as the contracts have them, with keys that no other row has", () =>
   expect(new Set(keys).size).toBe(keys.length);
   expect(keys.every((key) => key.includes(String(SMALLEST_ID)))).toBe(true);
   for (const { kind, payload } of [...needed, checkpoint]) {
-    const strict = EVENTS[kind as EventKind].safeParse(JSON.parse(JSON.stringify(payload)));
+    const strict = SCHEMAS[kind as EventKind].safeParse(JSON.parse(JSON.stringify(payload)));
     expect(strict.error?.issues ?? []).toStrictEqual([]);
   }
 });

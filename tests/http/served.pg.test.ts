@@ -1,6 +1,6 @@
 /** What a running daemon serves, beside what the log has: the real command, a real database. */
 import { expect, it } from "vitest";
-import { DOCUMENTS, EVENTS, type EventKind } from "../../src/contracts/json-schema.ts";
+import { EVENT_KINDS, type EventKind, SCHEMAS } from "../../contracts/json-schema.ts";
 import type { RecentHistory } from "../../src/core/recent.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { snapshotFromLog } from "../support/daemon.ts";
@@ -84,8 +84,8 @@ it("serves what the log says, on every path, also right after a restart", async 
     value: scraped["first_pass_merge_rate"],
   });
   for (const [path, contract] of [
-    ["/snapshot.json", DOCUMENTS.snapshot],
-    ["/history.json", DOCUMENTS["recent-history"]],
+    ["/snapshot.json", SCHEMAS.snapshot],
+    ["/history.json", SCHEMAS["recent-history"]],
   ] as const)
     expect([path, contract.safeParse(await first.json(path)).error?.issues ?? []]).toStrictEqual([path, []]);
   expect(await first.text("/")).toContain(`<data value="${scraped["first_pass_merge_rate"]}">`);
@@ -101,7 +101,7 @@ it("serves what the log says, on every path, also right after a restart", async 
     "SELECT kind, payload FROM events_outbox WHERE kind LIKE 'metric.%' ORDER BY id",
   );
   const kinds = new Set(rows.map(({ kind }) => kind));
-  expect(kinds).toStrictEqual(new Set(Object.keys(EVENTS)));
+  expect(kinds).toStrictEqual(new Set(EVENT_KINDS));
   for (const { kind, payload } of rows)
-    expect(EVENTS[kind as EventKind].safeParse(payload).error?.issues ?? []).toStrictEqual([]);
+    expect(SCHEMAS[kind as EventKind].safeParse(payload).error?.issues ?? []).toStrictEqual([]);
 });

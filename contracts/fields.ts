@@ -1,8 +1,8 @@
 /** What the documents that others read are made of. Strict here; `json-schema.ts` publishes what a reader may rely on. */
 import { z } from "zod";
-import { MAX_ATTEMPTS, MAX_PROJECT_LENGTH } from "../core/merge.ts";
-import { METRIC_NAMES } from "../core/metric.ts";
-import { SCHEMA_VERSION } from "../core/metric-event.ts";
+import { MAX_ATTEMPTS, MAX_PROJECT_LENGTH } from "../src/core/merge.ts";
+import { METRIC_NAMES } from "../src/core/metric.ts";
+import { SCHEMA_VERSION } from "../src/core/metric-event.ts";
 
 /** A list that may grow within version 1: published as a string with examples, so that a newer word is no error. */
 export const growing = <const Words extends readonly [string, ...string[]]>(words: Words) =>
@@ -25,11 +25,11 @@ export const moment = z
   .meta({ format: "date-time" })
   .describe("UTC, milliseconds.");
 
-/** Counted in characters, as JSON Schema does; never cut or normalised. */
+/** Never cut or normalised. */
 export const project = z
   .string()
   .min(1)
-  .refine((name) => Array.from(name).length <= MAX_PROJECT_LENGTH)
+  // JSON Schema counts characters; zod's own limit would count UTF-16 units.
   .meta({ maxLength: MAX_PROJECT_LENGTH })
   .describe("Any string; compared byte for byte.");
 
@@ -47,6 +47,9 @@ export const bound = {
   upper: ratio.describe("value >= upper: high"),
   lower: ratio.describe("value < lower: low"),
 };
+
+/** An earlier crossing: its merge, and when that took place. */
+export const crossed = { event_id: id, since: moment.nullable() };
 
 /** A gate as it is configured. */
 export const gate = z.strictObject({ name: z.string().min(1), ...bound });
@@ -81,3 +84,11 @@ export const effective = z
   .describe(
     "What a policy about the project must use: its own reading once defined, else the global one, else nothing.",
   );
+
+/** The same shape for all merges, where `project` is null, and for one project. */
+export function ofEitherScope(shape: z.ZodRawShape, ofAll: z.ZodRawShape = {}, ofProject = ofAll) {
+  return z.discriminatedUnion("scope", [
+    z.strictObject({ ...shape, scope: z.literal("global"), project: z.null(), ...ofAll }),
+    z.strictObject({ ...shape, scope: z.literal("project"), project, ...ofProject }),
+  ]);
+}

@@ -1,9 +1,9 @@
 /** Examples of every event and document: a short story, folded by the very code that writes the log. */
-import { Analyzer, fold } from "../core/analyzer.ts";
-import { checkpointRow } from "../core/checkpoint.ts";
-import type { Merge } from "../core/merge.ts";
-import type { MetricSettings } from "../core/metric.ts";
-import { type EventRow, skippedRow } from "../core/metric-event.ts";
+import { Analyzer, fold } from "../src/core/analyzer.ts";
+import { checkpointRow } from "../src/core/checkpoint.ts";
+import type { Merge } from "../src/core/merge.ts";
+import type { MetricSettings } from "../src/core/metric.ts";
+import { type EventRow, skippedRow } from "../src/core/metric-event.ts";
 import { documentExamples } from "./document-examples.ts";
 import type { DocumentName, EventKind } from "./json-schema.ts";
 

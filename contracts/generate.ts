@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readMetricsFile } from "../config/metrics-file.ts";
+import { readMetricsFile } from "../src/config/metrics-file.ts";
 import { contractFiles } from "./files.ts";
 
-const config = fileURLToPath(new URL("../../config/", import.meta.url));
+const config = fileURLToPath(new URL("../config/", import.meta.url));
 const problems: string[] = [];
 const file = readMetricsFile(`${config}metrics.json`, "the packaged configuration file", problems);
 if (file === null) throw new Error(problems.join("\n"));

@@ -52,7 +52,4 @@ export const simulation = z
       )
       .describe("The newest thousand of each line."),
   })
-  .meta({
-    title: "simulation",
-    description: "What other settings would have made of the recorded merges: `metrics simulate --json`.",
-  });
+  .describe("What other settings would have made of the recorded merges: `metrics simulate --json`.");

@@ -24,27 +24,22 @@ const point = z.strictObject({
     .describe("The crossing that this merge brought about, with the bounds that it was decided by."),
 });
 
-const series = {
+const series = fields.ofEitherScope({
   metric: fields.metricName,
   source: z
     .enum(["recorded", "computed"])
     .describe("computed: not recorded for this scope; what the recorded merges give."),
   gate: fields.gate.nullable().describe("Today's; null where the scope has none."),
   points: z.array(point).describe("Oldest first."),
-};
-
-const seriesOfScope = z.discriminatedUnion("scope", [
-  z.strictObject({ ...series, scope: z.literal("global"), project: z.null() }),
-  z.strictObject({ ...series, scope: z.literal("project"), project: fields.project }),
-]);
+});
 
 export const history = z
   .strictObject({
     schema_version: fields.schemaVersion,
     as_of: z.strictObject(fields.asOf),
-    series: z.array(seriesOfScope),
+    series: z.array(series),
   })
-  .meta({ title: "history", description: "Metrics over the merges: `metrics history --json`." });
+  .describe("Metrics over the merges: `metrics history --json`.");
 
 const recentMerge = z.strictObject({
   seq: fields.count,
@@ -58,33 +53,23 @@ const recentMerge = z.strictObject({
   rebase_conflict: z.boolean().describe("Whether the last verdict is one of those that count today."),
 });
 
-const recentCrossing = {
+const recentCrossing = fields.ofEitherScope({
   ...crossing,
   metric: fields.metricName,
   value: fields.value,
   event_id: fields.id.describe("The merge that brought it about."),
   merged_at: fields.moment.nullable(),
-};
+});
 
 export const recentHistory = z
   .strictObject({
     schema_version: fields.schemaVersion,
     series: z
-      .array(seriesOfScope)
+      .array(series)
       .describe(
         "Metrics of all merges, then the gated ones of the busiest projects, each over the last merges of its scope.",
       ),
     merges: z.array(recentMerge).describe("Oldest first."),
-    crossings: z
-      .array(
-        z.discriminatedUnion("scope", [
-          z.strictObject({ ...recentCrossing, scope: z.literal("global"), project: z.null() }),
-          z.strictObject({ ...recentCrossing, scope: z.literal("project"), project: fields.project }),
-        ]),
-      )
-      .describe("Of every scope, oldest first."),
+    crossings: z.array(recentCrossing).describe("Of every scope, oldest first."),
   })
-  .meta({
-    title: "recent-history",
-    description: "The last merges, as the daemon remembers them: /history.json.",
-  });
+  .describe("The last merges, as the daemon remembers them: /history.json.");

@@ -3,35 +3,18 @@
  * there; what is added later (fields, reasons, metrics) must not make a row invalid for somebody's old copy.
  */
 import { z } from "zod";
-import {
-  checkpoint,
-  firstPassMergeRate,
-  mergeSkipped,
-  p95AttemptsToMerge,
-  rebaseConflictRate,
-  thresholdCrossed,
-} from "./events.ts";
+import { EVENTS } from "./events.ts";
 import { explanation } from "./explanation.ts";
 import { history, recentHistory } from "./history.ts";
 import { simulation } from "./simulation.ts";
 import { snapshot } from "./snapshot.ts";
 import { verification } from "./verification.ts";
 
-/** The events by their kind. */
-export const EVENTS = {
-  "metric.first_pass_merge_rate": firstPassMergeRate,
-  "metric.rebase_conflict_rate": rebaseConflictRate,
-  "metric.p95_attempts_to_merge": p95AttemptsToMerge,
-  "metric.threshold_crossed": thresholdCrossed,
-  "metric.merge_skipped": mergeSkipped,
-  "metric.checkpoint": checkpoint,
-} as const;
-
 export type EventKind = keyof typeof EVENTS;
 export const EVENT_KINDS = Object.keys(EVENTS) as EventKind[];
 
 /** The documents that verbs print and HTTP serves, by the name of their schema. */
-export const DOCUMENTS = {
+const DOCUMENTS = {
   snapshot,
   history,
   "recent-history": recentHistory,
@@ -50,11 +33,17 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** The published schema of a document. */
 export function publishedSchema(name: string, schema: z.ZodType): JsonSchema {
-  const { $schema, ...body } = z.toJSONSchema(schema, {
+  const { $schema, description, ...body } = z.toJSONSchema(schema, {
     target: "draft-2020-12",
     override: ({ jsonSchema }) => loosen(jsonSchema),
   });
-  return { $schema, $id: `urn:damascus-metrics:1:${name}`, ...withShortNulls(body) };
+  return {
+    $schema,
+    $id: `urn:damascus-metrics:1:${name}`,
+    ...withShortNulls(body),
+    title: name,
+    description,
+  };
 }
 
 function loosen(schema: Record<string, unknown>): void {

@@ -1,21 +1,21 @@
 /** Examples of the documents: a story's rows, looked at by the very code that prints and serves them. */
-import type { Analyzer } from "../core/analyzer.ts";
-import { Differences } from "../core/difference.ts";
-import { type Explanations, explain, type PlacedMerge } from "../core/explanation.ts";
-import type { History, HistorySeries } from "../core/history.ts";
-import { parseJournalRow } from "../core/journal-row.ts";
-import type { Merge } from "../core/merge.ts";
-import type { MetricSettings } from "../core/metric.ts";
-import type { EventRow } from "../core/metric-event.ts";
-import { Recent, type RecentHistory } from "../core/recent.ts";
-import { MergeReconciliation } from "../core/reconcile-merges.ts";
-import { Simulation, type SimulationDocument } from "../core/simulation.ts";
-import { simulationOf } from "../core/simulation-document.ts";
-import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
-import { type RecordedMerge, Timeline } from "../core/timeline.ts";
-import { type Verification, verificationOf } from "../core/verification.ts";
-import type { AuditRow } from "../core/verifier.ts";
-import { Verifier } from "../core/verifier.ts";
+import type { Analyzer } from "../src/core/analyzer.ts";
+import { Differences } from "../src/core/difference.ts";
+import { type Explanations, explain, type PlacedMerge } from "../src/core/explanation.ts";
+import type { History, HistorySeries } from "../src/core/history.ts";
+import { parseJournalRow } from "../src/core/journal-row.ts";
+import type { Merge } from "../src/core/merge.ts";
+import type { MetricSettings } from "../src/core/metric.ts";
+import type { EventRow } from "../src/core/metric-event.ts";
+import { Recent, type RecentHistory } from "../src/core/recent.ts";
+import { MergeReconciliation } from "../src/core/reconcile-merges.ts";
+import { Simulation, type SimulationDocument } from "../src/core/simulation.ts";
+import { simulationOf } from "../src/core/simulation-document.ts";
+import { type Snapshot, snapshotOf } from "../src/core/snapshot.ts";
+import { type RecordedMerge, Timeline } from "../src/core/timeline.ts";
+import { type Verification, verificationOf } from "../src/core/verification.ts";
+import type { AuditRow } from "../src/core/verifier.ts";
+import { Verifier } from "../src/core/verifier.ts";
 import type { DocumentName } from "./json-schema.ts";
 
 /** What was merged, what was recorded of it, and what is in memory after that. */

@@ -1,5 +1,5 @@
 /** The files of `config/contracts/`, as text: generated, never edited. */
-import type { MetricSettings } from "../core/metric.ts";
+import type { MetricSettings } from "../src/core/metric.ts";
 import { asyncApi } from "./asyncapi.ts";
 import { examples } from "./examples.ts";
 import { publishedSchema, SCHEMAS } from "./json-schema.ts";

@@ -22,21 +22,13 @@ const reading = {
   gate: gate.nullable(),
 };
 
-/** A metric of all merges, as it stands now. */
-export const globalReading = {
-  ...reading,
-  scope: z.literal("global"),
-  project: z.null(),
-  effective: z.null(),
-};
-
-/** A metric of one project, as it stands now. */
-export const projectReading = {
-  ...reading,
-  scope: z.literal("project"),
-  project: fields.project,
-  effective: fields.effective.nullable(),
-};
+/** A metric of one scope, as it is now. @param more further fields. */
+export const readingWith = (more: z.ZodRawShape) =>
+  fields.ofEitherScope(
+    reading,
+    { effective: z.null(), ...more },
+    { effective: fields.effective.nullable(), ...more },
+  );
 
 export const snapshot = z
   .strictObject({
@@ -53,11 +45,6 @@ export const snapshot = z
     history_truncated: z
       .boolean()
       .describe("Windows count up again because rows went from the old end of the log."),
-    metrics: z.array(
-      z.discriminatedUnion("scope", [z.strictObject(globalReading), z.strictObject(projectReading)]),
-    ),
+    metrics: z.array(readingWith({})),
   })
-  .meta({
-    title: "snapshot",
-    description: "The current values of every scope: `metrics snapshot --json` and /snapshot.json.",
-  });
+  .describe("The current values of every scope: `metrics snapshot --json` and /snapshot.json.");

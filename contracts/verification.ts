@@ -1,6 +1,6 @@
 /** The verification document, as strictly as it is written. */
 import { z } from "zod";
-import { DIFFERENCE_KINDS, type DifferenceKind } from "../core/difference.ts";
+import { DIFFERENCE_KINDS, type DifferenceKind } from "../src/core/difference.ts";
 import * as fields from "./fields.ts";
 
 const KINDS = Object.keys(DIFFERENCE_KINDS) as [DifferenceKind, ...DifferenceKind[]];
@@ -73,7 +73,4 @@ export const verification = z
       )
       .describe("The first work items that have changed since. That is no difference: the record stands."),
   })
-  .meta({
-    title: "verification",
-    description: "Every recorded number against the recorded facts: `metrics verify --json`.",
-  });
+  .describe("Every recorded number against the recorded facts: `metrics verify --json`.");

@@ -1,5 +1,6 @@
 /** The AsyncAPI 3 document: what is published where, with the same schemas inline and an example of each event. */
-import { EVENT_KINDS, EVENTS, publishedSchema } from "./json-schema.ts";
+import { EVENTS } from "./events.ts";
+import { EVENT_KINDS, publishedSchema } from "./json-schema.ts";
 
 const CONTENT_TYPE = "application/json";
 
@@ -41,7 +42,7 @@ export function asyncApi(examples: Readonly<Record<string, readonly unknown[]>>)
           {
             name: kind,
             title: kind,
-            summary: EVENTS[kind].meta()?.description,
+            summary: EVENTS[kind].description,
             contentType: CONTENT_TYPE,
             payload: { $ref: `#/components/schemas/${kind}` },
             examples: (examples[kind] ?? []).map((payload, index) => ({

@@ -1,7 +1,7 @@
 /** The explanation document, as strictly as it is written. */
 import { z } from "zod";
 import * as fields from "./fields.ts";
-import { globalReading, projectReading } from "./snapshot.ts";
+import { readingWith } from "./snapshot.ts";
 
 const merge = z
   .strictObject({
@@ -50,15 +50,6 @@ export const explanation = z
     schema_version: fields.schemaVersion,
     as_of: z.strictObject(fields.asOf),
     lag: fields.lag,
-    explanations: z.array(
-      z.discriminatedUnion("scope", [
-        z.strictObject({ ...globalReading, ...explained }),
-        z.strictObject({ ...projectReading, ...explained }),
-      ]),
-    ),
+    explanations: z.array(readingWith(explained)),
   })
-  .meta({
-    title: "explanation",
-    description:
-      "The merges behind each number, and what it takes to move its gate: `metrics explain --json`.",
-  });
+  .describe("The merges behind each number, and what it takes to move its gate: `metrics explain --json`.");
