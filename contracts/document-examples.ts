@@ -7,11 +7,11 @@ import { parseJournalRow } from "../src/core/journal-row.ts";
 import type { Merge } from "../src/core/merge.ts";
 import type { MetricSettings } from "../src/core/metric.ts";
 import type { EventRow } from "../src/core/metric-event.ts";
-import { Recent, type RecentHistory } from "../src/core/recent.ts";
 import { MergeReconciliation } from "../src/core/reconcile-merges.ts";
 import { Simulation, type SimulationDocument } from "../src/core/simulation.ts";
 import { simulationOf } from "../src/core/simulation-document.ts";
 import { type Snapshot, snapshotOf } from "../src/core/snapshot.ts";
+import { type RecentHistory, StatusHistory } from "../src/core/status-history.ts";
 import { type RecordedMerge, Timeline } from "../src/core/timeline.ts";
 import { type Verification, verificationOf } from "../src/core/verification.ts";
 import type { AuditRow } from "../src/core/verifier.ts";
@@ -63,7 +63,7 @@ function inLog({ rows }: Story): AuditRow[] {
 }
 
 function recentOf({ metrics }: Story, rows: readonly AuditRow[]): RecentHistory {
-  const recent = new Recent();
+  const recent = new StatusHistory();
   for (const row of rows) recent.accept(parseJournalRow(row));
   const { series, merges, crossings, ...rest } = recent.history(metrics);
   return {

@@ -11,7 +11,7 @@ import type { Clock } from "./clock.ts";
 import type { Analyzer } from "./core/analyzer.ts";
 import { LARGEST_ID } from "./core/event-id.ts";
 import { UnfitLog } from "./core/journal-row.ts";
-import type { Recent } from "./core/recent.ts";
+import type { StatusHistory } from "./core/status-history.ts";
 import type { DaemonEvent, Report } from "./daemon-event.ts";
 import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { meaningOf } from "./postgres/meaning.ts";
@@ -85,7 +85,7 @@ export class Daemon {
   }
 
   /** The last merges; null while memory cannot be trusted. */
-  get recent(): Recent | null {
+  get recent(): StatusHistory | null {
     return this.#recorder?.recent ?? null;
   }
 

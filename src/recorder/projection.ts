@@ -12,7 +12,7 @@ import type { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import { type Identified, mergeIdentity } from "../core/merge.ts";
-import type { Recent } from "../core/recent.ts";
+import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
 import type { Report } from "../daemon-event.ts";
 import {
@@ -51,7 +51,7 @@ function eventIdentity({ eventId }: Identified): string {
 export class Projection {
   readonly analyzer: Analyzer;
   /** The last merges, for the status page alone. */
-  readonly recent: Recent;
+  readonly recent: StatusHistory;
   /** Which merges are recorded. */
   readonly recorded: DueMerges;
   readonly #log: OutboxLog;

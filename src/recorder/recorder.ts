@@ -22,8 +22,8 @@ import type { Analyzer } from "../core/analyzer.ts";
 import { parseObject } from "../core/json.ts";
 import { LowWaterMark } from "../core/low-water-mark.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import type { Recent } from "../core/recent.ts";
 import { type RehearsalRows, type RehearsedItem, rehearsalRows } from "../core/rehearsal-rows.ts";
+import type { StatusHistory } from "../core/status-history.ts";
 import type { Report } from "../daemon-event.ts";
 import {
   AppendRefused,
@@ -130,7 +130,7 @@ export class Recorder {
   }
 
   /** The last merges, for the status page alone. */
-  get recent(): Recent {
+  get recent(): StatusHistory {
     return this.#projection.recent;
   }
 

@@ -15,7 +15,7 @@ import {
   type RawJournalRow,
   UnfitLog,
 } from "../core/journal-row.ts";
-import { Recent } from "../core/recent.ts";
+import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, type Walk } from "../core/walk.ts";
 import { acceptRows } from "./last-applied.ts";
 import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
@@ -116,7 +116,7 @@ function foldTail(
   walk: Walk,
   { raws, rows, from }: Tail,
 ): Omit<Folded, "firstRow"> {
-  const recent = new Recent();
+  const recent = new StatusHistory();
   for (const row of rows.slice(0, from)) recent.accept(row);
   const head = acceptRows(walk, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
   walk.end();

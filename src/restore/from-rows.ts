@@ -9,7 +9,7 @@
  */
 import { Analyzer } from "../core/analyzer.ts";
 import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
-import { Recent } from "../core/recent.ts";
+import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, Walk } from "../core/walk.ts";
 import { PAGE_ROWS } from "../outbox-log.ts";
 import { acceptRows, lastAppliedOf } from "./last-applied.ts";
@@ -54,7 +54,7 @@ export async function foldPages(
   first: Page,
   standsOn: string | null,
 ): Promise<Pick<Folded, "head" | "recent" | "events" | "firstRow">> {
-  const recent = new Recent();
+  const recent = new StatusHistory();
   const events = new Set<bigint>();
   let firstRow: bigint | null = null;
   const standing = first.raws[0]?.id === standsOn ? first.raws[0] : undefined;

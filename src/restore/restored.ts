@@ -1,7 +1,7 @@
 /** What each way of a restore is given, and what it leaves. */
 import type { Coverage } from "../core/coverage.ts";
 import type { MetricSettings } from "../core/metric.ts";
-import type { Recent } from "../core/recent.ts";
+import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
 import type { Head, JournalReader } from "../outbox-log.ts";
 
@@ -22,7 +22,7 @@ export type Folded = {
   /** The seq of the checkpoint that the fold began with; null where it began with the first row. */
   readonly startedFrom: number | null;
   /** The last of the merges that were folded. */
-  readonly recent: Recent;
+  readonly recent: StatusHistory;
   /** The events that the folded rows record; null where rows were passed whose events were not read. */
   readonly events: ReadonlySet<bigint> | null;
   /** The first row that was read; null where there was none. */

@@ -1,8 +1,8 @@
 /** What a running daemon serves, beside what the log has: the real command, a real database. */
 import { expect, it } from "vitest";
 import { EVENT_KINDS, type EventKind, SCHEMAS } from "../../contracts/json-schema.ts";
-import type { RecentHistory } from "../../src/core/recent.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
+import type { RecentHistory } from "../../src/core/status-history.ts";
 import { snapshotFromLog } from "../support/daemon.ts";
 import { type DaemonProcess, spawnDaemon } from "../support/daemon-process.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";

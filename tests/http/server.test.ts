@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import type { RecentHistory } from "../../src/core/recent.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
+import type { RecentHistory } from "../../src/core/status-history.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
 import {
   buildServer,

@@ -1,8 +1,8 @@
 /** What the page shows in tests: a story folded by the core, over as many projects as wanted. */
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { Facts } from "../../src/core/merge.ts";
-import { Recent } from "../../src/core/recent.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
+import { StatusHistory } from "../../src/core/status-history.ts";
 import type { DaemonEvent } from "../../src/daemon-event.ts";
 import type { HttpPorts } from "../../src/http/server.ts";
 import { Readiness } from "../../src/readiness.ts";
@@ -51,7 +51,7 @@ function at(minutes: number): string {
 /** The ports of a daemon that is well and has recorded so many merges of these projects; more can follow. */
 export function example(projects: readonly string[], merges: number, events: readonly DaemonEvent[] = WELL) {
   const analyzer = new Analyzer(CONTRACT);
-  const recent = new Recent();
+  const recent = new StatusHistory();
   let rowId = 0;
   let seq = 0;
   const record = (count: number): void => {

@@ -1,6 +1,6 @@
 /** Each recorded metric over the last merges; drawn twice, so that it can be read on a phone as well. */
 import type { HistorySeries } from "../../core/history.ts";
-import type { RecentHistory } from "../../core/recent.ts";
+import type { RecentHistory } from "../../core/status-history.ts";
 import { drawing, isDrawn } from "./drawing.ts";
 import { TITLES } from "./figures.ts";
 import { type Html, html } from "./html.ts";

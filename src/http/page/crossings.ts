@@ -1,6 +1,6 @@
 /** What the gates did within the last merges, newest first. */
 
-import type { RecentCrossing, RecentHistory } from "../../core/recent.ts";
+import type { RecentCrossing, RecentHistory } from "../../core/status-history.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
 import { stateHtml, timeHtml, valueHtml } from "./figures.ts";

@@ -3,8 +3,8 @@
  * style and its script are named in the content security policy by their hashes, nothing else may load or run.
  */
 import { createHash } from "node:crypto";
-import type { RecentHistory } from "../../core/recent.ts";
 import type { Snapshot } from "../../core/snapshot.ts";
+import type { RecentHistory } from "../../core/status-history.ts";
 import type { ReadinessReport } from "../../readiness.ts";
 import { SERVICE, VERSION } from "../../version.ts";
 import { charts } from "./charts.ts";

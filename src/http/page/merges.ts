@@ -1,6 +1,6 @@
 /** The last merges as cells: a colour, and always a character that says the same. */
 
-import type { RecentHistory, RecentMerge } from "../../core/recent.ts";
+import type { RecentHistory, RecentMerge } from "../../core/status-history.ts";
 import { count, moment } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
 import { type Html, html } from "./html.ts";

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import { parseJournalRow } from "../../src/core/journal-row.ts";
-import { RECENT_MERGES, RECENT_PROJECTS, Recent } from "../../src/core/recent.ts";
-import { PROJECT_MERGES, PROJECTS_KEPT } from "../../src/core/recent-projects.ts";
+import {
+  PROJECT_MERGES,
+  PROJECTS_KEPT,
+  RECENT_MERGES,
+  RECENT_PROJECTS,
+  StatusHistory,
+} from "../../src/core/status-history.ts";
 import {
   CONFLICT,
   CONTRACT,
@@ -19,8 +24,8 @@ import {
 const MERGES = history([...times(5, {}), ...times(6, REWORKED), ...times(6, CONFLICT), ...times(12, {})]);
 
 /** Rows as they were appended, in batches of so many merges. */
-function appended(batch: number): Recent {
-  const recent = new Recent();
+function appended(batch: number): StatusHistory {
+  const recent = new StatusHistory();
   const { sets } = record(MERGES, SMALL);
   let id = 0;
   for (let start = 0; start < sets.length; start += batch) {
@@ -33,10 +38,23 @@ function appended(batch: number): Recent {
 
 /** Rows as they are read from the log of these settings. */
 const readBack = (metrics: Parameters<typeof record>[1]) => {
-  const recent = new Recent();
+  const recent = new StatusHistory();
   for (const raw of journal(record(MERGES, metrics).rows)) recent.accept(parseJournalRow(raw));
   return recent;
 };
+
+/** So many merges, of each project in turn. */
+function story(projects: readonly string[], merges: number): StatusHistory {
+  const recent = new StatusHistory();
+  const analyzer = new Analyzer(CONTRACT);
+  let id = 0;
+  for (let seq = 1; seq <= merges; seq += 1) {
+    const rows = fold(analyzer, merge(seq, { project: projects[seq % projects.length] ?? "" }), PRODUCER);
+    id += rows.length;
+    recent.appended(rows, BigInt(id));
+  }
+  return recent;
+}
 
 describe("the last merges", () => {
   test("are the same whether their rows were appended or read back", () => {
@@ -93,24 +111,16 @@ describe("the last merges", () => {
   });
 
   test("are bounded, and the newest ones", () => {
-    const recent = new Recent();
-    const analyzer = new Analyzer(CONTRACT);
-    let id = 0;
-    for (let seq = 1; seq <= 3 * RECENT_MERGES; seq += 1) {
-      const rows = fold(analyzer, merge(seq), PRODUCER);
-      id += rows.length;
-      recent.appended(rows, BigInt(id));
-    }
-    const { merges, series } = recent.history(CONTRACT);
+    const { merges, series } = story(["atlas"], 3 * RECENT_MERGES).history(CONTRACT);
     expect(merges).toHaveLength(RECENT_MERGES);
     expect(merges.at(-1)).toMatchObject({ seq: 3 * RECENT_MERGES });
     for (const { scope, points } of series)
       expect(points).toHaveLength(scope === "global" ? RECENT_MERGES : PROJECT_MERGES);
   });
 
-  test("do not take a row twice, and pass over a set of which only the project's rows were read", () => {
+  test("do not take a row twice, and skip a set of which only the project's rows were read", () => {
     const raws = journal(record(MERGES, SMALL).rows);
-    const recent = new Recent();
+    const recent = new StatusHistory();
     for (const raw of [...raws.slice(3), ...raws.slice(0, 20)]) recent.accept(parseJournalRow(raw));
     expect(recent.history(SMALL).merges.map(({ seq }) => seq)).toStrictEqual(
       MERGES.slice(1).map((_, index) => index + 2),
@@ -118,26 +128,7 @@ describe("the last merges", () => {
   });
 });
 
-/** So many merges of each project in turn, recorded one by one or in one batch. */
-function story(projects: readonly string[], merges: number, batch = 1): Recent {
-  const recent = new Recent();
-  const analyzer = new Analyzer(CONTRACT);
-  let id = 0;
-  for (let seq = 0; seq < merges; seq += batch) {
-    const rows = Array.from({ length: batch }, (_, index) =>
-      fold(
-        analyzer,
-        merge(seq + index + 1, { project: projects[(seq + index) % projects.length] ?? "" }),
-        PRODUCER,
-      ),
-    ).flat();
-    id += rows.length;
-    recent.appended(rows, BigInt(id));
-  }
-  return recent;
-}
-
-const ofProjects = (recent: Recent) =>
+const ofProjects = (recent: StatusHistory) =>
   recent.history(CONTRACT).series.filter(({ project }) => project !== null);
 
 describe("the last merges of projects", () => {
@@ -171,13 +162,15 @@ describe("the last merges of projects", () => {
     for (const { points } of series) expect(points.map(({ seq }) => seq)).toStrictEqual([2]);
   });
 
-  test("begin after what a large batch was too large to remember", () => {
-    const batch = RECENT_MERGES * 12;
-    const series = ofProjects(story(["atlas", "borealis"], 2 * batch, batch));
-    for (const { points } of series) {
-      expect(points.length).toBeGreaterThanOrEqual(PROJECT_MERGES);
-      const first = points[0]?.seq ?? 0;
-      expect(points.map(({ seq }) => seq)).toStrictEqual(points.map((_, index) => first + index));
+  test("begin anew after merges whose rows were not read", () => {
+    const recent = new StatusHistory();
+    const raws = journal(record(MERGES, SMALL).rows);
+    const [before, after] = [raws.slice(0, 20), raws.slice(-20)];
+    for (const raw of [...before, ...after]) recent.accept(parseJournalRow(raw));
+    const lines = recent.history(SMALL).series.map(({ points }) => points.map(({ seq }) => seq));
+    for (const seqs of lines) {
+      expect(seqs.length).toBeGreaterThan(0);
+      expect(seqs).toStrictEqual(seqs.map((_, index) => MERGES.length - seqs.length + index + 1));
     }
   });
 });
@@ -189,10 +182,21 @@ describe("the last merges under other settings than they were recorded with", ()
     expect(series.map(({ points }) => points.length)).toStrictEqual([MERGES.length, 0, 0]);
   });
 
-  test("name a crossing after its metric where that has no gate any more, and judge by the usual verdicts", () => {
-    const crossed = readBack(SMALL).history(CONTRACT.slice(0, 1));
-    expect(new Set(crossed.crossings.map(({ gate }) => gate))).toStrictEqual(
-      new Set(["trust", "rebase_conflict_rate"]),
+  test("show a crossing with its gate's name and bounds at its time, and judge by the usual verdicts", () => {
+    const renamed = SMALL.map((metric) => ({
+      ...metric,
+      gate: metric.gate === null ? null : { name: `new_${metric.gate.name}`, upper: 1, lower: 0 },
+    }));
+    const [then, now, without] = [SMALL, renamed, CONTRACT.slice(0, 1)].map(
+      (metrics) => readBack(SMALL).history(metrics).crossings,
     );
+    expect(new Set(then?.map(({ gate }) => gate))).toStrictEqual(new Set(["trust", "scope_overlap"]));
+    expect(now).toStrictEqual(then);
+    expect(without).toStrictEqual(then);
+    const { series } = readBack(SMALL).history(renamed);
+    expect(series.flatMap(({ points }) => points.flatMap(({ crossing }) => crossing ?? []))).toHaveLength(
+      then?.length ?? 0,
+    );
+    expect(series[0]?.gate).toMatchObject({ name: "new_trust", upper: 1 });
   });
 });
