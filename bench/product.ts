@@ -4,7 +4,7 @@ import { Bell } from "../src/bell.ts";
 import { systemClock } from "../src/clock.ts";
 import { type Config, loadConfig } from "../src/config.ts";
 import { Daemon } from "../src/daemon.ts";
-import type { DaemonEvent } from "../src/daemon-event.ts";
+import type { DaemonEvent } from "../src/events/daemon-event.ts";
 import type { OutboxLog } from "../src/outbox-log.ts";
 import { daemonName } from "../src/postgres/application-name.ts";
 import { openLog } from "../src/postgres/open-log.ts";

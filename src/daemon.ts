@@ -12,7 +12,7 @@ import type { Analyzer } from "./core/analyzer.ts";
 import { LARGEST_ID } from "./core/event-id.ts";
 import { UnfitLog } from "./core/journal-row.ts";
 import type { StatusHistory } from "./core/status-history.ts";
-import type { DaemonEvent, Report } from "./daemon-event.ts";
+import type { DaemonEvent, Report } from "./events/daemon-event.ts";
 import { DatabaseFailure, type Head, LockBlocked, type OutboxLog, UnfitDatabase } from "./outbox-log.ts";
 import { meaningOf } from "./postgres/meaning.ts";
 import { checkOrder } from "./recorder/check-order.ts";

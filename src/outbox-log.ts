@@ -8,7 +8,7 @@ import type { RawJournalRow } from "./core/journal-row.ts";
 import type { Identified, RawFacts } from "./core/merge.ts";
 import type { EventRow } from "./core/metric-event.ts";
 import type { RehearsalRows, RehearsedItem } from "./core/rehearsal-rows.ts";
-import type { Failure, Holder } from "./daemon-event.ts";
+import type { Failure, Holder } from "./events/fields.ts";
 
 /** Outbox rows that one reading statement passes: some tens of milliseconds, a few megabytes. */
 export const PAGE_ROWS = 20_000;

@@ -1,10 +1,9 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test, vi } from "vitest";
-import type { DaemonEvent } from "../src/daemon-event.ts";
-import { createLogger, type LoggerOptions } from "../src/log.ts";
-import { LogOutput } from "../src/log-output.ts";
-import { VOCABULARY } from "../src/log-vocabulary.ts";
+import { type DaemonEvent, type Entry, EVENTS } from "../src/events/daemon-event.ts";
+import { createLogger, type LoggerOptions } from "../src/events/log.ts";
+import { LogOutput } from "../src/events/log-output.ts";
 import { VERSION } from "../src/version.ts";
 
 const HOSTILE = "x\x1b]0;pwned\x07\x1b[2J\r\nfirst_pass_merge_rate = 1.00\u202e\u009b";
@@ -224,13 +223,13 @@ describe("docs/logs.md", () => {
     }));
 
   test("lists every event of the code, and no other", () => {
-    expect(rows.map((row) => row.event).toSorted()).toStrictEqual(Object.keys(VOCABULARY).toSorted());
+    expect(rows.map((row) => row.event).toSorted()).toStrictEqual(Object.keys(EVENTS).toSorted());
   });
 
   test.each(rows)(
     "$event has the level and the fields that the code gives it",
     ({ event, level, when, fields }) => {
-      const entry = VOCABULARY[event as keyof typeof VOCABULARY];
+      const entry = EVENTS[event as keyof typeof EVENTS] as unknown as Entry;
       expect(fields).toStrictEqual(Object.keys(entry.fields));
       expect(level).toMatch(typeof entry.level === "string" ? new RegExp(`^${entry.level}$`) : / or warn$/);
       expect(when).not.toBe("");

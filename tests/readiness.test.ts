@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { DaemonEvent } from "../src/daemon-event.ts";
-import { Readiness } from "../src/readiness.ts";
+import type { DaemonEvent } from "../src/events/daemon-event.ts";
+import { Readiness } from "../src/events/readiness.ts";
 
 const failure = { code: "ECONNREFUSED", message: "connect ECONNREFUSED 10.0.0.7:5432" };
 const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, "0")}.000Z`;

@@ -2,7 +2,7 @@
  * What Node and libraries say by themselves while the daemon runs, as facts for its log: warnings, and whatever they print
  * on standard error (under NODE_DEBUG, say). There it would stand as prose among JSON.
  */
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 
 const LONGEST = 500;
 

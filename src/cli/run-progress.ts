@@ -2,7 +2,7 @@
  * The daemon's long work as a bar on standard error, for whoever starts it by hand: reading the log, and recording what
  * is due. Log lines go above it; where they are on the same screen, those of progress give way to the bar.
  */
-import type { DaemonEvent } from "../daemon-event.ts";
+import type { DaemonEvent } from "../events/daemon-event.ts";
 import { barLine, ERASE } from "./progress-bar.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -3,7 +3,7 @@
  * the daemon does needs it. What happens before is kept, and counted then.
  */
 import type { WakeUpSource } from "../bell.ts";
-import type { DaemonEvent } from "../daemon-event.ts";
+import type { DaemonEvent } from "../events/daemon-event.ts";
 import type { Prometheus } from "./prometheus.ts";
 
 /** A start with nothing to record reports fewer; a backlog is counted as it goes. */

@@ -7,7 +7,7 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
 import type { WakeUpSource } from "../bell.ts";
 import { SKIP_REASONS } from "../core/merge.ts";
-import type { DaemonEvent } from "../daemon-event.ts";
+import type { DaemonEvent } from "../events/daemon-event.ts";
 import { PREFIX, type Scrape, seriesOf } from "./series.ts";
 
 const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "loss", "timer", "shutdown"];

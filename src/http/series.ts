@@ -11,7 +11,7 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "../core/metric.ts";
 import type { Snapshot } from "../core/snapshot.ts";
-import type { ReadinessReport } from "../readiness.ts";
+import type { ReadinessReport } from "../events/readiness.ts";
 import { safe } from "../text/safe.ts";
 import { SERVICE, VERSION } from "../version.ts";
 

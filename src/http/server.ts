@@ -6,8 +6,8 @@ import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { RecentHistory } from "../core/status-history.ts";
-import type { Report } from "../daemon-event.ts";
-import type { ReadinessReport } from "../readiness.ts";
+import type { Report } from "../events/daemon-event.ts";
+import type { ReadinessReport } from "../events/readiness.ts";
 import { jsonText } from "../text/safe.ts";
 import { PUBLISHED, readPublished } from "./published.ts";
 

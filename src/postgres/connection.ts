@@ -4,7 +4,7 @@
  * else: the server rolls back what was not committed.
  */
 import pg from "pg";
-import type { Failure } from "../daemon-event.ts";
+import type { Failure } from "../events/fields.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery } from "./copy-out.ts";

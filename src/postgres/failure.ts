@@ -1,6 +1,6 @@
 /** What a failed statement or connection was: kinds that the conversations tell apart, and what may be told of it. */
 import pg from "pg";
-import type { Failure } from "../daemon-event.ts";
+import type { Failure } from "../events/fields.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 
 /** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */

@@ -2,7 +2,7 @@
  * Who is in the way: sessions and prepared transactions behind a lock. Our role may know the application and the role
  * of everybody, and the age of its own sessions' transactions; others' ages are null without `pg_read_all_stats`.
  */
-import type { Holder } from "../daemon-event.ts";
+import type { Holder } from "../events/fields.ts";
 import { DAEMON_NAME } from "./application-name.ts";
 import type { Query } from "./connection.ts";
 import { literal, literals } from "./names.ts";

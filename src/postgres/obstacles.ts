@@ -2,7 +2,7 @@
  * What is attached to the outbox and acts on rows that are appended: triggers, rules, constraints and unique indexes. Where
  * our rows are refused or changed, one line names the object and what to do about it.
  */
-import type { Failure } from "../daemon-event.ts";
+import type { Failure } from "../events/fields.ts";
 import type { Place } from "../outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import type { Names } from "./names.ts";

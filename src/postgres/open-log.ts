@@ -1,5 +1,5 @@
 /** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import { type Appended, type AppendedRow, LockBlocked, type OutboxLog } from "../outbox-log.ts";
 import { type Answer, type Connection, type ConnectionSettings, connect, inSavepoint } from "./connection.ts";
 import { isLockTimeout } from "./failure.ts";

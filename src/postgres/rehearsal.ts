@@ -11,7 +11,7 @@ import { idOrNull } from "../core/event-id.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
 import { type Json, parseObject } from "../core/json.ts";
 import type { RehearsalRows, RehearsedItem } from "../core/rehearsal-rows.ts";
-import type { Failure } from "../daemon-event.ts";
+import type { Failure } from "../events/fields.ts";
 import {
   type Appended,
   type AppendedRow,

@@ -11,7 +11,7 @@ import type pg from "pg";
 import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";

@@ -1,6 +1,6 @@
 /** Checkpoints as a recorder leaves them behind: when one is due, writing it, and what to do where the table does not take it. */
 import { type CheckpointRow, checkpointRow } from "../core/checkpoint.ts";
-import type { Failure } from "../daemon-event.ts";
+import type { Failure } from "../events/fields.ts";
 import { AppendRefused, type OutboxLog } from "../outbox-log.ts";
 import type { Projection } from "./projection.ts";
 import type { RecorderPorts } from "./recorder.ts";

@@ -1,7 +1,7 @@
 /** Watches who holds the low mark back: names them after a while, and after an hour stops waiting for them. */
 import type { Clock } from "../clock.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import type { OutboxLog } from "../outbox-log.ts";
 
 const REPORTED_AFTER_MS = 60_000;

@@ -4,7 +4,7 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import { type Identified, type Merge, readFacts, type SkippedMerge } from "../core/merge.ts";
 import type { MetricName } from "../core/metric.ts";
 import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "../core/metric-event.ts";
-import type { DaemonEvent, Report } from "../daemon-event.ts";
+import type { DaemonEvent, Report } from "../events/daemon-event.ts";
 import type { FoundMerge } from "../outbox-log.ts";
 
 /** What a `merge.recorded` tells of the way that a merge came. */

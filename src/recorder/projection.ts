@@ -14,7 +14,7 @@ import { mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/
 import { type Identified, mergeIdentity } from "../core/merge.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import {
   type Head,
   type OutboxLog,

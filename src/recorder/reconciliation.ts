@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import { type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
 import type { Arrival } from "./plan.ts";
 

@@ -24,7 +24,7 @@ import { LowWaterMark } from "../core/low-water-mark.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import { type RehearsalRows, type RehearsedItem, rehearsalRows } from "../core/rehearsal-rows.ts";
 import type { StatusHistory } from "../core/status-history.ts";
-import type { Report } from "../daemon-event.ts";
+import type { Report } from "../events/daemon-event.ts";
 import {
   AppendRefused,
   CommitUnknown,

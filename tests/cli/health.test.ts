@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import type { ReadinessReport } from "../../src/readiness.ts";
+import type { ReadinessReport } from "../../src/events/readiness.ts";
 import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
 
 const SINCE = "2026-11-22T10:06:27.384Z";

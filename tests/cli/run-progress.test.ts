@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RunProgress } from "../../src/cli/run-progress.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { fakeTerminal } from "./fake-terminal.ts";
 
 const progress = (event: "restore.progress" | "backlog.progress", done: number): DaemonEvent => ({

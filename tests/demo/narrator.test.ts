@@ -1,8 +1,8 @@
 /** What the demo makes of the daemon's real log lines: merges summed up, crossings and warnings always, one line each. */
 import { describe, expect, it } from "vitest";
 import { narrator } from "../../demo/narrator.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
-import { createLogger } from "../../src/log.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
+import { createLogger } from "../../src/events/log.ts";
 
 type EventOf<N extends DaemonEvent["event"]> = Extract<DaemonEvent, { event: N }>;
 
@@ -95,7 +95,7 @@ describe("the demo's narrator", () => {
       reason: "attempts_invalid",
     });
     expect(narrator().read(skipped)).toEqual([
-      "merge cannot be counted, its facts are unusable  event_id=48  reason=attempts_invalid",
+      "merge skipped, its facts are unusable  event_id=48  reason=attempts_invalid",
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { Readiness } from "../../src/events/readiness.ts";
 import { LatePrometheus } from "../../src/http/late-prometheus.ts";
 import type { Prometheus } from "../../src/http/prometheus.ts";
-import { Readiness } from "../../src/readiness.ts";
 
 const lag = { merges: 0, seconds: 0 };
 

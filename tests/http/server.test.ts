@@ -2,7 +2,8 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import type { RecentHistory } from "../../src/core/status-history.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
+import { Readiness } from "../../src/events/readiness.ts";
 import {
   buildServer,
   type HttpPorts,
@@ -10,7 +11,6 @@ import {
   HttpUnavailable,
   startHttp,
 } from "../../src/http/server.ts";
-import { Readiness } from "../../src/readiness.ts";
 
 const snapshot: Snapshot = {
   schema_version: 1,

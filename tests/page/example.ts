@@ -3,9 +3,9 @@ import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { Facts } from "../../src/core/merge.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
 import { StatusHistory } from "../../src/core/status-history.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
+import { Readiness } from "../../src/events/readiness.ts";
 import type { HttpPorts } from "../../src/http/server.ts";
-import { Readiness } from "../../src/readiness.ts";
 import { CONTRACT, merge, PRODUCER } from "../core/build.ts";
 
 const NAMES = ["atlas", "borealis", "cassini"];

@@ -3,7 +3,7 @@
  * no code with what it judges; numbers are counted by the naive oracle of the core's tests.
  */
 import type { Analyzer } from "../../src/core/analyzer.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import {
   judgeFacts,
   judgeKeys,

@@ -7,7 +7,7 @@
 import type { Scheduler } from "fast-check";
 import { Bell } from "../../src/bell.ts";
 import { Daemon, type DaemonSettings } from "../../src/daemon.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { DatabaseFailure } from "../../src/outbox-log.ts";
 import { happen, type Running } from "./incidents.ts";
 import { Judge } from "./judge.ts";

@@ -8,7 +8,7 @@ import { type Config, loadConfig } from "../../src/config.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
 import { Daemon } from "../../src/daemon.ts";
-import type { DaemonEvent } from "../../src/daemon-event.ts";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import type { OutboxLog } from "../../src/outbox-log.ts";
 import { daemonName } from "../../src/postgres/application-name.ts";
 import { openLog } from "../../src/postgres/open-log.ts";

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { RecentHistory } from "../../core/status-history.ts";
-import type { ReadinessReport } from "../../readiness.ts";
+import type { ReadinessReport } from "../../events/readiness.ts";
 import { SERVICE, VERSION } from "../../version.ts";
 import { charts } from "./charts.ts";
 import { crossings } from "./crossings.ts";

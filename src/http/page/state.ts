@@ -1,6 +1,6 @@
 /** The line on top: whether the daemon does its job, and of when the numbers are. */
 import type { Snapshot } from "../../core/snapshot.ts";
-import type { ReadinessReport } from "../../readiness.ts";
+import type { ReadinessReport } from "../../events/readiness.ts";
 import { count, span } from "../../text/figures.ts";
 import { timeHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";

@@ -6,13 +6,12 @@ import { createRequire } from "node:module";
 import { isatty } from "node:tty";
 import { pino, stdTimeFunctions } from "pino";
 import type PinoPretty from "pino-pretty";
-import type { LogLevel } from "./config/variables.ts";
-import type { DaemonEvent, Failure, Holder, Report } from "./daemon-event.ts";
+import type { LogLevel } from "../config/variables.ts";
+import { meaningOf } from "../postgres/meaning.ts";
+import { safe, safeJson } from "../text/safe.ts";
+import { SERVICE, VERSION } from "../version.ts";
+import { type Entry, EVENTS, type Report } from "./daemon-event.ts";
 import { LogOutput } from "./log-output.ts";
-import { entryOf } from "./log-vocabulary.ts";
-import { meaningOf } from "./postgres/meaning.ts";
-import { safe, safeJson } from "./text/safe.ts";
-import { SERVICE, VERSION } from "./version.ts";
 
 export type LoggerOptions = {
   readonly level: LogLevel;
@@ -27,15 +26,6 @@ export type LoggerOptions = {
 };
 
 const STDOUT = 1;
-/** Their failure is the database's, and something can be done about it. */
-const OF_THE_DATABASE: ReadonlySet<DaemonEvent["event"]> = new Set([
-  "db.connect_failed",
-  "db.disconnected",
-  "db.refused",
-  "listen.lost",
-  "merge.refused",
-  "checkpoint.refused",
-] as const);
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 
 /** A second net under the choice of fields: members of these names are never printed, wherever they stand. */
@@ -63,47 +53,14 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
         if (monotonic() - authenticationLineAt < AUTHENTICATION_LINE_EVERY_MS) return;
         authenticationLineAt = monotonic();
       }
-      const { level: at, msg } = entryOf(event);
-      logger[at](fieldsOf(event), msg);
+      // Event and entry are of one name, which the compiler cannot see.
+      const { level: at, msg, fields } = EVENTS[event.event] as unknown as Entry;
+      const values = event as unknown as Readonly<Record<string, never>>;
+      const line: Record<string, unknown> = { event: event.event };
+      for (const [name, printed] of Object.entries(fields)) line[name] = printed(values[name] as never);
+      logger[typeof at === "function" ? at(values) : at](line, msg);
     },
   };
-}
-
-function fieldsOf(event: DaemonEvent): Record<string, unknown> {
-  const { fields } = entryOf(event);
-  const values = event as unknown as Readonly<Record<string, unknown>>;
-  const line: Record<string, unknown> = { event: event.event };
-  for (const field of fields) line[field] = printable(event.event, field, values[field]);
-  return line;
-}
-
-/** Composite fields member by member: an Error handed over as a failure would bring row data and SQL along. */
-function printable(event: DaemonEvent["event"], field: string, value: unknown): unknown {
-  if (field === "failure") {
-    const { code, message } = value as Failure;
-    return {
-      code,
-      message: withoutPassword(message),
-      ...(OF_THE_DATABASE.has(event) && { advice: meaningOf(code).advice }),
-    };
-  }
-  if (field === "message") return withoutPassword(String(value));
-  if (field === "problems") return (value as readonly string[]).map(withoutPassword);
-  if (field === "holders") {
-    return (value as readonly Holder[]).map(({ pid, application, role, seconds, prepared }) => ({
-      pid,
-      application,
-      role,
-      seconds,
-      prepared,
-    }));
-  }
-  return value;
-}
-
-/** Libraries quote connection strings in their messages now and then. */
-function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^\s/:@]*:)\S+@/g, "$1[redacted]@");
 }
 
 /** Null where pino-pretty is not installed, as in production. */

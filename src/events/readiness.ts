@@ -5,8 +5,9 @@
  * After every failure the daemon forgets, connects anew and restores; a restore takes the writers' lock first. So a
  * completed restore is the proof that whatever was wrong with the writer is over, and the only one.
  */
+
+import { meaningOf } from "../postgres/meaning.ts";
 import type { DaemonEvent } from "./daemon-event.ts";
-import { meaningOf } from "./postgres/meaning.ts";
 
 export type Check = {
   readonly ok: boolean;
