@@ -1,23 +1,22 @@
 /**
- * The configuration: read once, at the edge, into one frozen value. What is wrong is refused in the operator's
- * language, all of it at once, before anything is contacted.
+ * The configuration: read once, at the edge, into one frozen value. Everything that is wrong is refused at once, in the
+ * operator's language, before anything is contacted.
  *
- * Defaults < configuration file < environment < flags. What the metrics are stands in the file alone, everything about
- * this installation in the environment alone, so that no setting has two homes.
+ * Defaults < configuration file < environment < flags. The file alone says what the metrics are, the environment alone
+ * describes this installation, so that no setting has two homes.
  */
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { type DatabasePlace, readConnection } from "./config/connection.ts";
 import { readMetricsFile } from "./config/metrics-file.ts";
 import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
-import { type LogLevel, VARIABLE_NAMES, VARIABLES } from "./config/variables.ts";
+import { type LogLevel, VARIABLE_NAMES, VARIABLES, type Values } from "./config/variables.ts";
 import type { MetricSettings } from "./core/metric.ts";
 import type { MergeRule } from "./postgres/merge-source.ts";
 
 export type Origin = "default" | "file" | "environment" | "flag";
 
-/** A METRICS_* variable that is none of ours, and the name that was probably meant. */
+/** A METRICS_* variable that is not known, and the name that was probably meant. */
 export type UnknownVariable = { readonly variable: string; readonly nearest: string | null };
 
 export type Config = {
@@ -42,7 +41,7 @@ export type Config = {
   readonly warnings: readonly UnknownVariable[];
 };
 
-/** The configuration cannot be used: nothing was contacted. */
+/** The configuration is refused; nothing was contacted. */
 export class ConfigError extends Error {
   readonly exitCode = 2;
   readonly problems: readonly string[];
@@ -69,8 +68,7 @@ export function loadConfig(
   if (place.path.trim() === "")
     problems.push(`${place.source} is empty: it must be the path of a file, or not be set`);
   const file = place.path.trim() === "" ? null : readMetricsFile(place.path, place.source, problems);
-  if (database === null || settings === null || file === null || problems.length > 0)
-    throw new ConfigError(problems);
+  if (database === null || file === null || problems.length > 0) throw new ConfigError(problems);
   return deepFreeze({
     database,
     schema: settings.METRICS_SCHEMA,
@@ -94,14 +92,10 @@ export function loadConfig(
     metrics: file.metrics,
     configFile: place.path,
     origins: {
-      database: "environment",
-      "database.port": database.byDefault.includes("port") ? "default" : "environment",
-      "database.user": database.byDefault.includes("user") ? "default" : "environment",
-      "database.name": database.byDefault.includes("database") ? "default" : "environment",
       ...Object.fromEntries(
         VARIABLE_NAMES.map((name) => [name, env[name] === undefined ? "default" : "environment"]),
       ),
-      ...(database.connectTimeoutMs === null ? {} : { METRICS_CONNECT_TIMEOUT: "environment" }),
+      ...database.origins,
       [CONFIG_FILE_VARIABLE]: place.origin,
       merge: place.origin === "default" ? "default" : "file",
       metrics: place.origin === "default" ? "default" : "file",
@@ -110,15 +104,14 @@ export function loadConfig(
   });
 }
 
-function readVariables(env: NodeJS.ProcessEnv, problems: string[]) {
-  const given = Object.fromEntries(VARIABLE_NAMES.map((name) => [name, env[name]]));
-  const parsed = z.object(VARIABLES).safeParse(given);
-  if (parsed.success) return parsed.data;
-  for (const { path, message } of parsed.error.issues) {
-    const name = String(path[0]);
-    problems.push(`${name} is ${shown(env[name])}: it must be ${message}`);
-  }
-  return null;
+function readVariables(env: NodeJS.ProcessEnv, problems: string[]): Values {
+  const values = VARIABLE_NAMES.map((name) => {
+    const { fallback, expectation, parse } = VARIABLES[name];
+    const value = parse(env[name] ?? fallback);
+    if (value === null) problems.push(`${name} is ${shown(env[name])}: it must be ${expectation}`);
+    return [name, value];
+  });
+  return Object.fromEntries(values) as Values;
 }
 
 function configFilePlace(

@@ -1,6 +1,6 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
-import { fileProblem } from "../config/file-problem.ts";
+import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { CATALOGUE, isRatio } from "../core/catalogue.ts";

@@ -1,67 +1,54 @@
-/** A connection string of libpq, read as libpq reads it: a URL, of which each part is one of its parameters. */
-
+/**
+ * A connection string of libpq, read as libpq reads it: a URL, of which each part is one of its parameters. No message
+ * quotes the URL, because a wrong one may have its password anywhere.
+ */
 import { OF_OTHERS, PARAMETERS } from "./connection-parameters.ts";
 import { nearest } from "./nearest.ts";
 
-const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
+export const URL_SHAPE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
 const SHAPE =
-  /^postgres(?:ql)?:\/\/(?:(?<login>[^/?#\s]*)@)?(?<place>[^/?#\s@]*)(?:\/(?<dbname>[^?#\s]*))?(?:\?(?<parameters>[^#\s@]*))?$/;
-/** A host, or an IPv6 address in brackets, and a port; several of them with commas between. */
-const PLACE = /^(?<host>\[[0-9a-fA-F:.%]+\]|[^:[\],]*)(?::(?<port>\d*))?$/;
+  /^postgres(?:ql)?:\/\/(?:(?<user>[^/?#\s:]*)(?::(?<password>[^/?#\s]*))?@)?(?<place>[^/?#\s@]*)(?:\/(?<dbname>[^?#\s]*))?(?:\?(?<parameters>[^#\s@]*))?$/;
+/** A host, or an IPv6 address in brackets, and a port. */
+const PLACE = /^(?:\[(?<address>[0-9a-fA-F:.%]+)\]|(?<host>[^:[\],]*))(?::(?<port>\d*))?$/;
 
-export { URL_SHAPE };
+const NOT_A_URL = `is not a URL: it must have the form ${URL_SHAPE}, with special characters in the user or password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)`;
 
-/** Its parameters, or what is wrong with it: nothing of its text, as a wrong URL may hold its password anywhere. */
-export type ReadUrl =
-  | { readonly parameters: ReadonlyMap<string, string> }
-  | { readonly problems: readonly string[] };
-
-export function readUrl(text: string): ReadUrl {
+/** @param problems collects what is wrong. @returns the parameters that have a value; null where anything is wrong. */
+export function readUrl(text: string, problems: string[]): ReadonlyMap<string, string> | null {
+  const parts = SHAPE.exec(text)?.groups;
+  const place = PLACE.exec(parts?.["place"] ?? "")?.groups;
+  const refuse = (problem: string): null => {
+    problems.push(`DATABASE_URL ${problem}`);
+    return null;
+  };
   const form = otherForm(text);
-  if (form !== null) return { problems: [`DATABASE_URL ${form}`] };
-  const { login, place = "", dbname = "", parameters = "" } = SHAPE.exec(text)?.groups ?? {};
-  if (!SHAPE.test(text)) return { problems: [NOT_A_URL] };
-  if (place.includes(","))
-    return { problems: [`DATABASE_URL names several hosts: it must be ${severalHosts()}`] };
-  const { host = "", port = "" } = PLACE.exec(place)?.groups ?? {};
-  if (!PLACE.test(place)) return { problems: [NOT_A_URL] };
-  const colon = login?.indexOf(":") ?? -1;
-  const user = colon < 0 ? (login ?? "") : login?.slice(0, colon);
-  const password = colon < 0 ? "" : (login?.slice(colon + 1) ?? "");
-  const pairs: [string, string][] = [
-    ["user", user ?? ""],
-    ["password", password],
-    ["host", host.replace(/^\[(.*)\]$/, "$1")],
-    ["port", port],
-    ["dbname", dbname],
-    ...parameters
-      .split("&")
-      .filter((pair) => pair !== "")
-      .map((pair): [string, string] => {
-        const equals = pair.indexOf("=");
-        return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
-      }),
+  if (form !== null) return refuse(form);
+  if (parts?.["place"]?.includes(","))
+    return refuse(`names several hosts: it must be ${PARAMETERS["host"]?.[1](",")}`);
+  if (parts === undefined || place === undefined) return refuse(NOT_A_URL);
+  const pairs = [
+    ["user", parts["user"]],
+    ["password", parts["password"]],
+    ["host", place["address"] ?? place["host"]],
+    ["port", place["port"]],
+    ["dbname", parts["dbname"]],
+    ...(parts["parameters"] ?? "").split("&").map((pair) => pair.split(/=(.*)/s)),
   ];
   const read = new Map<string, string>();
-  const problems: string[] = [];
-  for (const [name, value] of pairs) {
+  const unknown = new Set<string>();
+  for (const [name = "", value = ""] of pairs) {
     const decoded = decode(value);
-    if (decoded === null) return { problems: [NOT_A_URL] };
-    if (!Object.hasOwn(PARAMETERS, name)) problems.push(unknown(name));
+    if (decoded === null) return refuse(NOT_A_URL);
+    if (name !== "" && !Object.hasOwn(PARAMETERS, name)) unknown.add(unknownText(name));
     else if (decoded !== "") read.set(name, decoded);
   }
-  return problems.length > 0 ? { problems: [...new Set(problems)] } : { parameters: read };
-}
-
-const NOT_A_URL = `DATABASE_URL is not a URL: it must have the form ${URL_SHAPE}, with special characters in the user or password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)`;
-
-function severalHosts(): string {
-  return PARAMETERS["host"]?.expects(",") ?? "";
+  problems.push(...unknown);
+  return unknown.size > 0 ? null : read;
 }
 
 /** What else people set, and how it becomes a URL; null where it looks like one. */
 function otherForm(text: string): string | null {
-  if (/^(["']).*\1$/s.test(text)) return "stands in quotes: leave them out, as nothing takes them away";
+  if (/^(["']).*\1$/s.test(text)) return "is in quotes: remove them, as nothing else does";
   if (/^jdbc:/i.test(text))
     return `is JDBC's: leave out jdbc:, and write the login before the host, as in ${URL_SHAPE}`;
   const driver = /^(postgres(?:ql)?)\+([a-z0-9]{1,20}):\/\//i.exec(text);
@@ -77,14 +64,12 @@ function otherForm(text: string): string | null {
   return null;
 }
 
-function unknown(name: string): string {
+/** Names the parameter only where it is a known word: of a wrong URL it may be a part of the password. */
+function unknownText(name: string): string {
   const other = OF_OTHERS[name.toLowerCase()];
   if (other !== undefined) return `${name} in DATABASE_URL is not PostgreSQL's: leave it out; ${other}`;
   const meant = nearest(name, Object.keys(PARAMETERS));
-  // Of a URL that was put together wrongly it may be a part of the password.
-  return meant === null
-    ? "DATABASE_URL has a parameter that PostgreSQL does not know: leave it out"
-    : `DATABASE_URL has a parameter that PostgreSQL does not know: did you mean ${meant}?`;
+  return `DATABASE_URL has a parameter that PostgreSQL does not know: ${meant === null ? "leave it out" : `did you mean ${meant}?`}`;
 }
 
 function decode(text: string): string | null {

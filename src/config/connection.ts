@@ -1,42 +1,33 @@
 /**
- * Where the database is, and how to log in there: `DATABASE_URL`, or libpq's variables. All of it is read anew for each
+ * Where the database is, and how to log in there: `DATABASE_URL`, or libpq's variables. All of it is read again for each
  * connection, so that a rotated secret or certificate needs no restart. Neither the URL nor the password ever appears in
  * a message: a wrong URL is most often a right one with a special character in its password.
  */
-import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
-import { getCACertificates, type SecureVersion } from "node:tls";
+import { getCACertificates, type SecureContextOptions } from "node:tls";
+import type { Origin } from "../config.ts";
 import { PARAMETERS } from "./connection-parameters.ts";
 import { readUrl, URL_SHAPE } from "./connection-url.ts";
-import { fileProblem } from "./file-problem.ts";
-import { passwordFrom } from "./pass-file.ts";
+import { readNamedFile } from "./named-file.ts";
+import { type Login, passwordFrom } from "./pass-file.ts";
 import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
-import { port } from "./variables.ts";
 
 /** Where the database is, for people, and how to connect to it. */
-export type DatabasePlace = {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly database: string;
-  /** Whether one is set; PGPASSFILE is looked into only when the server asks. */
+export type DatabasePlace = Login & {
+  /** Whether one is set; PGPASSFILE is read only when the server asks. */
   readonly hasPassword: boolean;
-  /** What nothing sets, so that it is libpq's default. */
-  readonly byDefault: readonly ("port" | "user" | "database")[];
-  /** From `connect_timeout`; null where that is not set, or means to wait forever. */
+  /** From `connect_timeout`; null where that is not set, or 0, which means to wait indefinitely. */
   readonly connectTimeoutMs: number | null;
-  /** Reads everything anew, files included. @throws UnreadableSettings */
+  /** By the names of `metrics config`. */
+  readonly origins: Readonly<Record<string, Origin>>;
+  /** Reads everything again, files included. @throws UnreadableSettings */
   readonly read: () => ClientOptions;
 };
 
 /** For `pg.ClientConfig`: nothing is left for the driver to look up by itself. */
-export type ClientOptions = {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly database: string;
+type ClientOptions = Login & {
   /** Called when the server asks for a password and none is set. @throws NoPassword */
   readonly password: string | (() => string);
   readonly ssl: false | TlsOptions;
@@ -49,51 +40,29 @@ export type ClientOptions = {
   readonly keepAliveInitialDelayMillis: number;
 };
 
-/** For Node's TLS. */
-type TlsOptions = {
-  readonly rejectUnauthorized: true;
-  readonly ca?: string | string[];
-  readonly cert?: string;
-  readonly key?: string;
-  readonly crl?: string;
-  readonly passphrase?: string;
-  readonly minVersion?: SecureVersion;
-  readonly maxVersion?: SecureVersion;
-};
+type TlsOptions = SecureContextOptions & { readonly rejectUnauthorized: true };
 
-/** What was right at the start is not any more: a file is missing, say. */
+/** Settings that were right at the start are wrong now: a file is missing, for example. */
 class UnreadableSettings extends Error {
   readonly code = "SETTINGS";
 }
 
-/** The server asks for a password, and there is none. */
+/** The server asks for a password, and none is set. */
 export class NoPassword extends Error {
   readonly code = "NO_PASSWORD";
 }
 
-const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"];
-const DEFAULT_PORT = 5432;
-
 /** @param problems collects what is wrong, in the operator's language. */
 export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): DatabasePlace | null {
-  const read = readAll(env, problems);
-  if (read === null) return null;
-  const { host, port: number, user, database, password } = read.options;
-  return {
-    host,
-    port: number,
-    user,
-    database,
-    hasPassword: typeof password === "string",
-    byDefault: read.byDefault,
-    connectTimeoutMs: read.connectTimeoutMs,
-    read: () => {
-      const found: string[] = [];
-      const again = readAll(env, found);
-      if (again === null) throw new UnreadableSettings(found.join("; "));
-      return again.options;
-    },
+  const first = readAll(env, problems);
+  if (first === null) return null;
+  const read = (): ClientOptions => {
+    const found: string[] = [];
+    const again = readAll(env, found);
+    if (again === null) throw new UnreadableSettings(found.join("; "));
+    return again.options;
   };
+  return { ...first.place, read };
 }
 
 /** A parameter's value, and the name under which it was set. */
@@ -103,61 +72,62 @@ type Settings = (name: string) => Given | undefined;
 function readAll(
   env: NodeJS.ProcessEnv,
   problems: string[],
-): (Pick<DatabasePlace, "byDefault" | "connectTimeoutMs"> & { readonly options: ClientOptions }) | null {
+): { readonly place: Omit<DatabasePlace, "read">; readonly options: ClientOptions } | null {
   const before = problems.length;
   const url = readSecret(env, "DATABASE_URL", problems);
-  const password = readSecret(env, "PGPASSWORD", problems);
-  const fromUrl = url === undefined ? { parameters: new Map<string, string>() } : readUrl(url);
-  if ("problems" in fromUrl) {
-    problems.push(...fromUrl.problems);
-    return null;
-  }
-  const { parameters } = fromUrl;
-  // As libpq does, an empty variable counts as not set, and what the URL says goes before it.
+  const secret = readSecret(env, "PGPASSWORD", problems);
+  const parameters = url === undefined ? new Map<string, string>() : readUrl(url, problems);
+  if (parameters === null) return null;
+  // As libpq does, an empty variable counts as not set, and the URL goes before the variables.
   const given: Settings = (name) => {
+    const variable = PARAMETERS[name]?.[0] ?? null;
     const value = parameters.get(name);
     if (value !== undefined) return { value, where: `${name} in DATABASE_URL` };
-    const variable = PARAMETERS[name]?.variable ?? null;
     const inEnvironment = variable === null ? undefined : env[variable];
     return variable !== null && inEnvironment ? { value: inEnvironment, where: variable } : undefined;
   };
-  for (const [name, { expects }] of Object.entries(PARAMETERS)) {
+  for (const [name, [, expects]] of Object.entries(PARAMETERS)) {
     const set = given(name);
     const expectation = set === undefined ? null : expects(set.value);
     if (set !== undefined && expectation !== null)
       problems.push(`${set.where} is ${harmless(set)}: it must be ${expectation}`);
   }
-  const portText = given("port");
-  const number = portText === undefined ? DEFAULT_PORT : port(portText.value);
-  if (portText !== undefined && !portText.value.includes(",") && (number === null || number === 0))
-    problems.push(
-      `${portText.where} is ${harmless(portText)}: it must be a whole number from 1 to 65535, such as 5432`,
-    );
   const host = given("host")?.value;
-  if (host === undefined && problems.length === before)
-    problems.push(
-      url === undefined ? NOWHERE : `DATABASE_URL names no host: it must have the form ${URL_SHAPE}${SOCKET}`,
-    );
   const user = given("user")?.value ?? ourselves();
-  if (user === null && problems.length === before)
-    problems.push(`no user is named: DATABASE_URL must have the form ${URL_SHAPE}, or PGUSER be set`);
+  if (problems.length === before) {
+    if (host === undefined) problems.push(url === undefined ? NOWHERE : NO_HOST);
+    else if (user === null)
+      problems.push(`no user is named: DATABASE_URL must have the form ${URL_SHAPE}, or PGUSER be set`);
+  }
   const ssl = readTls(given, host?.startsWith("/") === true, problems);
-  if (host === undefined || user === null || number === null || problems.length > before) return null;
-  const login = { host, port: number, user, database: given("dbname")?.value ?? user };
+  if (host === undefined || user === null || problems.length > before) return null;
+  const login = {
+    host,
+    port: Number(given("port")?.value ?? 5432),
+    user,
+    database: given("dbname")?.value ?? user,
+  };
+  const password = parameters.get("password") ?? secret;
   const options = given("options")?.value;
   const binding = given("channel_binding")?.value ?? "disable";
   const timeout = Number(given("connect_timeout")?.value ?? 0);
+  const origin = (name: string): Origin => (given(name) === undefined ? "default" : "environment");
   return {
-    byDefault: [
-      ...(portText === undefined ? (["port"] as const) : []),
-      ...(given("user") === undefined ? (["user"] as const) : []),
-      ...(given("dbname") === undefined ? (["database"] as const) : []),
-    ],
-    connectTimeoutMs: timeout > 0 ? timeout * 1_000 : null,
+    place: {
+      ...login,
+      hasPassword: Boolean(password),
+      connectTimeoutMs: timeout > 0 ? timeout * 1_000 : null,
+      origins: {
+        database: "environment",
+        "database.port": origin("port"),
+        "database.user": origin("user"),
+        "database.name": origin("dbname"),
+        ...(timeout > 0 ? { METRICS_CONNECT_TIMEOUT: "environment" } : {}),
+      },
+    },
     options: {
       ...login,
-      password:
-        parameters.get("password") ?? (password || (() => fromPassFile(given("passfile")?.value, login))),
+      password: password || (() => fromPassFile(given("passfile")?.value, login)),
       ssl,
       sslnegotiation: given("sslnegotiation")?.value === "direct" ? "direct" : "postgres",
       enableChannelBinding: binding !== "disable" && ssl !== false,
@@ -169,12 +139,12 @@ function readAll(
   };
 }
 
-const SOCKET = ", or name a socket's folder as in postgresql:///DATABASE?host=/run/postgresql";
+const NO_HOST = `DATABASE_URL names no host: it must have the form ${URL_SHAPE}, or name a socket's folder as in postgresql:///DATABASE?host=/run/postgresql`;
 const NOWHERE =
   `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
-  "PGDATABASE and PGPASSWORD. Secrets may stand in files: DATABASE_URL_FILE, PGPASSWORD_FILE";
+  "PGDATABASE and PGPASSWORD. Secrets may be in files: DATABASE_URL_FILE, PGPASSWORD_FILE";
 
-/** libpq's default for the user; null where this process's has no name. */
+/** libpq's default for the user; null where this process's user has no name. */
 function ourselves(): string | null {
   try {
     return userInfo().username;
@@ -183,7 +153,7 @@ function ourselves(): string | null {
   }
 }
 
-function fromPassFile(named: string | undefined, login: Parameters<typeof passwordFrom>[1]): string {
+function fromPassFile(named: string | undefined, login: Login): string {
   const found = passwordFrom(named ?? join(homedir(), ".pgpass"), login);
   if ("password" in found) return found.password;
   throw new NoPassword(
@@ -191,71 +161,49 @@ function fromPassFile(named: string | undefined, login: Parameters<typeof passwo
   );
 }
 
-function readTls(given: Settings, isSocket: boolean, problems: string[]): false | TlsOptions {
-  const mode = modeOf(given, problems);
-  const ca = given("sslrootcert");
-  const file = (name: string) => {
-    const set = given(name);
-    return set === undefined ? {} : { [TLS_NAMES[name] ?? name]: readFile(set, problems) };
-  };
-  const options: TlsOptions = {
-    // Said outright: a variable of Node's could turn it off.
-    rejectUnauthorized: true,
-    ...(ca?.value === "system" ? { ca: getCACertificates("system") } : file("sslrootcert")),
-    ...file("sslcert"),
-    ...file("sslkey"),
-    ...file("sslcrl"),
-    ...text("passphrase", given("sslpassword")?.value),
-    ...text("minVersion", given("ssl_min_protocol_version")?.value),
-    ...text("maxVersion", given("ssl_max_protocol_version")?.value),
-  };
-  const isOn = mode !== "disable" && !isSocket;
-  const needsTls = given("sslnegotiation")?.value === "direct" ? "sslnegotiation" : bindingNeeded(given);
-  if (!isOn && needsTls !== null)
-    problems.push(`${needsTls} needs TLS: set sslmode=verify-full, or leave it out`);
-  return isOn ? options : false;
-}
-
-const TLS_NAMES: Readonly<Record<string, string>> = {
-  sslrootcert: "ca",
-  sslcert: "cert",
-  sslkey: "key",
-  sslcrl: "crl",
+/** The files of TLS, by their names in libpq and in Node. */
+const FILES = { sslrootcert: "ca", sslcert: "cert", sslkey: "key", sslcrl: "crl" };
+const TEXTS = {
+  sslpassword: "passphrase",
+  ssl_min_protocol_version: "minVersion",
+  ssl_max_protocol_version: "maxVersion",
 };
 
-function bindingNeeded(given: Settings): string | null {
-  return given("channel_binding")?.value === "require" ? "channel_binding=require" : null;
+function readTls(given: Settings, isSocket: boolean, problems: string[]): false | TlsOptions {
+  const isOn = wantsTls(given) && !isSocket;
+  const options: Record<string, string | string[]> = {};
+  for (const [name, option] of Object.entries(FILES)) {
+    const set = given(name);
+    if (set === undefined) continue;
+    options[option] =
+      name === "sslrootcert" && set.value === "system"
+        ? getCACertificates("system")
+        : (readNamedFile(set.value, set.where, problems) ?? "");
+  }
+  for (const [name, option] of Object.entries(TEXTS)) {
+    const set = given(name);
+    if (set !== undefined) options[option] = set.value;
+  }
+  for (const [name, value] of [
+    ["sslnegotiation", "direct"],
+    ["channel_binding", "require"],
+  ] as const)
+    if (!isOn && given(name)?.value === value)
+      problems.push(`${name}=${value} needs TLS: set sslmode=verify-full, or leave it out`);
+  // Said outright: a variable of Node's could turn the check off.
+  return isOn && { rejectUnauthorized: true, ...options };
 }
 
-/** Every mode that verifies anything is taken for verify-full. Without any, a certificate asks for it, too. */
-function modeOf(given: Settings, problems: string[]): "disable" | "verify-full" {
-  const mode = given("sslmode");
-  if (mode !== undefined && !SSL_MODES.includes(mode.value)) {
-    problems.push(
-      `${mode.where} is ${harmless(mode)}: it must be verify-full, or disable within a network that you trust` +
-        (mode.value === "no-verify" ? "; no-verify would accept any server's certificate" : ""),
-    );
-  }
-  if (mode !== undefined) return mode.value === "disable" ? "disable" : "verify-full";
+/** Every mode but disable means verify-full. Without a mode, a certificate asks for TLS as well. */
+function wantsTls(given: Settings): boolean {
+  const mode = given("sslmode")?.value;
+  if (mode !== undefined) return mode !== "disable";
   const ssl = given("ssl")?.value;
-  if (ssl !== undefined) return ["true", "1"].includes(ssl) ? "verify-full" : "disable";
-  return Object.keys(TLS_NAMES).some((name) => given(name) !== undefined) ? "verify-full" : "disable";
+  if (ssl !== undefined) return ssl === "true" || ssl === "1";
+  return Object.keys(FILES).some((name) => given(name) !== undefined);
 }
 
-function readFile({ value, where }: Given, problems: string[]): string {
-  try {
-    return readFileSync(value, "utf8");
-  } catch (error) {
-    problems.push(`${where} is ${shown(value)}: the file cannot be read (${fileProblem(error)})`);
-    return "";
-  }
-}
-
-function text(name: string, value: string | undefined): Record<string, string> {
-  return value === undefined ? {} : { [name]: value };
-}
-
-/** A value as it is shown: of a URL that was put together wrongly it may hold any part, so only what looks like a word. */
+/** A value as a message shows it: of a URL that was put together wrongly only what looks like a word. */
 function harmless({ value, where }: Given): string {
   return where.startsWith("PG") || /^[a-z0-9._,:-]{1,40}$/i.test(value) ? shown(value) : "something else";
 }

@@ -1,4 +1,4 @@
-/** The settings in force, as people may see them: chosen one by one, so that no secret is among them by accident. */
+/** The settings in force, as people may see them. Each is listed here, so that no secret is among them by accident. */
 import type { Config, Origin } from "../config.ts";
 import { formatDuration } from "./duration.ts";
 
@@ -43,7 +43,7 @@ export function effectiveSettings(config: Config): EffectiveSetting[] {
   }));
 }
 
-/** The same as one flat object, for the log line with which the daemon starts. */
+/** The same as one flat object, for the first line of the log. */
 export function settingsForLog(config: Config): Readonly<Record<string, unknown>> {
   return Object.fromEntries(effectiveSettings(config).map(({ setting, value }) => [setting, value]));
 }

@@ -1,11 +1,11 @@
 /** The configuration file: what a merge is, and the windows, scopes, verdicts and gates of the metrics. */
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { CATALOGUE, DEFAULT_VERDICTS } from "../core/catalogue.ts";
+import type { Gate } from "../core/gate.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import type { MergeRule } from "../postgres/merge-source.ts";
-import { fileProblem } from "./file-problem.ts";
-import { knownMembers, METRICS_FILE } from "./metrics-schema.ts";
+import { METRICS_FILE } from "./metrics-schema.ts";
+import { readNamedFile } from "./named-file.ts";
 import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
 
@@ -19,13 +19,8 @@ const DEFAULT_MERGE: MergeRule = { kind: "phase.transition", target: "merged" };
  * @returns null where anything is wrong.
  */
 export function readMetricsFile(path: string, source: string, problems: string[]): MetricsFile | null {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8").replace(/^\ufeff/, "");
-  } catch (error) {
-    problems.push(`${source} is ${shown(path)}: the file cannot be read (${fileProblem(error)})`);
-    return null;
-  }
+  const text = readNamedFile(path, source, problems);
+  if (text === null) return null;
   const document = parseJson(text);
   if ("problem" in document) {
     problems.push(`${path}: ${document.problem}`);
@@ -40,65 +35,48 @@ export function readMetricsFile(path: string, source: string, problems: string[]
   return { merge, metrics: METRIC_NAMES.map((name) => settingsOf(name, metrics[name])) };
 }
 
-type FileMetric = z.output<typeof METRICS_FILE>["metrics"][MetricName];
+type FileMetric = Pick<MetricSettings, "window" | "record"> & {
+  readonly gate?: Gate | undefined;
+  readonly verdicts?: readonly string[] | undefined;
+};
 
 function settingsOf(name: MetricName, metric: FileMetric): MetricSettings {
-  const gate = "gate" in metric ? (metric.gate ?? null) : null;
-  const verdicts = "verdicts" in metric ? (metric.verdicts ?? DEFAULT_VERDICTS) : DEFAULT_VERDICTS;
-  const { looksAtVerdicts } = CATALOGUE[name];
-  return {
-    name,
-    window: metric.window,
-    record: metric.record,
-    gate,
-    verdicts: looksAtVerdicts ? verdicts : null,
-  };
+  const { window, record, gate = null, verdicts = DEFAULT_VERDICTS } = metric;
+  return { name, window, record, gate, verdicts: CATALOGUE[name].looksAtVerdicts ? verdicts : null };
 }
 
-/** Says where the JSON breaks, never what stands there: the path may point at another file, a secret's even. */
+/** Says where the JSON breaks, never what is there: the path may name another file, even a secret's. */
 function parseJson(text: string): { readonly value: unknown } | { readonly problem: string } {
   try {
-    return { value: JSON.parse(text) };
+    return { value: JSON.parse(text.replace(/^\ufeff/, "")) };
   } catch (error) {
-    const place = /\(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];
-    return { problem: `it must be JSON, and is not${place === undefined ? "" : ` ${place}`}` };
+    const place = / \(line \d+ column \d+\)/.exec(String(error))?.[0] ?? "";
+    return { problem: `it must be JSON, and is not${place}` };
   }
 }
 
-/** One sentence for each wrong member: where, what stands there, and what it must be. */
+/** One sentence for each wrong member: its name, its value, and what it must be. */
 function describe(issues: readonly z.core.$ZodIssue[], document: unknown): string[] {
-  const sentences = new Map<string, string>();
+  const problems = new Map<string, string>();
+  const add = (path: readonly PropertyKey[], problem: string): void => {
+    const member = path.map((key) => (/^\w+$/.test(String(key)) ? key : JSON.stringify(key))).join(".");
+    if (!problems.has(member)) problems.set(member, `${member} ${problem}`.trimStart());
+  };
   for (const issue of issues) {
+    const { path, message } = issue;
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) {
-        const member = nameOf([...issue.path, key]);
-        sentences.set(member, `${member} is not known here${suggestion(key, knownMembers(issue.path))}`);
-      }
+      for (const key of issue.keys) add([...path, key], `is not known here${suggestion(key, message)}`);
       continue;
     }
-    const member = nameOf(issue.path);
-    const stands =
-      issue.path.length === 0
-        ? "the document is something else"
-        : `${member} ${standing(document, issue.path)}`;
-    if (!sentences.has(member)) sentences.set(member, `${stands}: it must be ${issue.message}`);
+    const value = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], document);
+    const is = value === undefined ? "is missing" : `is ${shown(value)}`;
+    add(path, `${path.length === 0 ? "the document is something else" : is}: it must be ${message}`);
   }
-  return [...sentences.values()];
+  return [...problems.values()];
 }
 
-function nameOf(path: readonly PropertyKey[]): string {
-  return path.map((key) => (/^\w+$/.test(String(key)) ? String(key) : JSON.stringify(key))).join(".");
-}
-
-function standing(document: unknown, path: readonly PropertyKey[]): string {
-  const value = path.reduce<unknown>(
-    (at, key) => (at as Record<PropertyKey, unknown> | null)?.[key],
-    document,
-  );
-  return value === undefined ? "is missing" : `is ${shown(value)}`;
-}
-
-function suggestion(key: string, known: readonly string[]): string {
-  const meant = nearest(key, known);
-  return meant === null ? `; known are ${known.join(", ")}` : `: did you mean ${meant}?`;
+/** @param known names, separated by blanks: the schema's message about an unknown member. */
+function suggestion(key: string, known: string): string {
+  const meant = nearest(key, known.split(" "));
+  return meant === null ? `; known are ${known.replaceAll(" ", ", ")}` : `: did you mean ${meant}?`;
 }

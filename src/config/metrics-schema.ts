@@ -7,33 +7,34 @@ const GATE_NAME = /^[a-z_][a-z0-9_$]{0,62}$/;
 
 const RECORD =
   '[], ["global"] or ["global", "project"]: the order of the global rows is the order of the merges';
+/** PostgreSQL cannot store the character NUL. */
+const VERDICT = /^[^\0]{1,512}$/u;
 const VERDICTS = 'a list of verdicts, such as ["rebase_conflict"]; leave it out for just that one';
-/** Bytes of them as JSON: every row carries them, and a row of ours is small. */
+/** Bytes of them as JSON: every row carries them, and the daemon's rows are small. */
 const MOST_VERDICTS = 16_384;
 
-/** A string, without the character that PostgreSQL cannot store. */
-const word = (expectation: string) =>
-  z.custom<string>((value) => typeof value === "string" && /^[^\0]{1,512}$/u.test(value), expectation);
+/** The message about an unknown member is the list of those that are known, with blanks between. */
+function object<Shape extends z.ZodRawShape>(shape: Shape, expectation: string) {
+  const error = ({ code }: { readonly code: string }): string =>
+    code === "unrecognized_keys" ? Object.keys(shape).join(" ") : expectation;
+  return z.strictObject(shape, { error });
+}
 
-/** A word that a statement compares with. */
-const rowWord = (expectation: string) =>
-  z.custom<string>((value) => typeof value === "string" && WORD.test(value), expectation);
+const text = (pattern: RegExp, expectation: string) => z.string(expectation).regex(pattern, expectation);
 
-const merge = z.strictObject(
+const merge = object(
   {
-    kind: rowWord("the kind of a transition row, such as phase.transition").refine(
+    kind: text(WORD, "the kind of a transition row, such as phase.transition").refine(
       (kind) => !kind.startsWith("metric."),
-      "a kind that the orchestrator writes; metric.* rows are our own",
+      "a kind that the orchestrator writes; the daemon writes the metric.* rows",
     ),
-    target: rowWord("the target of a transition that merges, such as merged"),
+    target: text(WORD, "the target of a transition that merges, such as merged"),
   },
   'an object such as {"kind": "phase.transition", "target": "merged"}',
 );
 
-const window = z.custom<number>(
-  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_WINDOW,
-  `a whole number of merges from 1 to ${MAX_WINDOW}`,
-);
+const WINDOW = `a whole number of merges from 1 to ${MAX_WINDOW}`;
+const window = z.int(WINDOW).min(1, WINDOW).max(MAX_WINDOW, WINDOW);
 
 const record = z
   .array(z.enum(["global", "project"], RECORD), RECORD)
@@ -43,40 +44,29 @@ const record = z
   )
   .transform((scopes) => scopes.toSorted());
 
-const ratio = z.custom<number>(
-  (value) => typeof value === "number" && value >= 0 && value <= 1,
-  "a number from 0 to 1",
-);
+const RATIO = "a number from 0 to 1";
+const ratio = z.number(RATIO).min(0, RATIO).max(1, RATIO);
 
-const gate = z
-  .strictObject(
-    {
-      name: z.custom<string>(
-        (value) => typeof value === "string" && GATE_NAME.test(value),
-        "a plain lower-case name, such as trust",
-      ),
-      upper: ratio,
-      lower: ratio,
-    },
-    'an object such as {"name": "trust", "upper": 0.85, "lower": 0.7}; leave it out for no gate',
-  )
-  .refine((bounds) => bounds.lower <= bounds.upper, {
-    path: ["lower"],
-    error: "at most upper: a gate rises at upper and falls below lower",
-  });
+const gate = object(
+  { name: text(GATE_NAME, "a plain lower-case name, such as trust"), upper: ratio, lower: ratio },
+  'an object such as {"name": "trust", "upper": 0.85, "lower": 0.7}; leave it out for no gate',
+).refine((bounds) => bounds.lower <= bounds.upper, {
+  path: ["lower"],
+  error: "at most upper: a gate rises at upper and falls below lower",
+});
 
 const METRIC = 'an object such as {"window": 100, "record": ["global"]}';
 
-/** Gates stand on ratios only; only one metric looks at verdicts. */
+/** Only ratios have gates, and only one metric looks at verdicts. */
 const metric = {
-  first_pass_merge_rate: z.strictObject({ window, record, gate: gate.optional() }, METRIC),
-  rebase_conflict_rate: z.strictObject(
+  first_pass_merge_rate: object({ window, record, gate: gate.optional() }, METRIC),
+  rebase_conflict_rate: object(
     {
       window,
       record,
       gate: gate.optional(),
       verdicts: z
-        .array(word(VERDICTS), VERDICTS)
+        .array(text(VERDICT, VERDICTS), VERDICTS)
         .min(1, VERDICTS)
         .refine(
           (verdicts) => Buffer.byteLength(JSON.stringify(verdicts)) <= MOST_VERDICTS,
@@ -86,12 +76,11 @@ const metric = {
     },
     METRIC,
   ),
-  p95_attempts_to_merge: z.strictObject({ window, record }, METRIC),
+  p95_attempts_to_merge: object({ window, record }, METRIC),
 };
 
-/** All metrics are computed, and so need a window; a metric with an empty `record` is shown only. */
-const metrics = z
-  .strictObject(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`)
+/** All metrics are computed, and so need a window. A metric with an empty `record` is shown, but not recorded. */
+const metrics = object(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`)
   .refine((named) => METRIC_NAMES.some((name) => named[name].record.length > 0), {
     error: "an object in which at least one metric is recorded: its rows are the order of the merges",
   })
@@ -99,21 +88,11 @@ const metrics = z
     ({ first_pass_merge_rate: one, rebase_conflict_rate: other }) =>
       one.gate?.name !== other.gate?.name || !one.gate,
     {
-      error: "an object in which each gate has a name of its own: whoever acts on a crossing goes by it",
+      error: "an object in which each gate has a name of its own: consumers tell crossings apart by it",
     },
   );
 
-export const METRICS_FILE = z.strictObject(
+export const METRICS_FILE = object(
   { merge: merge.optional(), metrics },
   'an object with "metrics", and optionally "merge"',
 );
-
-/** The members that may stand at a path: what an unknown one is compared with. */
-export function knownMembers(path: readonly PropertyKey[]): string[] {
-  const [top, name, part] = path;
-  if (top === undefined) return Object.keys(METRICS_FILE.shape);
-  if (top === "merge") return Object.keys(merge.shape);
-  if (part === "gate") return Object.keys(gate.shape);
-  const known = METRIC_NAMES.find((each) => each === name);
-  return known === undefined ? [...METRIC_NAMES] : Object.keys(metric[known].shape);
-}

@@ -1,6 +1,4 @@
-/** The known word that somebody probably meant. */
-
-/** The candidate with the fewest single-letter edits, or null where none comes close to `word`. */
+/** "Did you mean": the candidate with the fewest single-letter edits; null where none is close to `word`. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
   let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;

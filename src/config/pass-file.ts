@@ -1,6 +1,6 @@
-/** libpq's password file: lines of host:port:database:user:password, of which the first that fits counts. */
+/** libpq's password file: lines of host:port:database:user:password. The first line that fits counts. */
 import { readFileSync, statSync } from "node:fs";
-import { fileProblem } from "./file-problem.ts";
+import { fileProblem } from "./named-file.ts";
 import { shown } from "./shown.ts";
 
 export type Login = {
@@ -10,51 +10,43 @@ export type Login = {
   readonly user: string;
 };
 
-/** The password, or why there is none, to be read after the file's name. */
+/** The password, or why there is none, to be read after the variable's name. */
 export type Found = { readonly password: string } | { readonly missing: string };
 
-/** Others could read it: then it is ignored, as by libpq. */
+/** As libpq does, a file that others may read is ignored. */
 const OTHERS = 0o077;
 
-/** @param file its path. */
-export function passwordFrom(file: string, login: Login): Found {
+export function passwordFrom(path: string, { host, port, database, user }: Login): Found {
   let text: string;
   try {
-    const { mode } = statSync(file);
+    const { mode } = statSync(path);
     if ((mode & OTHERS) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
-      return { missing: `${shown(file)} is ignored, as others may read it (mode ${octal}): chmod 600 it` };
+      return { missing: `${shown(path)} is ignored, as others may read it (mode ${octal}): chmod 600 it` };
     }
-    text = readFileSync(file, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    return { missing: `${shown(file)} cannot be read (${fileProblem(error)})` };
+    return { missing: `${shown(path)} cannot be read (${fileProblem(error)})` };
   }
-  const wanted = [login.host, String(login.port), login.database, login.user];
+  const wanted = [host, String(port), database, user];
   for (const line of text.split(/\r?\n/)) {
-    const password = fitting(line, wanted);
-    if (password !== null && password !== "") return { password };
+    const fields = line.startsWith("#") ? [] : (LINE.exec(line)?.slice(1) ?? []);
+    const password = plain(fields.pop() ?? "");
+    if (password !== "" && wanted.every((value, index) => fits(fields[index] ?? "", value, index)))
+      return { password };
   }
-  return { missing: `${shown(file)} has no line for ${wanted.join(":")}` };
+  return { missing: `${shown(path)} has no line for ${wanted.join(":")}` };
 }
 
-/** A field, in which a backslash takes the meaning of a colon or of another one. */
+/** A field, in which a backslash makes a colon or another backslash a plain character. */
 const FIELD = String.raw`((?:\\.|[^:\\])*)`;
 const LINE = new RegExp(`^${FIELD}:${FIELD}:${FIELD}:${FIELD}:(.*)$`);
 
-/** The password of a line whose other fields are these, or asterisks. */
-function fitting(line: string, wanted: readonly string[]): string | null {
-  const fields = line.startsWith("#") ? [] : (LINE.exec(line)?.slice(1) ?? []);
-  const isFor = wanted.every((value, index) => {
-    const field = fields[index];
-    if (field === undefined) return false;
-    // Of a socket's folder libpq's line says localhost.
-    return (
-      field === "*" ||
-      plain(field) === value ||
-      (index === 0 && field === "localhost" && value.startsWith("/"))
-    );
-  });
-  return isFor ? plain(fields[wanted.length] ?? "") : null;
+/** libpq writes the host of every socket's folder as localhost. */
+function fits(field: string, value: string, index: number): boolean {
+  return (
+    field === "*" || plain(field) === value || (index === 0 && field === "localhost" && value.startsWith("/"))
+  );
 }
 
 function plain(field: string): string {

@@ -117,7 +117,7 @@ export const CASES: readonly Case[] = [
   [
     "sslnegotiation=direct without TLS",
     url(`postgresql://${AT}?sslnegotiation=direct`),
-    /^sslnegotiation needs TLS/,
+    /^sslnegotiation=direct needs TLS/,
   ],
   [
     "sslmode=allow",
@@ -183,7 +183,7 @@ export const CASES: readonly Case[] = [
     url(`postgresql+asyncpg://${AT}`),
     /names the driver asyncpg: leave out \+asyncpg, and begin with postgresql:\/\//,
   ],
-  ["quotes", url(`"postgresql://${AT}"`), /^DATABASE_URL stands in quotes: leave them out/],
+  ["quotes", url(`"postgresql://${AT}"`), /^DATABASE_URL is in quotes: remove them/],
   [
     "a list of parameters",
     url("host={HOST} port={PORT} user={USER} dbname={DATABASE}"),

@@ -1,0 +1,28 @@
+/** A file that a setting names: its text, or why it cannot be read or written. */
+import { readFileSync } from "node:fs";
+import { shown } from "./shown.ts";
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  ENOSPC: "no space is left",
+  EROFS: "the file system is read-only",
+};
+
+/** @param error of a function of `node:fs`; its code if it has no words here. */
+export function fileProblem(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  return WORDS[code] ?? code;
+}
+
+/** @param setting what names the path. @param problems collects what is wrong. */
+export function readNamedFile(path: string, setting: string, problems: string[]): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    problems.push(`${setting} is ${shown(path)}: the file cannot be read (${fileProblem(error)})`);
+    return null;
+  }
+}
