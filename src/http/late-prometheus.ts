@@ -1,12 +1,12 @@
 /**
- * Counting whose library is loaded late: it takes longer to load than a restart takes to read the log, and nothing that
- * the daemon does needs it. What happens before is kept, and counted then.
+ * Counters whose library is loaded late: loading it takes longer than a restart takes to read the log, and the daemon
+ * needs it for nothing else. What happens before is kept, and counted once it is loaded.
  */
 import type { WakeUpSource } from "../bell.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
 import type { Prometheus } from "./prometheus.ts";
 
-/** A start with nothing to record reports fewer; a backlog is counted as it goes. */
+/** A start with nothing to record reports fewer; a backlog is counted as it is recorded. */
 const MOST_KEPT = 100;
 
 export class LatePrometheus {
@@ -15,15 +15,15 @@ export class LatePrometheus {
   #loaded: Prometheus | null = null;
 
   accept(event: DaemonEvent): void {
-    this.#tell((prometheus) => prometheus.accept(event));
+    this.#count((prometheus) => prometheus.accept(event));
     if (event.event === "daemon.ready" || this.#kept.length >= MOST_KEPT) void this.load();
   }
 
   wokenBy(source: WakeUpSource): void {
-    this.#tell((prometheus) => prometheus.wokenBy(source));
+    this.#count((prometheus) => prometheus.wokenBy(source));
   }
 
-  /** Loads it, unless that was done before. */
+  /** Loads the library, at the first call. */
   load(): Promise<Prometheus> {
     this.#loading ??= this.#load();
     return this.#loading;
@@ -32,14 +32,14 @@ export class LatePrometheus {
   async #load(): Promise<Prometheus> {
     const { Prometheus } = await import("./prometheus.ts");
     const prometheus = new Prometheus().observeProcess();
-    for (const tell of this.#kept) tell(prometheus);
+    for (const count of this.#kept) count(prometheus);
     this.#kept = [];
     this.#loaded = prometheus;
     return prometheus;
   }
 
-  #tell(tell: (prometheus: Prometheus) => void): void {
-    if (this.#loaded === null) this.#kept.push(tell);
-    else tell(this.#loaded);
+  #count(count: (prometheus: Prometheus) => void): void {
+    if (this.#loaded === null) this.#kept.push(count);
+    else count(this.#loaded);
   }
 }

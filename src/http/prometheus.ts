@@ -1,8 +1,8 @@
 /**
- * `/metrics`: what the daemon counts, folded from what it reports, and what memory says at the moment of the scrape.
+ * `/metrics`: what the process has counted of its events, and what memory says at the moment of the scrape.
  *
- * Counters and the histogram live as long as the process. Everything else is built anew for each scrape
- * (`series.ts`), so that no series outlives what it speaks of.
+ * Counters and the histogram live as long as the process. Everything else is built for each scrape (`series.ts`), so that
+ * no series outlives its subject.
  */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
 import type { WakeUpSource } from "../bell.ts";
@@ -10,67 +10,64 @@ import { SKIP_REASONS } from "../core/merge.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
 import { PREFIX, type Scrape, seriesOf } from "./series.ts";
 
+/** Counters of how often an event was reported. */
+const TIMES: { readonly [Name in DaemonEvent["event"]]?: readonly [name: string, help: string] } = {
+  "merge.recorded": ["merges_recorded_total", "Merges that this process recorded."],
+  "merge.duplicate_ignored": ["merges_duplicate_total", "Further merges of a work item, which do not count."],
+  "merge.refused": ["merges_refused_total", "Merges that events_outbox refused; each is retried."],
+  "merge.presumed_recorded": [
+    "merges_presumed_recorded_total",
+    "Merges taken as recorded because they are older than what retention left.",
+  ],
+  "writer.fenced": [
+    "writer_fenced_total",
+    "Transactions given up because a peer daemon had recorded everything first.",
+  ],
+  "commit.unknown": ["commits_unknown_total", "Commits without an answer, whose outcome the log showed."],
+  "reconciliation.completed": ["reconciliations_total", "Comparisons of the whole log with the journal."],
+  "restore.completed": ["restores_total", "Times that memory was read from the journal."],
+  "checkpoint.written": ["checkpoints_written_total", "Checkpoints written."],
+};
+
 const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "loss", "timer", "shutdown"];
 const CONNECTIONS = ["database", "listen"] as const;
 
-/** From what a notification takes to what a poll, an outage and a night's backlog take; in seconds. */
+/** In seconds: what a notification, a poll, an outage and a night's backlog take. */
 const COMMIT_TO_RECORD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
 export class Prometheus {
   readonly #registry = new Registry();
-  readonly #recorded = this.#counter("merges_recorded_total", "Merges that this process recorded.");
+  readonly #times = new Map(
+    Object.entries(TIMES).map(([event, [name, help]]) => [event, this.#counter(name, help)]),
+  );
   readonly #skipped = this.#counter(
     "merges_skipped_total",
-    "Merges that this process could not count, their facts being unusable.",
-    ["reason"],
-  );
-  readonly #repeats = this.#counter(
-    "merges_repeated_total",
-    "Further merges of a work item, which do not count.",
-  );
-  readonly #refused = this.#counter(
-    "merges_refused_total",
-    "Merges that events_outbox did not take; each is tried again.",
-  );
-  readonly #presumed = this.#counter(
-    "merges_presumed_recorded_total",
-    "Merges that no row records, taken as recorded because they are older than what retention left.",
+    "Merges that this process skipped because their facts are unusable.",
+    "reason",
   );
   readonly #late = this.#counter(
     "merges_late_total",
     "Recorded merges that became visible after one with a higher id, by what found them.",
-    ["found_by"],
+    "found_by",
   );
-  readonly #crossings = this.#counter("crossings_total", "Gates that crossed a threshold.", [
+  readonly #crossings = this.#counter(
+    "crossings_total",
+    "Gates that crossed a threshold.",
     "gate",
     "scope",
     "to",
-  ]);
-  readonly #fenced = this.#counter(
-    "writer_fenced_total",
-    "Transactions given up because another daemon had recorded everything first.",
   );
-  readonly #unknownCommits = this.#counter(
-    "commits_unknown_total",
-    "Commits without an answer, whose outcome the log then told.",
+  readonly #reconnects = this.#counter("reconnects_total", "Connections after the first one.", "connection");
+  readonly #failures = this.#counter(
+    "connection_failures_total",
+    "Connections lost or not made.",
+    "connection",
   );
-  readonly #reconnects = this.#counter("reconnects_total", "Connections made after the first one.", [
-    "connection",
-  ]);
-  readonly #failures = this.#counter("connection_failures_total", "Connections lost or not made.", [
-    "connection",
-  ]);
   readonly #wakeUps = this.#counter(
     "wakeups_total",
     "Times that the loop was woken, by what rang first: the timer alone means that no notification arrives.",
-    ["source"],
+    "source",
   );
-  readonly #comparisons = this.#counter(
-    "comparisons_total",
-    "Comparisons of the whole log with the journal.",
-  );
-  readonly #restores = this.#counter("restores_total", "Times that memory was read from the journal.");
-  readonly #checkpoints = this.#counter("checkpoints_written_total", "Checkpoints written.");
   readonly #commitToRecord = new Histogram({
     name: `${PREFIX}commit_to_record_seconds`,
     help: "From a transition row's created_at to the commit of its metric rows.",
@@ -97,29 +94,19 @@ export class Prometheus {
   }
 
   accept(event: DaemonEvent): void {
-    // Most events count nothing.
+    this.#times.get(event.event)?.inc();
+    // Most events have no labels to count by.
     // oxlint-disable-next-line typescript/switch-exhaustiveness-check
     switch (event.event) {
       case "merge.recorded":
-        this.#recorded.inc();
         if (event.late) this.#late.inc({ found_by: event.found_by });
         if (event.commit_to_record_ms !== null)
           this.#commitToRecord.observe(Math.max(0, event.commit_to_record_ms) / 1000);
         return;
       case "merge.skipped":
         return this.#skipped.inc({ reason: event.reason });
-      case "merge.duplicate_ignored":
-        return this.#repeats.inc();
-      case "merge.refused":
-        return this.#refused.inc();
-      case "merge.presumed_recorded":
-        return this.#presumed.inc();
       case "threshold.crossed":
         return this.#crossings.inc({ gate: event.gate, scope: event.scope, to: event.to });
-      case "writer.fenced":
-        return this.#fenced.inc();
-      case "commit.unknown":
-        return this.#unknownCommits.inc();
       case "db.connected":
         return this.#connection("database");
       case "db.connect_failed":
@@ -131,12 +118,6 @@ export class Prometheus {
       case "listen.lost":
       case "listen.degraded":
         return this.#failures.inc({ connection: "listen" });
-      case "reconciliation.completed":
-        return this.#comparisons.inc();
-      case "restore.completed":
-        return this.#restores.inc();
-      case "checkpoint.written":
-        return this.#checkpoints.inc();
       default:
     }
   }
@@ -163,7 +144,7 @@ export class Prometheus {
   #counter<Label extends string = never>(
     name: string,
     help: string,
-    labelNames: readonly Label[] = [],
+    ...labelNames: readonly Label[]
   ): Counter<Label> {
     return new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.#registry] });
   }

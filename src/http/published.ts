@@ -1,4 +1,4 @@
-/** The published contracts as they lie in `config/contracts/`: a closed list of names, read from there. */
+/** The published contracts, by name: the files of `config/contracts/`. */
 import { readFileSync } from "node:fs";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
@@ -7,24 +7,20 @@ const FOLDER = new URL("../../config/contracts/", import.meta.url);
 
 export type Published = { readonly name: string; readonly title: string; readonly file: string };
 
+const KINDS = [...METRIC_NAMES.map(metricKind), CROSSING_KIND, SKIPPED_KIND, CHECKPOINT_KIND];
+
+const SCHEMAS: readonly (readonly [name: string, of: string])[] = [
+  ...KINDS.map((kind) => [kind, `${kind} events`] as const),
+  ["snapshot", "metrics snapshot --json, /snapshot.json"],
+  ["history", "metrics history --json"],
+  ["recent-history", "/history.json"],
+  ["explanation", "metrics explain --json"],
+  ["verification", "metrics verify --json"],
+  ["simulation", "metrics simulate --json"],
+];
+
 export const PUBLISHED: readonly Published[] = [
-  ...[...METRIC_NAMES.map(metricKind), CROSSING_KIND, SKIPPED_KIND, CHECKPOINT_KIND].map((kind) => ({
-    name: kind,
-    title: `JSON Schema of ${kind} events`,
-    file: `${kind}.schema.json`,
-  })),
-  ...[
-    ["snapshot", "metrics snapshot --json, /snapshot.json"],
-    ["history", "metrics history --json"],
-    ["recent-history", "/history.json"],
-    ["explanation", "metrics explain --json"],
-    ["verification", "metrics verify --json"],
-    ["simulation", "metrics simulate --json"],
-  ].map(([name = "", of = ""]) => ({
-    name,
-    title: `JSON Schema of ${of}`,
-    file: `${name}.schema.json`,
-  })),
+  ...SCHEMAS.map(([name, of]) => ({ name, title: `JSON Schema of ${of}`, file: `${name}.schema.json` })),
   { name: "asyncapi", title: "AsyncAPI 3 document of all events, with examples", file: "asyncapi.json" },
 ];
 

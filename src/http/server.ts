@@ -1,6 +1,6 @@
 /**
- * The HTTP service: what the daemon says of itself, to anybody who may reach the port. It only ever answers GET and
- * HEAD, takes no body, keeps nobody's connection for long, and tells no more of an error than its name.
+ * The HTTP service: what the daemon says of itself, to every client that can reach the port. It answers GET and HEAD only,
+ * takes no body, keeps no connection for long, and says no more of an error than its name.
  */
 import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
@@ -12,10 +12,10 @@ import { jsonText } from "../text/safe.ts";
 import { PUBLISHED, readPublished } from "./published.ts";
 
 export type HttpPorts = {
-  /** Whether the loop still turns; no database is needed for that. */
+  /** Whether the loop is alive; it needs no database for that. */
   readonly isAlive: () => boolean;
   readonly readiness: () => ReadinessReport;
-  /** Whether windows still count up again after rows went from the old end of the journal. */
+  /** Whether windows count up again, because rows are gone from the old end of the journal. */
   readonly historyTruncated: () => boolean;
   /** Null while memory cannot be trusted. */
   readonly snapshot: () => Snapshot | null;
@@ -31,7 +31,7 @@ export type HttpService = {
   readonly close: () => Promise<void>;
 };
 
-/** The service cannot listen where it is told to. */
+/** The service cannot listen at its address. */
 export class HttpUnavailable extends Error {
   readonly exitCode = 2;
 
@@ -46,10 +46,11 @@ export class HttpUnavailable extends Error {
 const ELSEWHERE = "Use 127.0.0.1, or 0.0.0.0 for all of them";
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is in use. Stop who uses it, or choose another port (0 for any free one)",
+  EADDRINUSE:
+    "the port is in use. Stop the program that uses it, or choose another port (0 for any free one)",
   EADDRNOTAVAIL: `no network interface has this address. ${ELSEWHERE}`,
-  EACCES: "not permitted to listen on this port. Choose one above 1023",
-  ENOTFOUND: `there is no host of this name. ${ELSEWHERE}`,
+  EACCES: "listening on this port is not permitted. Choose one above 1023",
+  ENOTFOUND: `no host has this name. ${ELSEWHERE}`,
 };
 
 const TIMEOUT_MS = 5_000;
@@ -67,7 +68,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** No route has a schema, so what would compile one is not loaded: a hundred modules. */
+/** No route has a schema, so the hundred modules that compile schemas are not loaded. */
 const NO_SCHEMAS = { compilersFactory: { buildValidator: never, buildSerializer: never } };
 
 function never(): never {
@@ -111,7 +112,7 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: TIMEOUT_MS,
-      // Left alone, Node.js looks every thirty seconds who has taken too long.
+      // By default Node.js checks the timeouts every thirty seconds only.
       connectionsCheckingInterval: CHECK_MS,
     },
     schemaController: NO_SCHEMAS,
@@ -134,16 +135,14 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
       history_truncated: ports.historyTruncated(),
     });
   });
-  server.get("/snapshot.json", (_request, reply) => {
-    const snapshot = ports.snapshot();
-    return snapshot === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, snapshot);
-  });
-  server.get("/history.json", (_request, reply) => {
-    const history = ports.history();
-    return history === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, history);
-  });
+  for (const name of ["snapshot", "history"] as const) {
+    server.get(`/${name}.json`, (_request, reply) => {
+      const document = ports[name]();
+      return document === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, document);
+    });
+  }
   server.get("/", async (_request, reply) => {
-    // Loaded for the first visitor, if there is one: a start need not wait for what draws charts.
+    // Loaded for the first visitor: a start does not wait for the code that draws charts.
     const { PAGE_POLICY, page } = await import("./page/document.ts");
     const shown = { readiness: ports.readiness(), snapshot: ports.snapshot(), history: ports.history() };
     return reply
@@ -160,7 +159,7 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
   return server;
 }
 
-/** The published contracts: a list, and each of them under a name of that list. */
+/** The published contracts: their list, and each of them under its name. */
 function serveSchemas(server: FastifyInstance): void {
   for (const path of ["/schemas", "/schemas/"]) {
     server.get(path, (_request, reply) =>
@@ -176,15 +175,16 @@ function serveSchemas(server: FastifyInstance): void {
   }
 }
 
-/** Answers at once what is not served at all; a body is never read. */
+/** Refuses other methods and bodies at once; a body is never read. */
 function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
   if (request.method !== "GET" && request.method !== "HEAD") {
     reply.headers({ allow: "GET, HEAD", connection: "close" });
     return send(reply, 405, { error: "method_not_allowed" });
   }
   const { "content-length": length = "0", "transfer-encoding": encoding } = request.headers;
-  if (length === "0" && encoding === undefined) return undefined;
-  return send(reply.header("connection", "close"), 413, { error: "body_not_accepted" });
+  return length === "0" && encoding === undefined
+    ? undefined
+    : send(reply.header("connection", "close"), 413, { error: "body_not_accepted" });
 }
 
 function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {

@@ -94,6 +94,7 @@ describe("current values", () => {
     const young = GLOBAL.map((metric) => ({ ...metric, value: null, n: 23 }));
     const exposed = await text(snapshotWith({ metrics: young }));
     expect(exposed).not.toMatch(/nan|inf\b(?!")/i);
+    expect(exposed).not.toMatch(/^# HELP \S+ *$/m);
     const samples = await scrape(snapshotWith({ metrics: young }));
     expect(samples).not.toHaveProperty("first_pass_merge_rate");
     expect(samples).not.toHaveProperty("p95_attempts_to_merge");
@@ -205,7 +206,7 @@ describe("counters", () => {
       'merges_late_total{found_by="reconciliation"}': 1,
       'merges_late_total{found_by="poll"}': 0,
       'merges_skipped_total{reason="work_item_missing"}': 1,
-      merges_repeated_total: 1,
+      merges_duplicate_total: 1,
       writer_fenced_total: 1,
       'reconnects_total{connection="database"}': 1,
       'reconnects_total{connection="listen"}': 0,
@@ -237,7 +238,7 @@ describe("counters", () => {
   });
 });
 
-test("promtool finds nothing to mend", async (ctx) => {
+test("promtool finds nothing to fix", async (ctx) => {
   const promtool = findProgram("promtool");
   if (promtool === null) return ctx.skip("promtool is not installed (Debian: prometheus)");
   prometheus.observeProcess();

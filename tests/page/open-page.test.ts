@@ -38,13 +38,13 @@ describe("while it stays open", () => {
     expect(complaints).toStrictEqual([]);
   });
 
-  test("a daemon that goes away is told of, and the numbers stay", async () => {
+  test("a daemon that stops is reported, and the numbers stay", async () => {
     const { page, close } = await show(example(names(3), 60), {}, clocked);
-    expect(await page.locator("#away").isVisible()).toBe(false);
+    expect(await page.locator("#unreachable").isVisible()).toBe(false);
     await close();
     await page.clock.fastForward(5_000);
-    await page.locator("#away:visible").waitFor();
-    expect(await page.locator("#away").innerText()).toMatch(/^No answer since \d\d:\d\d:\d\dZ/);
+    await page.locator("#unreachable:visible").waitFor();
+    expect(await page.locator("#unreachable").innerText()).toMatch(/^No answer since \d\d:\d\d:\d\dZ/);
     expect(await page.locator(".tile").count()).toBe(3);
   });
 

@@ -1,5 +1,4 @@
-/** What the gates did within the last merges, newest first. */
-
+/** The crossings within the last merges, newest first. */
 import type { RecentCrossing, RecentHistory } from "../../core/status-history.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";

@@ -1,6 +1,6 @@
 /**
- * The status page, rendered from the same documents that /snapshot.json and /history.json serve. It is one file: its
- * style and its script are named in the content security policy by their hashes, nothing else may load or run.
+ * The status page, rendered from the documents that /snapshot.json and /history.json serve. It is one file: the content
+ * security policy names its style and its script by their hashes, and nothing else may load or run.
  */
 import { createHash } from "node:crypto";
 import type { Snapshot } from "../../core/snapshot.ts";
@@ -56,7 +56,7 @@ export function page({ readiness, snapshot, history }: PageData): string {
 </head>
 <body>
 <header><h1>Damascus metrics</h1></header>
-<p id="away" role="alert" hidden></p>
+<p id="unreachable" role="alert" hidden></p>
 <main>${daemonState(readiness, snapshot)}
 ${sections}</main>
 <footer>${DOCUMENTS.map((path) => html`<a href="${path}">${path}</a> `)}${SERVICE} ${VERSION}, refreshed every ${REFRESH_SECONDS} seconds</footer>

@@ -1,4 +1,4 @@
-/** Values, gates and moments as the page writes them, each with what a machine reads beside it. */
+/** Values, gates and moments as the page writes them, each with its machine-readable form. */
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
@@ -11,7 +11,7 @@ export const TITLES: Readonly<Record<MetricName, string>> = {
   p95_attempts_to_merge: "p95 attempts to merge",
 };
 
-/** A value, or the word for there being none. */
+/** A value, or the word "undefined". */
 export function valueHtml(metric: MetricName, value: number | null, gate: Bounds | null): Html {
   if (value === null) return html`<span class="undefined">undefined</span>`;
   return html`<data value="${value}">${isRatio(metric) ? percent(value, gate) : value}</data>`;
@@ -19,7 +19,7 @@ export function valueHtml(metric: MetricName, value: number | null, gate: Bounds
 
 const SIGNS: Readonly<Record<GateState, string>> = { high: "▲", low: "▼", unknown: "○" };
 
-/** A state as a sign, a word and a colour; which colour depends on what the state lets the orchestrator do. */
+/** A state as a sign, a word and a colour: green where the orchestrator may do more, orange where it is restricted. */
 export function stateHtml(metric: MetricName, state: GateState): Html {
   const { permissive } = CATALOGUE[metric];
   const meaning = state === "unknown" ? "unknown" : state === permissive ? "open" : "restricted";

@@ -1,4 +1,4 @@
-/** HTML from templates: whatever is put in is text, unless it is HTML that was made here. */
+/** HTML from templates: every value becomes text, unless it is HTML that was made here. */
 import { asMarkup } from "../../text/markup.ts";
 
 /** Text that is HTML already. */

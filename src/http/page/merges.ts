@@ -1,5 +1,4 @@
-/** The last merges as cells: a colour, and always a character that says the same. */
-
+/** The last merges as cells: a colour, and a character that says the same. */
 import type { RecentHistory, RecentMerge } from "../../core/status-history.ts";
 import { count, moment } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
@@ -14,7 +13,7 @@ export function merges(history: RecentHistory): Html {
     last.length === 0
       ? html`<p>No merge is recorded yet.</p>`
       : html`<p class="legend"><span><span class="cell first">1</span> first pass</span>
-<span><span class="cell again">2</span> that many attempts</span>
+<span><span class="cell again">2</span> number of attempts</span>
 <span><span class="cell conflict">C</span> rebase conflict</span>
 <span class="aside">newest last</span></p>
 <ol class="cells">${last.map(cell)}</ol>`

@@ -1,5 +1,4 @@
-/** Every project: its own readings, and what a policy about it follows. The busiest stand open, the others behind a fold. */
-
+/** Every project: its own readings, and what a policy about it follows. The busiest are shown, the others folded away. */
 import { busiestFirst } from "../../core/busiest.ts";
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
 import { safe } from "../../text/safe.ts";
@@ -7,7 +6,7 @@ import { stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
 const OPEN = 25;
-/** Beyond so many a table is no help, and each view would carry them along. */
+/** A longer table helps nobody, and each refresh would carry it along. */
 const MOST = 400;
 
 export function projects(snapshot: Snapshot): Html {

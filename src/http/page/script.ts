@@ -1,11 +1,11 @@
 /**
- * The refresher: fetches the page again and exchanges the sections that changed, so that nothing flickers and whoever
- * reads or has the focus there is not disturbed. Without scripts the browser loads the page again instead.
+ * The refresher: it fetches the page again and replaces the sections that changed, so that nothing flickers, and focus,
+ * folds and scroll positions stay. Without scripts the browser reloads the page instead.
  */
 export const REFRESH_SECONDS = 5;
 
 export const REFRESHER = `
-const away = document.getElementById("away");
+const unreachable = document.getElementById("unreachable");
 const refresh = async () => {
   if (document.hidden) return;
   try {
@@ -29,10 +29,10 @@ const refresh = async () => {
       if (kept >= 0) [...now.querySelectorAll("summary, .scroll")][kept]?.focus({ preventScroll: true });
     }
     document.title = next.title;
-    away.hidden = true;
+    unreachable.hidden = true;
   } catch {
-    if (away.hidden) away.textContent = "No answer since " + new Date().toISOString().slice(11, 19) + "Z. What is shown is of then.";
-    away.hidden = false;
+    if (unreachable.hidden) unreachable.textContent = "No answer since " + new Date().toISOString().slice(11, 19) + "Z. The page shows the values from before.";
+    unreachable.hidden = false;
   }
 };
 setInterval(refresh, ${REFRESH_SECONDS * 1000});

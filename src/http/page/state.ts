@@ -1,4 +1,4 @@
-/** The line on top: whether the daemon does its job, and of when the numbers are. */
+/** The line on top: whether the daemon does its job, and how old the numbers are. */
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { ReadinessReport } from "../../events/readiness.ts";
 import { count, span } from "../../text/figures.ts";
@@ -15,7 +15,7 @@ export function daemonState({ ready, degraded, checks }: ReadinessReport, snapsh
   return html`<section id="state" aria-label="Daemon">
 <p><span class="state ${ready ? (degraded ? "unknown" : "open") : "restricted"}">${word}</span> ${
     snapshot === null
-      ? html`Memory is being read from the log; there are no numbers until it equals it.`
+      ? html`The daemon is reading the journal. Numbers appear when its memory equals the log.`
       : asOf(snapshot)
   }</p>
 ${reasons.length === 0 ? null : html`<ul class="reasons">${reasons}</ul>`}</section>`;
@@ -36,6 +36,6 @@ function asOf({
   return html`${newest} · lag ${lag.merges}${waiting} · ${count(skipped.total, "merge")} skipped${
     refused.total === 0 ? null : html` · ${count(refused.total, "merge")} refused by events_outbox`
   }${
-    history_truncated ? html` · old rows are gone: windows count up again` : null
+    history_truncated ? html` · old rows are gone, so windows count up again` : null
   } · shown at ${timeHtml(generated_at, "seconds")}`;
 }

@@ -1,4 +1,4 @@
-/** The page's looks: one column on a phone, three on a wide screen, light or dark as the reader prefers. */
+/** The page's style: one column on a phone, three on a wide screen, light or dark as the reader prefers. */
 import { HISTORY_CSS } from "../../chart/svg-style.ts";
 
 export const STYLE = `
@@ -51,7 +51,7 @@ summary{cursor:pointer;padding:.6rem 0 .2rem;color:var(--link)}
 .fold .charts{margin:.5rem 0;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr))}
 footer{margin-top:2rem;color:var(--faint);font-size:.9rem}
 footer a{margin-right:.8rem}
-#away{position:sticky;top:0;background:var(--restricted-ground);color:var(--restricted);padding:.4rem .8rem;border-radius:.4rem}
+#unreachable{position:sticky;top:0;background:var(--restricted-ground);color:var(--restricted);padding:.4rem .8rem;border-radius:.4rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .cell{position:relative}
 ${HISTORY_CSS}

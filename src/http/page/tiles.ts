@@ -1,4 +1,4 @@
-/** The global readings, large: value, how full the window is, where the gate stands and since when. */
+/** The global readings, large: value, how full the window is, the state of the gate and since when. */
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
 import { count } from "../../text/figures.ts";
 import { boundsText, stateHtml, TITLES, timeHtml, valueHtml } from "./figures.ts";
