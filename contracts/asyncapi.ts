@@ -1,4 +1,4 @@
-/** The AsyncAPI 3 document: what is published where, with the same schemas inline and an example of each event. */
+/** The AsyncAPI 3 document: the channel and its messages, with the schemas inline and examples of each event. */
 import { EVENTS } from "./events.ts";
 import { EVENT_KINDS, publishedSchema } from "./json-schema.ts";
 
@@ -12,7 +12,7 @@ export function asyncApi(examples: Readonly<Record<string, readonly unknown[]>>)
       version: "1",
       description:
         "Rolling merge metrics and policy crossings, appended to the orchestrator's own outbox table exactly once per merge. " +
-        "Rows are read from the table; there is no broker. Consumers ignore fields and metric.* kinds that they do not know, and drop repeats by key.",
+        "Rows are read from the table; there is no broker. Consumers ignore fields and metric.* kinds that they do not know, and drop duplicates by key.",
     },
     defaultContentType: CONTENT_TYPE,
     channels: {

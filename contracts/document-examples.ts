@@ -1,4 +1,4 @@
-/** Examples of the documents: a story's rows, looked at by the very code that prints and serves them. */
+/** Examples of the documents: a story's rows, read by the code that prints and serves the documents. */
 import type { Analyzer } from "../src/core/analyzer.ts";
 import { Differences } from "../src/core/difference.ts";
 import { type Explanations, explain, type PlacedMerge } from "../src/core/explanation.ts";
@@ -18,7 +18,7 @@ import type { AuditRow } from "../src/core/verifier.ts";
 import { Verifier } from "../src/core/verifier.ts";
 import type { DocumentName } from "./json-schema.ts";
 
-/** What was merged, what was recorded of it, and what is in memory after that. */
+/** Merges, the rows that record them, and memory after the last one. */
 export type Story = {
   readonly metrics: readonly MetricSettings[];
   readonly merges: readonly Merge[];
@@ -28,7 +28,7 @@ export type Story = {
   readonly generatedAt: string;
 };
 
-/** So many of the newest points and merges tell the shape; files of hundreds would tell no more. */
+/** The newest points and merges that are shown: a few show the shape as well as hundreds. */
 const SHOWN = 3;
 
 export function documentExamples(story: Story): Readonly<Record<DocumentName, readonly unknown[]>> {
@@ -50,7 +50,7 @@ export function documentExamples(story: Story): Readonly<Record<DocumentName, re
   };
 }
 
-/** As they stand in the log: each set's ids follow its merge's. */
+/** The rows as the log has them: each set's ids follow its merge's id. */
 function inLog({ rows }: Story): AuditRow[] {
   const placed = new Map<string, number>();
   return rows.flatMap(({ kind, workItemId, payload }) => {
@@ -109,7 +109,7 @@ function verified({ metrics, merges, generatedAt }: Story, rows: readonly AuditR
   return verificationOf(verifier, audit.counts, differences, [], generatedAt);
 }
 
-/** Somebody has written a better value into the newest row of a rate. */
+/** A row was tampered with: the newest row of a rate has a better value. */
 function tampered(rows: readonly AuditRow[]): AuditRow[] {
   const place = rows.findLastIndex(({ kind }) => kind === "metric.first_pass_merge_rate");
   return rows.map((row, index) =>
@@ -121,8 +121,8 @@ function tampered(rows: readonly AuditRow[]): AuditRow[] {
 
 function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): SimulationDocument {
   const halved = metrics.map((metric) => ({ ...metric, window: Math.ceil(metric.window / 2) }));
-  const told = { projects: ["borealis"], last: 1 };
-  const folds = { today: new Simulation(metrics, told), simulated: new Simulation(halved, told) };
+  const scope = { projects: ["borealis"], last: 1 };
+  const folds = { today: new Simulation(metrics, scope), simulated: new Simulation(halved, scope) };
   const timeline = new Timeline();
   const recorded = [...rows.map((row) => timeline.accept(row)), timeline.end()].filter(
     (one): one is RecordedMerge => one !== null,
@@ -132,5 +132,5 @@ function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): 
     folds.simulated.accept(one);
   }
   const ends = { first: recorded[0] ?? null, newest: recorded.at(-1) ?? null };
-  return simulationOf(folds, told.projects, ends, generatedAt);
+  return simulationOf(folds, scope.projects, ends, generatedAt);
 }

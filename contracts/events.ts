@@ -17,11 +17,11 @@ const merge = z
     last_verdict: z.string().nullable(),
     merged_at: fields.moment
       .nullable()
-      .describe("created_at of the transition row; null where that is no date."),
+      .describe("created_at of the transition row; null where that is not a date."),
   })
   .describe("The merge that this row records, with its facts as they were then. They are never read again.");
 
-const key = z.string().min(1).describe("Unique among the rows of a log: drop repeats by it.");
+const key = z.string().min(1).describe("Unique among the rows of a log: drop duplicates by it.");
 const producer = z.string().min(1).describe("Program and version that wrote the row.");
 const verdicts = z
   .array(z.string())
@@ -53,14 +53,14 @@ function rows(
         project: scope === "global" ? z.null() : fields.project,
         seq: fields.count.describe(
           scope === "global"
-            ? "The merge's place in the order of all merges: 1, 2, 3 without gap or repeat."
+            ? "The merge's place in the order of all merges: 1, 2, 3 without gaps or duplicates."
             : "The merge's place in the order of the project's merges.",
         ),
         value: value.describe("Null until the window is full: undefined, not 0."),
         numerator: numerator.describe("Merges in the window that match; null for a percentile."),
         n: fields.n,
         window: fields.window,
-        state: state.describe("Where the gate stands after this merge; null where there is none."),
+        state: state.describe("State of the gate after this merge; null where it has no gate."),
         ...(scope === "project" ? { effective: fields.effective.optional() } : {}),
         ...(verdictsThere ? { verdicts } : {}),
         merge,
@@ -152,7 +152,7 @@ const checkpoint = z
       .nullable(),
     capacity: fields.count,
     verdicts: z.array(z.string().nullable()),
-    row_id: fields.id.describe("The newest row that is folded into it."),
+    row_id: fields.id.describe("The newest row that it includes."),
     journal_begins: fields.id.nullable(),
     low_mark: fields.id,
     recorded_above: z.string(),
@@ -163,7 +163,7 @@ const checkpoint = z
     producer,
   })
   .describe(
-    "The daemon's memory, so that a restart folds little. Not meant for consumers, who pass it over.",
+    "The daemon's memory, so that a restart replays few merges. Not meant for consumers, which skip it.",
   );
 
 /** The events by their kind. */

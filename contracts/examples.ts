@@ -1,4 +1,4 @@
-/** Examples of every event and document: a short story, folded by the very code that writes the log. */
+/** Examples of every event and document: a short story, recorded by the code that writes the log. */
 import { Analyzer, fold } from "../src/core/analyzer.ts";
 import { checkpointRow } from "../src/core/checkpoint.ts";
 import type { Merge } from "../src/core/merge.ts";

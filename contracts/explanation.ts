@@ -14,7 +14,7 @@ const merge = z
     merged_at: fields.moment.nullable(),
     counted: z.boolean().nullable().describe("Whether it counts for the numerator; null for a percentile."),
   })
-  .describe("What is not known any more, as its rows are gone, is null.");
+  .describe("Facts that are no longer known, because their rows are gone, are null.");
 
 const explained = {
   merges: z.array(merge).describe("The merges of the window, oldest first."),
@@ -41,7 +41,7 @@ const explained = {
       }),
     )
     .describe(
-      "What it takes to reach the bounds of the states that the gate is not in. A project whose window fills between the bounds goes on with the global state instead.",
+      "What it takes to reach the bounds of the states that the gate is not in. A project whose window fills between the bounds takes over the global state instead.",
     ),
 };
 

@@ -1,10 +1,10 @@
-/** What the documents that others read are made of. Strict here; `json-schema.ts` publishes what a reader may rely on. */
+/** Fields of events and documents. Strict here; `json-schema.ts` publishes what a reader may rely on. */
 import { z } from "zod";
 import { MAX_ATTEMPTS, MAX_PROJECT_LENGTH } from "../src/core/merge.ts";
 import { METRIC_NAMES } from "../src/core/metric.ts";
 import { SCHEMA_VERSION } from "../src/core/metric-event.ts";
 
-/** A list that may grow within version 1: published as a string with examples, so that a newer word is no error. */
+/** A list that may grow within version 1: published as a string with examples, so that a newer word is not an error. */
 export const growing = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.enum(words).meta({ growing: true });
 
@@ -48,7 +48,7 @@ export const bound = {
   lower: ratio.describe("value < lower: low"),
 };
 
-/** An earlier crossing: its merge, and when that took place. */
+/** A crossing: its merge, and when that took place. */
 export const crossed = { event_id: id, since: moment.nullable() };
 
 /** A gate as it is configured. */
@@ -59,7 +59,7 @@ export const value = z
   .nullable()
   .describe("A ratio 0-1 or a number of attempts; null (undefined) until n = window.");
 
-/** Of when a document is. */
+/** The newest merge that a document includes, and when it was made. */
 export const asOf = {
   seq: countOrZero.describe("Merges recorded."),
   event_id: id.nullable(),

@@ -7,12 +7,12 @@ import { publishedSchema, SCHEMAS } from "./json-schema.ts";
 /** Every file by its path within the folder. */
 export function contractFiles(metrics: readonly MetricSettings[]): Map<string, string> {
   const files = new Map<string, string>();
-  const told = examples(metrics);
+  const made = examples(metrics);
   for (const [name, schema] of Object.entries(SCHEMAS)) {
     files.set(`${name}.schema.json`, text(publishedSchema(name, schema)));
   }
-  for (const [name, list] of Object.entries(told)) files.set(`examples/${name}.json`, text(list));
-  files.set("asyncapi.json", text(asyncApi(told)));
+  for (const [name, list] of Object.entries(made)) files.set(`examples/${name}.json`, text(list));
+  files.set("asyncapi.json", text(asyncApi(made)));
   return files;
 }
 

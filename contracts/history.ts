@@ -1,4 +1,4 @@
-/** Metrics over the merges, as strictly as they are written: the history document, and the daemon's memory of the last merges. */
+/** Metrics over the merges: the history document, and the daemon's memory of the last merges. */
 import { z } from "zod";
 import * as fields from "./fields.ts";
 
@@ -17,11 +17,11 @@ const point = z.strictObject({
   numerator: fields.countOrZero.nullable(),
   n: fields.n,
   window: fields.window,
-  state: fields.state.nullable().describe("Where the gate stood; null where the scope has none."),
+  state: fields.state.nullable().describe("State of the gate; null where the scope has none."),
   crossing: z
     .strictObject(crossing)
     .nullable()
-    .describe("The crossing that this merge brought about, with the bounds that it was decided by."),
+    .describe("The crossing at this merge, with the gate's name and bounds at that time."),
 });
 
 const series = fields.ofEitherScope({
@@ -57,7 +57,7 @@ const recentCrossing = fields.ofEitherScope({
   ...crossing,
   metric: fields.metricName,
   value: fields.value,
-  event_id: fields.id.describe("The merge that brought it about."),
+  event_id: fields.id.describe("The merge that crossed."),
   merged_at: fields.moment.nullable(),
 });
 

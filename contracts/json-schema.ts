@@ -1,6 +1,6 @@
 /**
- * The published schemas: JSON Schema 2020-12, generated from the strict ones, and tolerant. A reader relies on what is
- * there; what is added later (fields, reasons, metrics) must not make a row invalid for somebody's old copy.
+ * The published schemas: JSON Schema 2020-12, generated from the strict ones, and tolerant. A reader relies on
+ * the fields that are there; later additions (fields, reasons, metrics) must not make a row invalid for an old copy.
  */
 import { z } from "zod";
 import { EVENTS } from "./events.ts";

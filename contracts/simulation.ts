@@ -9,21 +9,23 @@ const outcome = z.strictObject({
   gate: fields.gate.nullable(),
   value: fields.value.describe("After the newest merge."),
   state: fields.state,
-  merges: ofStates(fields.countOrZero).describe("Merges after which the gate stood so."),
+  merges: ofStates(fields.countOrZero).describe("Merges after which the gate was in this state."),
   seconds: ofStates(z.number().min(0)).describe(
-    "Time that it stood so, from the date of the first merge to the latest one's.",
+    "Time in this state, from the date of the first merge to that of the latest one.",
   ),
   crossings: z.strictObject({ up: fields.countOrZero, down: fields.countOrZero }),
   agreement: z
     .strictObject({ compared: fields.countOrZero, equal: fields.countOrZero })
-    .describe("Merges of which a state is recorded, and those of them at which it is the same."),
+    .describe("Merges with a recorded state, and those of them with the same state here."),
 });
 
 export const simulation = z
   .strictObject({
     schema_version: fields.schemaVersion,
     as_of: z.strictObject(fields.asOf),
-    history_truncated: z.boolean().describe("Rows are gone from the old end: both begin with what is left."),
+    history_truncated: z
+      .boolean()
+      .describe("Rows are gone from the old end: both begin with the rows that are left."),
     lines: z.array(
       z.strictObject({
         metric: fields.metricName,

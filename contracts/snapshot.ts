@@ -8,7 +8,7 @@ const gate = z.strictObject({
   since: fields.moment
     .nullable()
     .describe(
-      "merged_at of the merge at which it last crossed; null where it never did or no date is known.",
+      "merged_at of the merge at which it last crossed; null where it never did, or the date is not known.",
     ),
   ...fields.bound,
 });
@@ -38,13 +38,11 @@ export const snapshot = z
     lag: fields.lag,
     refused: z
       .strictObject({ total: fields.countOrZero })
-      .describe(
-        "Merges that events_outbox did not take when they were last tried; the daemon goes on trying",
-      ),
+      .describe("Merges that events_outbox refused when they were last tried; the daemon retries them."),
     skipped: z.strictObject({ total: fields.countOrZero }),
     history_truncated: z
       .boolean()
-      .describe("Windows count up again because rows went from the old end of the log."),
+      .describe("Windows count up again because rows are gone from the old end of the log."),
     metrics: z.array(readingWith({})),
   })
   .describe("The current values of every scope: `metrics snapshot --json` and /snapshot.json.");

@@ -7,7 +7,7 @@ const KINDS = Object.keys(DIFFERENCE_KINDS) as [DifferenceKind, ...DifferenceKin
 
 const difference = z.strictObject({
   kind: fields.growing(KINDS),
-  row_id: fields.id.nullable().describe("The row of the log; null where it is about a row that is missing."),
+  row_id: fields.id.nullable().describe("The row of the log; null where the row is missing."),
   event_id: z.string().nullable().describe("The merge's transition row, as the row says."),
   metric: fields.metricName.nullable(),
   scope: z.enum(["global", "project"]).nullable(),
@@ -20,7 +20,7 @@ const difference = z.strictObject({
 const facts = z
   .strictObject({
     project: z.string().nullable(),
-    attempts: z.string().nullable().describe("As text: today's may be no number."),
+    attempts: z.string().nullable().describe("As text, because today's value may not be a number."),
     last_verdict: z.string().nullable(),
     merged_at: fields.moment.nullable(),
   })
@@ -28,21 +28,23 @@ const facts = z
 
 const counts = z.strictObject({
   rows: fields.countOrZero.describe("Rows of kind metric.*"),
-  merges: fields.countOrZero.describe("Merges of which rows were found."),
+  merges: fields.countOrZero.describe("Merges that have rows."),
   metric_rows: fields.countOrZero,
   crossings: fields.countOrZero,
   skipped: fields.countOrZero,
   checkpoints: fields.countOrZero,
   unmarked: fields.countOrZero.describe("Rows without the daemon's marker."),
-  not_judged: fields.countOrZero.describe("Values whose merges are not all there any more."),
+  not_judged: fields.countOrZero.describe("Values whose merges are no longer all known."),
   other_bounds: fields.countOrZero.describe("Rows written under other bounds than today's."),
   committed: fields.countOrZero.describe("Transitions to merged."),
-  repeats: fields.countOrZero.describe("Later arrivals of recorded work items: they do not count."),
-  waiting: fields.countOrZero.describe("Due, and not recorded so far."),
-  pruned: fields.countOrZero.describe(
-    "Taken as recorded, as the newest checkpoint or the oldest row of ours tells: their own rows are gone.",
+  repeats: fields.countOrZero.describe(
+    "Duplicates: later merges of recorded work items, which do not count.",
   ),
-  drifted: fields.countOrZero.describe("Recorded with facts that the work item does not have any more."),
+  waiting: fields.countOrZero.describe("Due, and not recorded yet."),
+  pruned: fields.countOrZero.describe(
+    "Taken as recorded by the newest checkpoint or the daemon's oldest row: their own rows are gone.",
+  ),
+  drifted: fields.countOrZero.describe("Recorded with facts that differ from the work item's today."),
   without_transition: fields.countOrZero.describe(
     "Recorded merges whose transition is gone from the old end.",
   ),
@@ -52,7 +54,7 @@ export const verification = z
   .strictObject({
     schema_version: fields.schemaVersion,
     as_of: z.strictObject({ ...fields.asOf, seq: fields.asOf.seq.nullable() }),
-    verified: z.boolean().describe("True where there is no difference at all."),
+    verified: z.boolean().describe("True where there are no differences."),
     counts,
     history_truncated: z.boolean().describe("Rows are gone from the old end of the log."),
     differences: z.strictObject({
@@ -68,9 +70,11 @@ export const verification = z
           event_id: fields.id,
           work_item_id: fields.workItemId.nullable(),
           recorded: facts,
-          now: facts.describe("Null where there is no such work item any more."),
+          now: facts.describe("Null where the work item no longer exists."),
         }),
       )
-      .describe("The first work items that have changed since. That is no difference: the record stands."),
+      .describe(
+        "The first work items whose facts have changed since. That is not a difference: recorded facts are final.",
+      ),
   })
   .describe("Every recorded number against the recorded facts: `metrics verify --json`.");

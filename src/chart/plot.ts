@@ -1,17 +1,17 @@
 /**
- * A metric over the merges in characters: braille dots, four to a cell's height, or plain ASCII. Bounds stand at their
- * exact place: a value at a bound is drawn on it, never below, whatever the rounding.
+ * A metric over the merges in characters: braille dots, four to a cell's height, or plain ASCII. A value at a bound is
+ * drawn on the bound and a value below it is drawn below it, whatever the rounding.
  */
 import { columnsOf, type HistoryPoint } from "../core/history.ts";
 
-/** What a cell shows, so that a terminal may colour it; the characters say it alone as well. */
+/** What a cell shows, so that a terminal may colour it. The characters alone say the same. */
 export type CellKind = "blank" | "data" | "bound";
 
 export type PlotRow = {
   readonly text: string;
   /** One for each character of the text. */
   readonly kinds: readonly CellKind[];
-  /** The value that stands in the middle of this row. */
+  /** The value in the middle of this row. */
   readonly middle: number;
 };
 
@@ -41,7 +41,7 @@ export function plot(points: readonly Pick<HistoryPoint, "value">[], options: Pl
   const levelOf = levels(options, down);
   for (const bound of options.bounds) {
     const level = levelOf(bound);
-    // Dashed, so that it is no curve: two dots drawn, two left out.
+    // Dashed, to differ from the curve: two dots drawn, two left out.
     for (let x = 0; x < across; x += 1) if (ascii || x % 4 < 2) mark(bounds, x, level);
   }
   let before: number | null = null;
@@ -75,7 +75,7 @@ function spread(points: readonly Pick<HistoryPoint, "value">[], across: number) 
   return Array.from({ length: across }, (_, x) => columns[Math.floor((x * columns.length) / across)] ?? null);
 }
 
-/** The row in which a value stands. */
+/** The row in which a value is drawn. */
 export function rowOf(value: number, options: PlotOptions): number {
   const perRow = options.ascii ? 1 : 4;
   const level = levels(options, options.height * perRow)(value);
@@ -91,8 +91,8 @@ export function characterOf(index: number, length: number, { width, ascii }: Plo
 }
 
 /**
- * The level of a value, 0 the lowest. Between two bounds rounding could lift a value onto the upper one that it has not
- * reached: such a value stays a level below it wherever there is one.
+ * The level of a value, 0 the lowest. Rounding could lift a value onto a bound that it has not reached, or drop it onto one
+ * that it has passed: such a value stays a level apart wherever there is room.
  */
 function levels({ domain: [bottom, top], bounds }: PlotOptions, down: number): (value: number) => number {
   const rounded = (value: number): number =>

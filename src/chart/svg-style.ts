@@ -1,4 +1,4 @@
-/** The charts' looks. Colours are custom properties, so that a page may set its own. */
+/** The style of charts. Colours are custom properties, so that a page may set its own. */
 
 /** Light and dark, by the reader's preference. Every rule is confined to charts. */
 export const HISTORY_CSS = `

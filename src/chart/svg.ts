@@ -14,32 +14,32 @@ import { domainOf, extremes } from "./domain.ts";
 import { HISTORY_CSS } from "./svg-style.ts";
 
 export type HistorySvgOptions = {
-  /** What is drawn, in a few words; read out first. */
+  /** What is drawn, in a few words. Screen readers read it first. */
   readonly title: string;
   /** Whether values are ratios 0–1, to be written as percentages. */
   readonly ratio: boolean;
   /** Ratios 0–1; null where nothing is gated. */
   readonly bounds: { readonly upper: number; readonly lower: number } | null;
-  /** The state that lets more be done, drawn in green; default high. */
+  /** The state in which the orchestrator may do more, drawn in green; default high. */
   readonly permissive?: GateState | null;
-  /** Distinguishes this chart's ids from those of others on the same page: letters, digits, hyphens. */
+  /** Distinguishes this chart's ids from those of other charts on the page: letters, digits, hyphens. */
   readonly id: string;
   /** In CSS pixels; default 720 by 240. */
   readonly width?: number;
   readonly height?: number;
-  /** Whether the document carries its own style, as a file must. A page has HISTORY_CSS in its style sheet instead. */
+  /** Whether the document carries its own style, as a file must. A page has HISTORY_CSS in its own style sheet. */
   readonly standalone?: boolean;
 };
 
-/** On the right is room for the bounds' labels, where there are any. */
+/** On the right is room for the labels of the bounds, if there are bounds. */
 const MARGIN = { top: 14, right: 86, rightAlone: 18, bottom: 40, left: 46 };
-/** Room that a merge's number takes below the plot. */
+/** Width of a merge's number below the plot. */
 const TICK_WIDTH = 44;
 const BAND = 6;
 /** A mark's half width. */
 const MARK = 6;
 
-/** An `<svg>` element for a page, or a whole document where it stands alone. */
+/** An `<svg>` element for a page, or a whole document if `standalone`. */
 export function historySvg(points: readonly HistoryPoint[], options: HistorySvgOptions): string {
   const { width = 720, height = 240, id, standalone = false } = options;
   const plot = {
@@ -129,7 +129,7 @@ function curve(points: readonly HistoryPoint[], x: Scale, y: Scale, plot: Plot):
   points.forEach(({ seq, value }, index) => {
     const key = columnOf(index, points.length, pixels);
     const before = columns.get(key) ?? null;
-    // One undefined merge within a pixel is a gap: a line must not run over it.
+    // One undefined merge within a pixel is a gap: the line must not cross it.
     if (value === null || (before === null && columns.has(key))) columns.set(key, null);
     else
       columns.set(key, {
@@ -168,7 +168,7 @@ function boundLine(which: "upper" | "lower", bound: number, y: Scale, plot: Plot
   ];
 }
 
-/** A triangle that points where the gate went, and says so. */
+/** A triangle that points in the direction of the crossing, with a title in words. */
 function crossingMark(point: HistoryPoint, x: Scale, y: Scale): string[] {
   const { crossing, value, seq, merged_at: mergedAt } = point;
   if (crossing === null || value === null) return [];
@@ -215,7 +215,7 @@ function at(pixel: number): string {
   return String(Math.round(pixel * 10) / 10);
 }
 
-/** Text from outside as text of an XML document: harmless to read and to parse. */
+/** Text from outside as text of an XML document: safe to read and to parse. */
 function xml(text: string): string {
   return asMarkup(safe(text, 600));
 }

@@ -1,19 +1,19 @@
 /**
- * Standard output for log lines: written at once, so that the last line of a dying process arrives, and never the
- * reason why it dies. A reader that went away, a full disk and a pipe that nobody empties cost lines, not the daemon.
+ * Standard output for log lines. Lines are written at once, so that the last line of a dying process arrives, and writing
+ * never kills the process: a closed reader, a full disk and a full pipe cost lines, not the daemon.
  */
 import { writeSync } from "node:fs";
 
 /** As `fs.writeSync`: how many bytes were taken. */
 export type WriteBytes = (fd: number, bytes: Uint8Array) => number;
 
-/** How often and how long a full pipe is waited for. The loop stands still meanwhile, so not for long. */
+/** How often and how long to wait for a full pipe. The loop blocks meanwhile, so not for long. */
 const PATIENCE = { tries: 5, waitMs: 10 };
 
 export class LogOutput {
   readonly #fd: number;
   readonly #write: WriteBytes;
-  /** Part of a line was taken before it failed: the next one begins on a line of its own. */
+  /** Part of a line was written before it failed: the next one begins on a line of its own. */
   #broken = false;
   /** The last line was lost: the next one is tried once, without waiting. */
   #losing = false;

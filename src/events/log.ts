@@ -1,6 +1,6 @@
 /**
  * Facts become log lines: one DaemonEvent, one line of JSON on standard output. Messages are constants, variables are
- * fields, and only fields that the vocabulary names are printed.
+ * fields, and only fields that the table of events names are printed.
  */
 import { createRequire } from "node:module";
 import { isatty } from "node:tty";
@@ -15,7 +15,7 @@ import { LogOutput } from "./log-output.ts";
 
 export type LoggerOptions = {
   readonly level: LogLevel;
-  /** Tells the lines of several daemons apart. */
+  /** Distinguishes the lines of several daemons. */
   readonly instance: string;
   /** Milliseconds that never jump. */
   readonly monotonic?: () => number;
@@ -28,7 +28,7 @@ export type LoggerOptions = {
 const STDOUT = 1;
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 
-/** A second net under the choice of fields: members of these names are never printed, wherever they stand. */
+/** A second net under the choice of fields: members of these names are never printed, at any depth up to three. */
 const SECRET_MEMBERS = ["password", "connectionString", "payload", "file_scope", "detail", "where", "query"];
 
 export function createLogger(options: LoggerOptions): { readonly report: Report } {

@@ -1,9 +1,9 @@
 /**
- * Whether the daemon does its job now, folded from what it reports. Reasons are codes: no names, messages or row data,
- * because `/readyz` may be read by anybody.
+ * Whether the daemon does its job now, derived from what it reports. Reasons are codes without names, messages or row data,
+ * because every client can read `/readyz`.
  *
- * After every failure the daemon forgets, connects anew and restores; a restore takes the writers' lock first. So a
- * completed restore is the proof that whatever was wrong with the writer is over, and the only one.
+ * After every failure the daemon forgets its memory, connects again and restores; a restore takes the writers' lock first.
+ * So a completed restore proves that the writer works again, and nothing else does.
  */
 
 import { meaningOf } from "../postgres/meaning.ts";
@@ -13,14 +13,14 @@ export type Check = {
   readonly ok: boolean;
   /** Since when it is, or is not, ok: ISO 8601. */
   readonly since: string;
-  /** Why it is not; null where it is. */
+  /** Why it is not ok; null where it is. */
   readonly reason: string | null;
 };
 
 type CheckName = "database" | "listen" | "restore" | "writer" | "lag";
 
 export type ReadinessReport = {
-  /** Everything but `listen` is ok, and the backlog was empty once. */
+  /** Every check but `listen` is ok, and the backlog was empty once. */
   readonly ready: boolean;
   /** Notifications do not arrive: merges are found by polling, later than usual. */
   readonly degraded: boolean;
@@ -55,7 +55,7 @@ export class Readiness {
   }
 
   accept(event: DaemonEvent): void {
-    // Most events say nothing about readiness.
+    // Most events do not affect readiness.
     // oxlint-disable-next-line typescript/switch-exhaustiveness-check
     switch (event.event) {
       case "db.connected":
@@ -69,7 +69,7 @@ export class Readiness {
         this.#not("writer", meaningOf(event.failure.code).reason ?? "refused");
         return this.#not("restore", "pending");
       case "db.unfit":
-        // It answers, or nobody would know.
+        // The server answered, or this would not be known.
         this.#ok("database");
         this.#not("writer", code(event.reason));
         return this.#not("restore", "pending");
@@ -79,7 +79,7 @@ export class Readiness {
       case "commit.unknown":
         return this.#not("writer", "commit_unknown");
       case "history.reset":
-        // Reported with what the log has now, it has been read again already.
+        // With `seq_now` the log has been read again already.
         return event.seq_now === null ? this.#not("restore", "history_reset") : undefined;
       case "restore.started":
         return this.#not("restore", "under_way");
@@ -93,7 +93,7 @@ export class Readiness {
       case "listen.degraded":
         return this.#not("listen", "not_heard");
       case "backlog.started":
-        // A later backlog is judged by its age alone.
+        // A later backlog counts by its age alone.
         if (this.#checks.lag.reason === "starting") this.#not("lag", "backlog");
         return;
       case "lag.high":
@@ -128,7 +128,7 @@ function failureReason(sqlState: string, event: "db.connect_failed" | "db.discon
   return event === "db.disconnected" ? "disconnected" : "connect_failed";
 }
 
-/** A word; a sentence may say too much. */
+/** Only a word passes; a sentence could say too much. */
 function code(reason: string): string {
   return /^[a-z][a-z0-9_]{0,62}$/.test(reason) ? reason : "unspecified";
 }

@@ -4,14 +4,14 @@
 export type Bounds = { readonly upper: number; readonly lower: number };
 
 /**
- * A ratio as a percentage with one digit, or with as many as it takes to stand on its own side of the bounds: 849 of
- * 999 is below 85 %, so it reads 84.98%, not 85.0%.
+ * A ratio as a percentage with one digit, or with as many as keep it on its own side of the bounds: 849 of 999 is below
+ * 85 %, so it reads 84.98%, not 85.0%.
  */
 export function percent(ratio: number, bounds: Bounds | null = null): string {
-  const stands = bounds === null ? [] : [bounds.upper, bounds.lower];
+  const sides = bounds === null ? [] : [bounds.upper, bounds.lower];
   const written = [1, 2, 3, 4, 5, 6].map((digits) => (ratio * 100).toFixed(digits));
   const honest = written.find((text) =>
-    stands.every((bound) => Number(`${text}e-2`) >= bound === ratio >= bound),
+    sides.every((bound) => Number(`${text}e-2`) >= bound === ratio >= bound),
   );
   return `${honest ?? ratio * 100}%`;
 }
@@ -21,12 +21,12 @@ export function boundText(ratio: number): string {
   return `${Number((ratio * 100).toPrecision(12))}%`;
 }
 
-/** An ISO date to the minute or second, without what makes it hard to read. */
+/** An ISO date as people read it, to the minute or second. */
 export function moment(iso: string, precision: "minutes" | "seconds"): string {
   return `${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`;
 }
 
-/** How long that is, in its largest sensible unit. */
+/** A duration in its largest sensible unit. */
 export function span(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 120) return `${whole} s`;

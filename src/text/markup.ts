@@ -1,6 +1,4 @@
-/** Text within HTML and XML. */
-
-/** Text that a parser of HTML or XML reads as it is, between tags and within quoted attributes. */
+/** Text within HTML and XML: between tags and within quoted attributes, a parser reads it as it is. */
 export function asMarkup(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,19 +1,19 @@
 /**
- * Makes text from outside harmless to print. A project name is any string: it must not be able to start a line, move
- * the cursor, retitle the terminal, or read backwards. What could is shown as an escape instead (CWE-150).
+ * Makes text from outside safe to print. A project name is any string: it must not start a line, move the cursor, retitle
+ * the terminal, or read backwards. Characters that could do so are shown as escapes (CWE-150).
  */
 
 /** Wide enough for any sensible name, narrow enough that one name cannot fill a screen. */
 const WIDTH = 80;
 
 /**
- * Control characters (C0, DEL, C1), lone surrogates, line and paragraph separators, interlinear annotations, and
- * whatever Unicode calls default-ignorable: zero-width characters, bidi controls (CVE-2021-42574), tags, fillers.
+ * Control characters (C0, DEL, C1), lone surrogates, line and paragraph separators, interlinear annotations, and the
+ * default-ignorable characters of Unicode: zero-width characters, bidi controls (CVE-2021-42574), tags, fillers.
  */
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 const UNSAFE_IN_JSON = new RegExp(`(?!\\n)${UNSAFE.source}`, "gu");
 
-/** Characters that take two columns of a terminal; near enough. */
+/** Characters that take two columns of a terminal; an approximation. */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
@@ -36,7 +36,7 @@ export function safe(text: string, width = WIDTH): string {
   return shown;
 }
 
-/** How many columns of a terminal a harmless text takes. */
+/** How many columns of a terminal a safe text takes. */
 export function textWidth(text: string): number {
   let columns = 0;
   for (const character of text) columns += WIDE.test(character) ? 2 : 1;
@@ -44,8 +44,8 @@ export function textWidth(text: string): number {
 }
 
 /**
- * JSON text that a terminal cannot be driven with either. Beyond the ASCII of JSON itself such characters stand only
- * within strings, where `\u009b` says the same: whoever parses it reads exactly the same document.
+ * JSON text that cannot drive a terminal either. Unsafe characters occur only within strings, where `\u009b` means the
+ * same: a parser reads exactly the same document.
  */
 export function safeJson(json: string): string {
   return json.replace(UNSAFE_IN_JSON, (character) =>
