@@ -40,7 +40,10 @@ type ClientOptions = Login & {
   readonly keepAliveInitialDelayMillis: number;
 };
 
-type TlsOptions = SecureContextOptions & { readonly rejectUnauthorized: true };
+/** For Node's TLS. */
+type TlsOptions = SecureContextOptions & {
+  readonly rejectUnauthorized: true;
+};
 
 /** Settings that were right at the start are wrong now: a file is missing, for example. */
 class UnreadableSettings extends Error {
