@@ -8,11 +8,10 @@ import type { Merge } from "../src/core/merge.ts";
 import type { MetricSettings } from "../src/core/metric.ts";
 import type { EventRow } from "../src/core/metric-event.ts";
 import { MergeReconciliation } from "../src/core/reconcile-merges.ts";
-import { Simulation, type SimulationDocument } from "../src/core/simulation.ts";
-import { simulationOf } from "../src/core/simulation-document.ts";
+import { Simulation, type SimulationDocument, simulationOf } from "../src/core/simulation.ts";
 import { type Snapshot, snapshotOf } from "../src/core/snapshot.ts";
 import { type RecentHistory, StatusHistory } from "../src/core/status-history.ts";
-import { type RecordedMerge, Timeline } from "../src/core/timeline.ts";
+import { Timeline } from "../src/core/timeline.ts";
 import { type Verification, verificationOf } from "../src/core/verification.ts";
 import type { AuditRow } from "../src/core/verifier.ts";
 import { Verifier } from "../src/core/verifier.ts";
@@ -121,16 +120,13 @@ function tampered(rows: readonly AuditRow[]): AuditRow[] {
 
 function simulated({ metrics, generatedAt }: Story, rows: readonly AuditRow[]): SimulationDocument {
   const halved = metrics.map((metric) => ({ ...metric, window: Math.ceil(metric.window / 2) }));
-  const scope = { projects: ["borealis"], last: 1 };
-  const folds = { today: new Simulation(metrics, scope), simulated: new Simulation(halved, scope) };
+  const kept = { projects: ["borealis"], last: 1 };
+  const both = { today: new Simulation(metrics, kept), simulated: new Simulation(halved, kept) };
   const timeline = new Timeline();
-  const recorded = [...rows.map((row) => timeline.accept(row)), timeline.end()].filter(
-    (one): one is RecordedMerge => one !== null,
-  );
-  for (const one of recorded) {
-    folds.today.accept(one);
-    folds.simulated.accept(one);
+  for (const recorded of [...rows.map((row) => timeline.accept(row)), timeline.end()]) {
+    if (recorded === null) continue;
+    both.today.accept(recorded);
+    both.simulated.accept(recorded);
   }
-  const ends = { first: recorded[0] ?? null, newest: recorded.at(-1) ?? null };
-  return simulationOf(folds, scope.projects, ends, generatedAt);
+  return simulationOf(both, generatedAt);
 }

@@ -1,9 +1,11 @@
-/** History under other settings: the recorded merges folded anew, and what the gates would have done. */
+/**
+ * Simulation: the recorded merges folded again under other settings, and the document that compares two simulations, as
+ * `metrics simulate --json` prints it. `metrics history` computes by one what is not recorded.
+ */
 import { Analyzer, fold } from "./analyzer.ts";
 import type { Gate, GateState } from "./gate.ts";
-import { type HistoryPoint, pointOf } from "./history.ts";
-import type { MetricRow } from "./journal-row.ts";
-import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
+import { type HistoryPoint, type HistorySeries, pointOf } from "./history.ts";
+import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
 import type { CrossingPayload, MetricPayload } from "./metric-event.ts";
 import type { ScopeKind } from "./scope.ts";
 import type { AsOf } from "./snapshot.ts";
@@ -16,20 +18,23 @@ export type Outcome = {
   /** After the newest merge. */
   readonly value: number | null;
   readonly state: GateState;
-  /** Merges after which the gate stood so. */
-  readonly merges: Readonly<Record<GateState, number>>;
-  /** Seconds that it stood so, from the first merge's date to the latest one's. */
-  readonly seconds: Readonly<Record<GateState, number>>;
-  readonly crossings: { readonly up: number; readonly down: number };
-  /** Merges of which a state is recorded, and of these the ones at which it is the same. */
-  readonly agreement: { readonly compared: number; readonly equal: number };
+} & Readonly<Counts>;
+
+type Counts = {
+  /** Merges after which the gate was in this state. */
+  readonly merges: Record<GateState, number>;
+  /** Seconds in this state, between the dates of the first and the latest merge. */
+  readonly seconds: Record<GateState, number>;
+  readonly crossings: { up: number; down: number };
+  /** Merges with a recorded state, and how many of these have the same state here. */
+  readonly agreement: { compared: number; equal: number };
 };
 
 /** A gate of one scope under both settings. */
 export type SimulatedLine = {
   readonly metric: MetricName;
   readonly scope: ScopeKind;
-  /** Null for the global scope, and for all projects taken together. */
+  /** Null for the global scope, and for the sum of all projects. */
   readonly project: string | null;
   /** Null where these settings do not record it. */
   readonly today: Outcome | null;
@@ -39,7 +44,7 @@ export type SimulatedLine = {
 export type SimulationDocument = {
   readonly schema_version: 1;
   readonly as_of: AsOf;
-  /** Whether rows are gone from the old end: both folds begin with what is left. */
+  /** Whether the oldest rows are gone: both simulations begin with those that are left. */
   readonly history_truncated: boolean;
   readonly lines: readonly SimulatedLine[];
   /** Crossings of the lines, oldest first; the newest thousand of each. */
@@ -61,168 +66,225 @@ export type SimulatedCrossing = {
 
 const CROSSINGS_KEPT = 1000;
 
-/** Whose points and crossings are kept: the global scope's and these projects', of points the newest so many. */
-export type Told = { readonly projects: readonly string[]; readonly last: number };
+/** Points and crossings are kept of the global scope and of these projects; of points the newest `last`. */
+export type Kept = { readonly projects: readonly string[]; readonly last: number };
 
 /** One fold of the history under some settings. */
 export class Simulation {
   readonly metrics: readonly MetricSettings[];
+  readonly kept: Kept;
+  first: RecordedMerge | null = null;
+  newest: RecordedMerge | null = null;
   readonly #analyzer: Analyzer;
-  readonly #lines = new Map<string, Tally>();
-  readonly #told: Told;
+  readonly #lines = new Map<string, Line>();
 
-  constructor(metrics: readonly MetricSettings[], told: Told) {
+  constructor(metrics: readonly MetricSettings[], kept: Kept) {
     this.metrics = metrics;
-    this.#told = told;
+    this.kept = kept;
     this.#analyzer = new Analyzer(metrics);
   }
 
   /** The next merge in the order in which they were recorded. */
-  accept({ merge, rows }: RecordedMerge): void {
-    const recorded = new Map(rows.map((row) => [`${row.metric}|${row.scope}`, row]));
-    for (const { payload } of fold(this.#analyzer, merge, "")) {
+  accept(recorded: RecordedMerge): void {
+    this.first ??= recorded;
+    this.newest = recorded;
+    for (const { payload } of fold(this.#analyzer, recorded.merge, "")) {
       if (!("seq" in payload)) continue;
+      const { metric, scope } = payload;
       const line = this.#line(payload);
       if ("gate" in payload) line.crossed(payload);
-      else line.accept(payload, recorded.get(`${payload.metric}|${payload.scope}`) ?? null);
+      else line.accept(payload, recorded.rows.find((row) => row.metric === metric && row.scope === scope)?.state);
     }
   }
 
   /** @param project null for the global scope. */
   outcome(metric: MetricName, project: string | null): Outcome | null {
-    return this.#lines.get(lineName(metric, project))?.outcome() ?? null;
+    return this.#lines.get(lineName(metric, project))?.outcome ?? null;
   }
 
-  /** All projects of a metric, added up; value and state mean nothing then. */
+  /** The sum of a metric's projects, without value and state; null where no project has the metric. */
   allProjects(metric: MetricName): Outcome | null {
-    const outcomes: Outcome[] = [];
-    for (const line of this.#lines.values()) {
-      if (line.metric === metric && line.project !== null) outcomes.push(line.outcome());
-    }
-    return outcomes.length === 0 ? null : outcomes.reduce(sum);
+    const outcomes = [...this.#lines.values()]
+      .filter((line) => line.metric === metric && line.project !== null)
+      .map(({ outcome }) => outcome);
+    const [first] = outcomes;
+    return first === undefined ? null : { ...first, value: null, state: "unknown", ...sum(outcomes) };
   }
 
-  /** None of a project that is not told of. */
-  points(metric: MetricName, project: string | null): HistoryPoint[] {
-    return this.#lines.get(lineName(metric, project))?.points() ?? [];
+  /** The points that were kept. @param project null for the global scope. */
+  series(metric: MetricName, project: string | null): HistorySeries {
+    const scope = scopeOf(project);
+    const settings = this.metrics.find(({ name }) => name === metric);
+    return {
+      metric,
+      scope,
+      project,
+      source: "computed",
+      gate: settings === undefined ? null : gateFor(settings, scope),
+      points: this.#lines.get(lineName(metric, project))?.points.slice(-this.kept.last) ?? [],
+    };
   }
 
   crossings(metric: MetricName, project: string | null): readonly CrossingPayload[] {
     return this.#lines.get(lineName(metric, project))?.crossings.slice(-CROSSINGS_KEPT) ?? [];
   }
 
-  #line({ metric, scope, project }: MetricPayload): Tally {
+  #line({ metric, scope, project }: MetricPayload): Line {
     const name = lineName(metric, project);
     let line = this.#lines.get(name);
     if (line === undefined) {
-      const settings = this.metrics.find((one) => one.name === metric) as MetricSettings;
-      const { projects, last } = this.#told;
-      const keep = project === null || projects.includes(project) ? last : 0;
-      line = new Tally(metric, project, settings.window, gateFor(settings, scope), keep);
+      const settings = this.metrics.find(({ name: named }) => named === metric) as MetricSettings;
+      const keep = project === null || this.kept.projects.includes(project) ? this.kept.last : 0;
+      line = new Line(metric, project, keep, { window: settings.window, gate: gateFor(settings, scope) });
       this.#lines.set(name, line);
     }
     return line;
   }
 }
 
+function scopeOf(project: string | null): ScopeKind {
+  return project === null ? "global" : "project";
+}
+
 function lineName(metric: MetricName, project: string | null): string {
   return project === null ? metric : `${metric}|${project}`;
 }
 
-const NONE: Readonly<Record<GateState, number>> = { unknown: 0, high: 0, low: 0 };
+function noCounts(): Counts {
+  return {
+    merges: { unknown: 0, high: 0, low: 0 },
+    seconds: { unknown: 0, high: 0, low: 0 },
+    crossings: { up: 0, down: 0 },
+    agreement: { compared: 0, equal: 0 },
+  };
+}
 
-class Tally {
+/** One metric of one scope. */
+class Line {
   readonly metric: MetricName;
   readonly project: string | null;
+  readonly points: HistoryPoint[] = [];
   readonly crossings: CrossingPayload[] = [];
-  readonly #window: number;
-  readonly #gate: Gate | null;
   readonly #keep: number;
-  readonly #merges = { ...NONE };
-  readonly #seconds = { ...NONE };
-  readonly #turns = { up: 0, down: 0 };
-  readonly #agreement = { compared: 0, equal: 0 };
+  readonly #settings: Pick<Outcome, "window" | "gate">;
+  readonly #counts = noCounts();
   #newest: MetricPayload | null = null;
   /** The latest date of a merge so far, milliseconds since 1970. */
   #latestAt: number | null = null;
-  #points: HistoryPoint[] = [];
 
   /** @param keep of the newest points; 0 for neither points nor crossings. */
-  constructor(metric: MetricName, project: string | null, window: number, gate: Gate | null, keep: number) {
+  constructor(
+    metric: MetricName,
+    project: string | null,
+    keep: number,
+    settings: Pick<Outcome, "window" | "gate">,
+  ) {
     this.metric = metric;
     this.project = project;
-    this.#window = window;
-    this.#gate = gate;
     this.#keep = keep;
+    this.#settings = settings;
   }
 
-  accept(payload: MetricPayload, recorded: MetricRow | null): void {
-    const state = payload.state ?? "unknown";
-    const now = payload.merge.merged_at;
-    if (now !== null) {
-      // Merges are recorded as they appear: where one is late, the time up to the latest is counted already.
-      const at = Date.parse(now);
-      const passed = Math.max(0, at - (this.#latestAt ?? at));
-      this.#seconds[this.#newest?.state ?? "unknown"] += passed / 1000;
+  /** @param recorded the state that is recorded of this merge, if any. */
+  accept(payload: MetricPayload, recorded: GateState | null | undefined): void {
+    const { merge, state } = payload;
+    const { merges, seconds, agreement } = this.#counts;
+    if (merge.merged_at !== null) {
+      // Merges are recorded as they appear. A late one adds no time: the seconds up to the latest are counted already.
+      const at = Date.parse(merge.merged_at);
+      seconds[this.#newest?.state ?? "unknown"] += Math.max(0, at - (this.#latestAt ?? at)) / 1000;
       this.#latestAt = Math.max(at, this.#latestAt ?? at);
     }
-    this.#merges[state] += 1;
-    if (recorded !== null && recorded.state !== null && payload.state !== null) {
-      this.#agreement.compared += 1;
-      if (recorded.state === state) this.#agreement.equal += 1;
+    merges[state ?? "unknown"] += 1;
+    if (recorded != null && state !== null) {
+      agreement.compared += 1;
+      if (recorded === state) agreement.equal += 1;
     }
     this.#newest = payload;
-    if (this.#keep === 0) return;
-    this.#points.push(pointOf(payload, { eventId: payload.merge.event_id, mergedAt: now }, null));
-    if (this.#points.length >= 2 * this.#keep) this.#points = this.points();
+    push(this.points, pointOf(payload, { eventId: merge.event_id, mergedAt: merge.merged_at }, null), this.#keep);
   }
 
   crossed(payload: CrossingPayload): void {
-    this.#turns[payload.direction] += 1;
-    if (this.#keep === 0) return;
-    this.crossings.push(payload);
-    if (this.crossings.length > 2 * CROSSINGS_KEPT) this.crossings.splice(0, CROSSINGS_KEPT);
-    const point = this.#points.at(-1);
+    this.#counts.crossings[payload.direction] += 1;
+    const point = this.points.pop();
+    if (point === undefined) return;
     const { gate, from, to, upper, lower } = payload;
-    if (point !== undefined)
-      this.#points[this.#points.length - 1] = { ...point, crossing: { gate, from, to, upper, lower } };
+    this.points.push({ ...point, crossing: { gate, from, to, upper, lower } });
+    push(this.crossings, payload, CROSSINGS_KEPT);
   }
 
-  points(): HistoryPoint[] {
-    return this.#points.slice(-this.#keep);
-  }
-
-  outcome(): Outcome {
-    return {
-      window: this.#window,
-      gate: this.#gate,
-      value: this.#newest?.value ?? null,
-      state: this.#newest?.state ?? "unknown",
-      merges: { ...this.#merges },
-      seconds: { ...this.#seconds },
-      crossings: { ...this.#turns },
-      agreement: { ...this.#agreement },
-    };
+  get outcome(): Outcome {
+    const { value = null, state = null } = this.#newest ?? {};
+    return { ...this.#settings, value, state: state ?? "unknown", ...this.#counts };
   }
 }
 
-function sum(a: Outcome, b: Outcome): Outcome {
-  const states = (key: "merges" | "seconds") => ({
-    unknown: a[key].unknown + b[key].unknown,
-    high: a[key].high + b[key].high,
-    low: a[key].low + b[key].low,
-  });
-  return {
-    window: a.window,
-    gate: a.gate,
-    value: null,
-    state: "unknown",
-    merges: states("merges"),
-    seconds: states("seconds"),
-    crossings: { up: a.crossings.up + b.crossings.up, down: a.crossings.down + b.crossings.down },
-    agreement: {
-      compared: a.agreement.compared + b.agreement.compared,
-      equal: a.agreement.equal + b.agreement.equal,
+/** Appends, and now and then drops all but the newest `keep` items: at most twice as many are held. */
+function push<T>(items: T[], item: T, keep: number): void {
+  items.push(item);
+  if (items.length >= 2 * keep) items.splice(0, items.length - keep);
+}
+
+function sum(all: readonly Counts[]): Counts {
+  const total = noCounts();
+  for (const { merges, seconds, crossings, agreement } of all) {
+    for (const state of ["unknown", "high", "low"] as const) {
+      total.merges[state] += merges[state];
+      total.seconds[state] += seconds[state];
+    }
+    total.crossings.up += crossings.up;
+    total.crossings.down += crossings.down;
+    total.agreement.compared += agreement.compared;
+    total.agreement.equal += agreement.equal;
+  }
+  return total;
+}
+
+/** Two simulations of the same merges, which keep the same projects. */
+export type Simulations = Readonly<Record<SimulatedCrossing["under"], Simulation>>;
+
+/** Compares two simulations: of each gate the global scope, each kept project, and the sum of all projects. */
+export function simulationOf(under: Simulations, generatedAt: string): SimulationDocument {
+  const { today, simulated } = under;
+  const { first, newest, kept } = today;
+  const gated = METRIC_NAMES.filter((name) =>
+    [...today.metrics, ...simulated.metrics].some((metric) => metric.name === name && metric.gate !== null),
+  );
+  const scopes = [null, ...new Set(kept.projects)].map((project) => ({ scope: scopeOf(project), project }));
+  const lines = gated.flatMap((metric): SimulatedLine[] => [
+    ...scopes.map(({ scope, project }) => ({
+      ...{ metric, scope, project },
+      today: today.outcome(metric, project),
+      simulated: simulated.outcome(metric, project),
+    })),
+    {
+      ...{ metric, scope: "project", project: null },
+      today: today.allProjects(metric),
+      simulated: simulated.allProjects(metric),
     },
+  ]);
+  return {
+    schema_version: 1,
+    as_of: {
+      seq: newest?.seq ?? 0,
+      event_id: newest?.merge.eventId ?? null,
+      merged_at: newest?.merge.mergedAt ?? null,
+      generated_at: generatedAt,
+    },
+    history_truncated: first !== null && first.seq !== 1,
+    lines: lines.filter((line) => line.today !== null || line.simulated !== null),
+    crossings: (["today", "simulated"] as const).flatMap((name) =>
+      gated.flatMap((metric) =>
+        scopes.flatMap(({ project }) =>
+          under[name].crossings(metric, project).map((crossing) => simulatedCrossing(name, crossing)),
+        ),
+      ),
+    ),
   };
+}
+
+function simulatedCrossing(under: keyof Simulations, crossing: CrossingPayload): SimulatedCrossing {
+  const { metric, scope, project, seq, merge, from, to, value } = crossing;
+  const { event_id, merged_at } = merge;
+  return { under, metric, scope, project, seq, event_id, merged_at, from, to, value };
 }

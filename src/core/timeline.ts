@@ -1,4 +1,4 @@
-/** The recorded merges in the order in which they count, taken from the journal's rows; for folding them anew. */
+/** The recorded merges in the order in which they count, gathered from the journal's rows, to be folded again. */
 import {
   type JournalRow,
   type MetricRow,
@@ -8,43 +8,42 @@ import {
 } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
 
-/** A merge with all of its rows. */
-export type RecordedMerge = { readonly merge: Merge; readonly rows: readonly MetricRow[] };
+export type RecordedMerge = {
+  /** Its place in the order of all merges; null where no row of the global scope is left. */
+  readonly seq: number | null;
+  readonly merge: Merge;
+  readonly rows: readonly MetricRow[];
+};
 
-/** Gathers rows into merges. A row that cannot be read is left out: `verify` tells of it. */
+/** Gathers rows into merges. Skips rows that cannot be parsed: `verify` reports them. */
 export class Timeline {
   #open: MetricRow[] = [];
 
-  /** @returns the merge that this row shows to be complete, if it does. */
+  /** @returns the previous merge, where this row belongs to another one. */
   accept(raw: RawJournalRow): RecordedMerge | null {
     const row = readable(raw);
     if (row?.type !== "metric") return null;
-    const [first] = this.#open;
-    if (first !== undefined && first.merge.eventId === row.merge.eventId) {
-      this.#open.push(row);
-      return null;
-    }
-    const complete = this.end();
-    this.#open = [row];
+    const complete = this.#open[0]?.merge.eventId === row.merge.eventId ? null : this.end();
+    this.#open.push(row);
     return complete;
   }
 
-  /** @returns the last merge. */
+  /** @returns the last merge; null where there is none. */
   end(): RecordedMerge | null {
     const rows = this.#open;
-    const [first] = rows;
     this.#open = [];
-    return first === undefined ? null : { merge: first.merge, rows };
+    const [first] = rows;
+    if (first === undefined) return null;
+    return { seq: rows.find(({ scope }) => scope === "global")?.seq ?? null, merge: first.merge, rows };
   }
 }
 
-/** A row, parsed; null where it is damaged or a newer version's. */
+/** A row, parsed; null where it is damaged or written by a newer version. */
 export function readable(raw: RawJournalRow): JournalRow | null {
   try {
     return parseJournalRow(raw);
   } catch (error) {
     if (error instanceof UnfitLog) return null;
-    // A mistake of ours is no damaged row.
     throw error;
   }
 }

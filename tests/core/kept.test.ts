@@ -1,6 +1,5 @@
 /** What is kept of a long history is bounded, and is its newest part. */
 import { describe, expect, it } from "vitest";
-import { ComputedSeries } from "../../src/core/computed-series.ts";
 import { Differences } from "../../src/core/difference.ts";
 import { MergeReconciliation } from "../../src/core/reconcile-merges.ts";
 import { Simulation } from "../../src/core/simulation.ts";
@@ -9,18 +8,24 @@ import { CLEAN, FIRST_PASS, history, journal, REWORKED, record, SMALL, times } f
 import { EVENTFUL, ROWS, walk } from "./walk.ts";
 
 describe("of a long history are kept", () => {
-  it("the newest points of a computed series, of its own project alone", () => {
+  it("a simulation's newest points, of its own project alone", () => {
     const all = history(
       Array.from({ length: 40 }, (_, nth) => ({ project: nth % 4 === 3 ? "zeus" : "atlas" })),
     );
-    const computed = new ComputedSeries({ ...FIRST_PASS, window: 3 }, "atlas", 4);
-    for (const merge of all) computed.accept(merge);
-    expect(computed.points().map(({ seq, value }) => [seq, value])).toStrictEqual([
-      [27, 1],
-      [28, 1],
-      [29, 1],
-      [30, 1],
+    const simulation = new Simulation([{ ...FIRST_PASS, window: 3, record: ["global", "project"], gate: null }], {
+      projects: ["atlas"],
+      last: 4,
+    });
+    for (const merge of all) simulation.accept({ seq: null, merge, rows: [] });
+    const { gate, points } = simulation.series("first_pass_merge_rate", "atlas");
+    expect(gate).toBeNull();
+    expect(points.map(({ seq, value, state }) => [seq, value, state])).toStrictEqual([
+      [27, 1, null],
+      [28, 1, null],
+      [29, 1, null],
+      [30, 1, null],
     ]);
+    expect(simulation.series("first_pass_merge_rate", "zeus").points).toStrictEqual([]);
   });
 
   it("a simulation's newest crossings, while all of them are counted", () => {

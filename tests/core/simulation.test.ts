@@ -62,7 +62,7 @@ describe("a simulation", () => {
         for (const { name } of metrics) {
           const due = series(rows, name);
           expect(
-            simulation.points(name, null).map(({ seq, value, state }) => [seq, value, state]),
+            simulation.series(name, null).points.map(({ seq, value, state }) => [seq, value, state]),
           ).toStrictEqual(due.map(({ seq, value, state }) => [seq, value, state]));
           const turns = crossings(rows).filter(({ metric, scope }) => metric === name && scope === "global");
           expect(simulation.crossings(name, null).map(({ seq, to }) => [seq, to])).toStrictEqual(
@@ -70,7 +70,7 @@ describe("a simulation", () => {
           );
           const { up = 0, down = 0 } = simulation.outcome(name, null)?.crossings ?? {};
           expect(up + down).toBe(turns.length);
-          expect(simulation.points(name, null).filter(({ crossing }) => crossing !== null)).toHaveLength(
+          expect(simulation.series(name, null).points.filter(({ crossing }) => crossing !== null)).toHaveLength(
             turns.length,
           );
         }
@@ -102,13 +102,13 @@ describe("a simulation", () => {
     const all = history(Array.from({ length: 30 }, (_, index) => ({ project: `p${index % 3}` })));
     const simulation = simulate(recordedUnder(all, SMALL), SMALL, 4);
     expect(simulation.allProjects("rebase_conflict_rate")?.merges).toMatchObject({ unknown: 9, low: 21 });
-    expect(simulation.points("rebase_conflict_rate", null).map(({ seq }) => seq)).toStrictEqual([
+    expect(simulation.series("rebase_conflict_rate", null).points.map(({ seq }) => seq)).toStrictEqual([
       27, 28, 29, 30,
     ]);
-    expect(simulation.points("rebase_conflict_rate", "p1").map(({ seq }) => seq)).toStrictEqual([
+    expect(simulation.series("rebase_conflict_rate", "p1").points.map(({ seq }) => seq)).toStrictEqual([
       7, 8, 9, 10,
     ]);
-    expect(simulation.points("rebase_conflict_rate", "p2")).toStrictEqual([]);
+    expect(simulation.series("rebase_conflict_rate", "p2").points).toStrictEqual([]);
     expect(simulation.allProjects("first_pass_merge_rate")).toBeNull();
   });
 });
