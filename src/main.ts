@@ -1,4 +1,4 @@
 /** Entry of `metrics`; `bin/metrics.js` leads here. */
-import { enter } from "./cli/enter.ts";
+import { enter } from "./cli/program.ts";
 
 await enter("metrics");

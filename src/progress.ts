@@ -1,4 +1,4 @@
-/** Progress of long work, told every few seconds: how much is done, how fast, how long it will take. */
+/** Progress of the daemon's long work along the log: how much is done, how fast, and how long the rest will take. */
 
 const EVERY_MS = 2_000;
 
@@ -15,28 +15,29 @@ export class Progress {
   readonly #monotonic: () => number;
   readonly #from: bigint;
   readonly #to: bigint;
-  readonly #tell: (figures: ProgressFigures) => void;
+  readonly #report: (figures: ProgressFigures) => void;
   readonly #startedAt: number;
-  #toldAt: number;
+  #reportedAt: number;
 
-  constructor(monotonic: () => number, from: bigint, to: bigint, tell: (figures: ProgressFigures) => void) {
+  /** @param from the id where the work begins. @param to the id where it ends. */
+  constructor(monotonic: () => number, from: bigint, to: bigint, report: (figures: ProgressFigures) => void) {
     this.#monotonic = monotonic;
     this.#from = from;
     this.#to = to;
-    this.#tell = tell;
+    this.#report = report;
     this.#startedAt = monotonic();
-    this.#toldAt = this.#startedAt;
+    this.#reportedAt = this.#startedAt;
   }
 
-  /** The work has come to this id. Tells only if the last word was a while ago. */
+  /** The work has come to this id. Reports every few seconds, so quick work reports nothing. */
   at(id: bigint): void {
     const now = this.#monotonic();
-    if (now - this.#toldAt < EVERY_MS) return;
-    this.#toldAt = now;
+    if (now - this.#reportedAt < EVERY_MS) return;
+    this.#reportedAt = now;
     const done = Number(id - this.#from);
     const total = Number(this.#to - this.#from);
     const perSecond = done / ((now - this.#startedAt) / 1000);
-    this.#tell({
+    this.#report({
       done,
       total,
       per_second: Math.round(perSecond),

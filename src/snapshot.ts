@@ -1,4 +1,4 @@
 /** Entry of `snapshot`; `bin/snapshot.js` leads here. */
-import { enter } from "./cli/enter.ts";
+import { enter } from "./cli/program.ts";
 
 await enter("snapshot");

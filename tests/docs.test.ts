@@ -3,7 +3,8 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { defineMetrics, type Verbs } from "../src/cli/commands.ts";
+import { defineMetrics } from "../src/cli/program.ts";
+import type { Verbs } from "../src/cli/verbs.ts";
 import { VARIABLE_NAMES, VARIABLES } from "../src/config/variables.ts";
 import { METRIC_NAMES } from "../src/core/metric.ts";
 import { Readiness } from "../src/events/readiness.ts";
@@ -26,7 +27,11 @@ describe("the operator's card", () => {
 
   test("has every verb", () => {
     const command = new Command("metrics");
-    defineMetrics(command, fakeTerminal({}).terminal, {} as Verbs, () => undefined);
+    defineMetrics(command, {
+      terminal: fakeTerminal({}).terminal,
+      verbs: {} as Verbs,
+      done: () => undefined,
+    });
     const verbs = command.commands.map((one) => one.name());
     expect(verbs.filter((verb) => !skill.includes(`| \`metrics ${verb}`))).toStrictEqual([]);
   });

@@ -1,31 +1,41 @@
-/** Lines whose parts stand under each other. */
+/** Aligns lines in columns. Cells may hold colour codes, which take no width. */
+import { stripVTControlCharacters } from "node:util";
 import { textWidth } from "../text/safe.ts";
 
-export type Cell = { readonly text: string; readonly paint?: (text: string) => string };
-export type Line = readonly Cell[];
+export type Line = readonly string[];
 
-/** Joins cells with their gaps (2 unless said), each column as wide as its widest cell; empty cells at the end leave no blanks. */
+/** Joins cells, each column as wide as its widest cell, without blanks at the end. @param gaps after each column; 2 if left out. */
 export function align(lines: readonly Line[], gaps: readonly number[] = []): string[] {
   const widths: number[] = [];
-  for (const line of lines) {
-    line.forEach(({ text }, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, textWidth(text));
-    });
-  }
+  for (const line of lines)
+    for (const [column, cell] of line.entries())
+      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
   return lines.map((line) => {
-    const last = line.findLastIndex(({ text }) => text !== "");
+    const last = line.findLastIndex((cell) => cell !== "");
     return line
       .slice(0, last + 1)
-      .map(({ text, paint = (plain) => plain }, column) => {
-        const blanks = column === last ? 0 : (widths[column] ?? 0) - textWidth(text) + (gaps[column] ?? 2);
-        return paint(text) + " ".repeat(blanks);
+      .map((cell, column) => {
+        const blanks = column === last ? 0 : (widths[column] ?? 0) - widthOf(cell) + (gaps[column] ?? 2);
+        return cell + " ".repeat(blanks);
       })
       .join("");
   });
 }
 
-/** How many columns these lines take. */
-export function widthOf(lines: readonly Line[], gaps: readonly number[] = []): number {
-  const plain = lines.map((line) => line.map(({ text }) => ({ text })));
-  return Math.max(0, ...align(plain, gaps).map(textWidth));
+/** Aligns the first variant of the lines that takes at most so many columns of a terminal; the last one where none does. */
+export function alignFitting(
+  variants: readonly (readonly Line[])[],
+  columns: number,
+  gaps?: readonly number[],
+): string[] {
+  let aligned: string[] = [];
+  for (const lines of variants) {
+    aligned = align(lines, gaps);
+    if (aligned.every((line) => widthOf(line) <= columns)) break;
+  }
+  return aligned;
+}
+
+function widthOf(text: string): number {
+  return textWidth(stripVTControlCharacters(text));
 }

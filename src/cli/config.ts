@@ -1,43 +1,38 @@
-/** `metrics config`: the settings in force and where each comes from, or whether they are valid at all. */
-import { effectiveSettings } from "../config/effective.ts";
-import { loadConfig } from "../config.ts";
+/** `metrics config`: the settings in effect and where each comes from, or only whether they are valid. */
+import type { Command } from "commander";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
+import { configOf, describe, formatOf, type SharedFlags, shared } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
+import type { Cli } from "./verbs.ts";
 
-export type ConfigOptions = {
-  readonly configFile?: string | undefined;
-  readonly json: boolean;
-  readonly check: boolean;
-};
+type Flags = SharedFlags & { readonly check?: boolean };
 
 const WIDTH = 300;
 
-/** @throws ConfigError */
-export async function showConfig(options: ConfigOptions, terminal: Terminal): Promise<number> {
-  const config = loadConfig(terminal.env, { configFile: options.configFile });
+export function defineConfig(command: Command, { terminal }: Cli): void {
+  describe(command, "show the effective settings and where each comes from, without secrets", [
+    "metrics config",
+    "metrics config --check --config ./metrics.json",
+  ]).option("--check", "only check that the configuration is valid");
+  shared(command, { formats: ["json"], config: true }).action((flags: Flags) => showConfig(flags, terminal));
+}
+
+async function showConfig(flags: Flags, terminal: Terminal): Promise<void> {
+  const config = await configOf(terminal.env, flags);
   for (const { variable, nearest } of config.warnings) {
     const meant = nearest === null ? "" : `: did you mean ${nearest}?`;
     await terminal.err(`warning: ${safe(variable)} is not known and has no effect${meant}\n`);
   }
-  if (options.check) {
-    await terminal.out(options.json ? '{"valid":true}\n' : "configuration is valid\n");
-    return 0;
-  }
+  const json = formatOf(flags) === "json";
+  if (flags.check === true) return terminal.out(json ? '{"valid":true}\n' : "configuration is valid\n");
+  const { effectiveSettings } = await import("../config/effective.ts");
   const settings = effectiveSettings(config);
-  if (options.json) {
-    await terminal.out(jsonText({ schema_version: 1, settings }, 2));
-    return 0;
-  }
+  if (json) return terminal.out(jsonText({ schema_version: 1, settings }, 2));
   const lines = align(
-    settings.map(({ setting, value, origin }) => [
-      { text: setting },
-      { text: `(${origin})` },
-      { text: safe(textOf(value), WIDTH) },
-    ]),
+    settings.map(({ setting, value, origin }) => [setting, `(${origin})`, safe(textOf(value), WIDTH)]),
   );
   await terminal.out(lines.map((line) => `${line}\n`).join(""));
-  return 0;
 }
 
 function textOf(value: unknown): string {

@@ -1,55 +1,57 @@
 /** `metrics explain`: the merges behind a number, which one leaves next, and how many it takes to move the gate. */
-import { type Config, loadConfig } from "../config.ts";
-import type { Explanations } from "../core/explanation.ts";
+import type { Command } from "commander";
 import type { MetricName } from "../core/metric.ts";
 import { count } from "../text/figures.ts";
 import { jsonText, safe } from "../text/safe.ts";
-import { renderExplanations } from "./explain-text.ts";
-import type { ExplainOptions } from "./read-explanation.ts";
-import { meansOf, type Terminal } from "./terminal.ts";
-import { namingUnreadable } from "./unreadable-rows.ts";
+import {
+  configOf,
+  describe,
+  formatOf,
+  metricArgument,
+  projectOption,
+  type SharedFlags,
+  shared,
+} from "./options.ts";
+import { reading } from "./reading.ts";
+import { meansOf } from "./terminal.ts";
+import type { Cli } from "./verbs.ts";
 
-export type ReadExplanations = (config: Config, options: ExplainOptions) => Promise<Explanations>;
+type Flags = SharedFlags & { readonly project: readonly string[]; readonly ascii?: boolean };
 
-export type ExplainFlags = {
-  readonly configFile?: string | undefined;
-  readonly metric: MetricName | null;
-  readonly projects: readonly string[];
-  readonly json: boolean;
-  readonly ascii: boolean;
-  readonly colour: boolean;
-  readonly timeoutMs: number;
-};
-
-/** @throws ConfigError, Unreadable */
-export async function showExplanations(
-  flags: ExplainFlags,
-  terminal: Terminal,
-  read: ReadExplanations,
-): Promise<number> {
-  const { metric, projects, timeoutMs } = flags;
-  const config = loadConfig(terminal.env, { configFile: flags.configFile });
-  const document = await namingUnreadable(terminal, (unreadable) =>
-    read(config, { timeoutMs, metric, projects, unreadable }),
+export function defineExplain(command: Command, cli: Cli): void {
+  describe(
+    command,
+    "show the merges behind a number, which leaves next, and what it takes to move the gate",
+    [
+      "metrics explain",
+      "metrics explain first_pass_merge_rate",
+      "metrics explain rebase_conflict_rate --project atlas",
+      "metrics explain first --json | jq '.explanations[0].moves'",
+    ],
+  )
+    .addArgument(metricArgument("all, without the list of merges"))
+    .addOption(projectOption("all merges"))
+    .option("--ascii", "draw the window in ASCII");
+  shared(command, { formats: ["json"], colour: true, config: true, timeout: "10s" }).action(
+    (metric: MetricName | undefined, flags: Flags) => explain(metric ?? null, flags, cli),
   );
-  await terminal.out(
-    flags.json
-      ? jsonText(document, 2)
-      : renderExplanations(document.explanations, {
-          ...meansOf(terminal, flags),
-          listColumns: metric === null ? null : (terminal.columns() ?? Number.POSITIVE_INFINITY),
-        }),
-  );
-  await tellMissing(document, projects, terminal);
-  return 0;
 }
 
-/** What a reader might wonder about, on standard error: projects nobody has heard of, and merges on their way. */
-async function tellMissing(
-  { explanations, lag }: Explanations,
-  projects: readonly string[],
-  terminal: Terminal,
-): Promise<void> {
+async function explain(metric: MetricName | null, flags: Flags, { terminal, verbs }: Cli): Promise<void> {
+  const config = await configOf(terminal.env, flags);
+  const { timeout: timeoutMs, project: projects } = flags;
+  const document = await reading("reading", terminal, (heard) =>
+    verbs.readExplanations(config, { timeoutMs, metric, projects, ...heard }),
+  );
+  const { explanations, lag } = document;
+  const { renderExplanations } = await import("./explain-text.ts");
+  const view = {
+    ...meansOf(terminal, flags),
+    listColumns: metric === null ? null : (terminal.columns() ?? Number.POSITIVE_INFINITY),
+  };
+  await terminal.out(
+    formatOf(flags) === "json" ? jsonText(document, 2) : renderExplanations(explanations, view),
+  );
   for (const project of new Set(projects)) {
     if (!explanations.some((one) => one.project === project))
       await terminal.err(`project ${safe(project)}: no merges recorded\n`);

@@ -2,45 +2,31 @@
 import type { History } from "../core/history.ts";
 import { safeJson } from "../text/safe.ts";
 
-/** Characters of a piece, about. */
-const PIECE = 200_000;
+const POINTS_AT_ONCE = 500;
 
 /** What `jsonText(history, 2)` gives, piece by piece. */
 export function* historyJson({ series, ...rest }: History): Generator<string> {
-  yield* list({ ...rest, series: [] }, series, "", function* ({ points, ...one }) {
-    yield* list({ ...one, points: [] }, points, "    ", function* (point) {
-      yield indented(point, "        ");
-    });
-  });
-  yield "\n";
+  const [head, tail] = around({ ...rest, series: [] }, "", series.length);
+  yield head;
+  for (const [nth, { points, ...one }] of series.entries()) {
+    const [begin, end] = around({ ...one, points: [] }, "    ", points.length);
+    yield nth === 0 ? begin : `,\n${begin}`;
+    for (let start = 0; start < points.length; start += POINTS_AT_ONCE) {
+      const list = indented(points.slice(start, start + POINTS_AT_ONCE), "      ");
+      const withoutBrackets = list.slice(list.indexOf("\n") + 1, list.lastIndexOf("\n"));
+      yield start === 0 ? withoutBrackets : `,\n${withoutBrackets}`;
+    }
+    yield end;
+  }
+  yield `${tail}\n`;
 }
 
-/** An object whose last member is a list, which is given as an empty one. */
-function* list<T>(
-  object: object,
-  items: readonly T[],
-  indent: string,
-  textOf: (item: T) => Iterable<string>,
-): Generator<string> {
-  const empty = indented(object, indent);
-  if (items.length === 0) {
-    yield empty;
-    return;
-  }
-  const end = empty.lastIndexOf("]");
-  yield `${empty.slice(0, end)}\n`;
-  let piece = "";
-  for (const [index, item] of items.entries()) {
-    for (const text of textOf(item)) {
-      piece += text;
-      if (piece.length < PIECE) continue;
-      yield piece;
-      piece = "";
-    }
-    piece += index + 1 < items.length ? ",\n" : `\n${indent}  `;
-  }
-  yield piece;
-  yield empty.slice(end);
+/** An object's text before and after the items of its last member, which is given as an empty list. */
+function around(object: object, indent: string, items: number): [before: string, after: string] {
+  const text = indented(object, indent);
+  const end = text.lastIndexOf("]");
+  const [before, after] = [text.slice(0, end), text.slice(end)];
+  return items === 0 ? [before, after] : [`${before}\n`, `\n${indent}  ${after}`];
 }
 
 function indented(value: object, indent: string): string {

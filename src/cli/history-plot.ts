@@ -1,9 +1,8 @@
-/** A series as a plot: values against the axis with bounds and labels, and below it the gate's state and its crossings. */
+/** A series as a plot: values with axis, bounds and labels, and below them the gate's state and its crossings. */
 import { styleText } from "node:util";
 import { domainOf } from "../chart/domain.ts";
 import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf } from "../chart/plot.ts";
 import { isRatio } from "../core/catalogue.ts";
-import type { GateState } from "../core/gate.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment, percent } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
@@ -12,43 +11,41 @@ import type { Means } from "./terminal.ts";
 export type HistoryView = Means & {
   /** Rows of each plot. */
   readonly height: number;
-  /** Lowest and highest value that there is room for; left out: as the values and bounds are. */
+  /** Lowest and highest value of the axis. Default: those of the values and bounds. */
   readonly domain?: readonly [number, number];
 };
 
 const LABEL = 7;
 /** Room for `up >= 85%`, and for what the signs of the state mean. */
 const BOUND_LABEL = 14;
-const SIGN_SETS = {
-  utf8: {
-    axis: "┤",
-    corner: "└",
-    floor: "─",
-    up: "▲",
-    down: "▼",
-    both: "◆",
-    high: "█",
-    low: "▁",
-    unknown: "·",
-  },
-  ascii: {
-    axis: "|",
-    corner: "+",
-    floor: "-",
-    up: "^",
-    down: "v",
-    both: "X",
-    high: "H",
-    low: "L",
-    unknown: ".",
-  },
+const UTF8 = {
+  axis: "┤",
+  corner: "└",
+  floor: "─",
+  up: "▲",
+  down: "▼",
+  both: "◆",
+  high: "█",
+  low: "▁",
+  unknown: "·",
+};
+const ASCII = {
+  axis: "|",
+  corner: "+",
+  floor: "-",
+  up: "^",
+  down: "v",
+  both: "X",
+  high: "H",
+  low: "L",
+  unknown: ".",
 };
 
-export function signsOf({ ascii }: Pick<Means, "ascii">) {
-  return ascii ? SIGN_SETS.ascii : SIGN_SETS.utf8;
+export function signsOf({ ascii }: Pick<Means, "ascii">): typeof UTF8 {
+  return ascii ? ASCII : UTF8;
 }
 
-/** The plot of a series, without a title; nothing where nothing is defined. */
+/** The plot of a series, without a title; empty where nothing is defined. */
 export function plotLines(series: HistorySeries, view: HistoryView): string[] {
   const { points, gate, metric } = series;
   if (points.every(({ value }) => value === null)) return [];
@@ -95,7 +92,7 @@ function wholeLabels(options: PlotOptions): string[] {
   return labels;
 }
 
-/** Beside the rows that the bounds are drawn in; the upper one alone where both share a row. */
+/** Beside the rows in which the bounds are drawn; the upper bound alone where both share a row. */
 function boundLabels({ gate }: HistorySeries, options: PlotOptions): string[] {
   if (gate === null) return [];
   const labels: string[] = [];
@@ -125,17 +122,16 @@ function paintRow({ text, kinds }: PlotRow, { colour }: HistoryView): string {
   return painted;
 }
 
-/** The state in which each character ends. */
+/** For each character the state after its last merge. */
 function stateLine(points: readonly HistoryPoint[], options: PlotOptions, view: HistoryView): string {
   const signs = signsOf(view);
-  const states: (GateState | null)[] = Array.from({ length: options.width }, () => null);
+  const strip: string[] = Array.from({ length: options.width }, () => " ");
   points.forEach(({ state }, index) => {
     const from = characterOf(index, points.length, options);
-    const to = Math.max(from, characterOf(index + 1, points.length, options) - 1);
-    for (let x = from; x <= to && x < options.width; x += 1) states[x] = state;
+    const to = Math.max(from + 1, characterOf(index + 1, points.length, options));
+    strip.fill(state === null ? " " : signs[state], from, to);
   });
-  const strip = states.map((state) => (state === null ? " " : signs[state])).join("");
-  return `${"state".padStart(LABEL)}  ${strip} ${signs.high} high ${signs.low} low`;
+  return `${"state".padStart(LABEL)}  ${strip.join("")} ${signs.high} high ${signs.low} low`;
 }
 
 function crossingMarks(points: readonly HistoryPoint[], options: PlotOptions, view: HistoryView): string {
@@ -155,7 +151,7 @@ function mergeText(point: HistoryPoint | undefined): string {
   return `merge ${point.seq}${point.merged_at === null ? "" : `, ${safe(moment(point.merged_at, "minutes"))}`}`;
 }
 
-/** The first and the last merge under their ends of the plot, with their dates where there is room. */
+/** The first and the last merge below the ends of the plot, with their dates where there is room. */
 function mergeLine(points: readonly HistoryPoint[], { width }: PlotOptions): string {
   const last = mergeText(points.at(-1));
   const dated = mergeText(points[0]);

@@ -1,93 +1,106 @@
 /** `metrics history`: metrics over the merges, as a plot, a document, lines of JSON or an SVG file. */
 import { writeFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
 import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
-import { type Config, loadConfig } from "../config.ts";
-import { CATALOGUE, isRatio } from "../core/catalogue.ts";
-import type { History, HistorySeries } from "../core/history.ts";
+import type { History } from "../core/history.ts";
 import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
-import { historyJson } from "./history-json.ts";
-import { renderHistory, titleOf } from "./history-text.ts";
-import { withProgress } from "./progress-line.ts";
-import type { HistoryOptions } from "./read-history.ts";
+import {
+  configOf,
+  describe,
+  formatOf,
+  given,
+  metricArgument,
+  numberOption,
+  projectOption,
+  type SharedFlags,
+  shared,
+} from "./options.ts";
+import { reading } from "./reading.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
-import { namingUnreadable } from "./unreadable-rows.ts";
+import type { Cli } from "./verbs.ts";
 
-/** The chart cannot be put where it was asked for. */
-class NotWritten extends Error {
-  readonly exitCode = 1;
-
-  constructor(file: string, why: unknown) {
-    super(`--svg is ${shown(file)}: the file cannot be written (${fileProblem(why)}); - is standard output`);
-    this.name = "NotWritten";
-  }
-}
-
-export type HistoryFlags = {
-  readonly configFile?: string | undefined;
-  readonly metric: MetricName | null;
-  readonly projects: readonly string[];
+type Flags = SharedFlags & {
+  readonly project: readonly string[];
   readonly last: number;
-  readonly format: "text" | "json" | "jsonl";
-  readonly ascii: boolean;
-  readonly colour: boolean;
+  readonly ascii?: boolean;
   /** A file, or "-" for standard output. */
-  readonly svg: string | null;
-  readonly timeoutMs: number;
+  readonly svg?: string;
 };
 
-export type ReadHistory = (config: Config, options: HistoryOptions) => Promise<History>;
+/** The chart cannot be written to the file. */
+class NotWritten extends Error {
+  readonly exitCode = 1;
+}
 
 const LINES_AT_ONCE = 1_000;
-
 /** Rows of a plot. */
 const HEIGHT = { one: 12, several: 7 };
 
-/** @throws ConfigError, Unreadable */
-export async function showHistory(
-  flags: HistoryFlags,
-  terminal: Terminal,
-  read: ReadHistory,
-): Promise<number> {
-  const config = loadConfig(terminal.env, { configFile: flags.configFile });
-  const { metric, projects, last, timeoutMs } = flags;
-  const history = await namingUnreadable(terminal, (unreadable) =>
-    withProgress("reading", terminal, (progress) =>
-      read(config, { metric, projects, last, timeoutMs, progress, unreadable }),
-    ),
-  );
-  if (flags.svg !== null) await writeSvg(history.series, flags.svg, terminal);
-  else if (flags.format === "json") for (const piece of historyJson(history)) await terminal.out(piece);
-  else if (flags.format === "jsonl") await printLines(history, terminal);
-  else
-    await terminal.out(
-      renderHistory(history.series, { ...meansOf(terminal, flags), height: heightOf(history) }),
+export function defineHistory(command: Command, cli: Cli): void {
+  describe(command, "plot metrics over the merges, with bounds, gaps and crossings", [
+    "metrics history",
+    "metrics history first_pass_merge_rate --last 1000",
+    "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
+    "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
+  ])
+    .addArgument(metricArgument("all"))
+    .addOption(projectOption("all merges"))
+    .addOption(numberOption("--last <merges>", "only this many of the newest merges", 1, 500))
+    .option("--ascii", "plot in ASCII")
+    .addOption(
+      new Option("--svg <file>", "write the chart of one metric as an SVG document; - for standard output")
+        .argParser((file) => given(file, "a file, or - for standard output"))
+        .conflicts(["json", "output"]),
     );
-  return 0;
+  shared(command, { formats: ["json", "jsonl"], colour: true, config: true, timeout: "30s" }).action(
+    (metric: MetricName | undefined, flags: Flags) => {
+      if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
+        command.error("error: --svg draws one chart: name a metric, and at most one project");
+      return history(metric ?? null, flags, cli);
+    },
+  );
 }
 
-function heightOf({ series }: History): number {
-  return series.length === 1 ? HEIGHT.one : HEIGHT.several;
+async function history(metric: MetricName | null, flags: Flags, { terminal, verbs }: Cli): Promise<void> {
+  const config = await configOf(terminal.env, flags);
+  const { project: projects, last, timeout: timeoutMs } = flags;
+  const document = await reading("reading", terminal, (heard) =>
+    verbs.readHistory(config, { timeoutMs, metric, projects, last, ...heard }),
+  );
+  if (flags.svg !== undefined) return writeSvg(document, flags.svg, terminal);
+  for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
 }
 
-/** A point in each line, with what it belongs to. */
-async function printLines({ series }: History, terminal: Terminal): Promise<void> {
-  for (const { metric, scope, project, source, points } of series) {
-    for (let start = 0; start < points.length; start += LINES_AT_ONCE) {
-      const lines = points
-        .slice(start, start + LINES_AT_ONCE)
-        .map((point) => jsonText({ metric, scope, project, source, ...point }));
-      await terminal.out(lines.join(""));
-    }
+async function* print(document: History, flags: Flags, terminal: Terminal): AsyncGenerator<string> {
+  const format = formatOf(flags);
+  if (format === "jsonl") yield* jsonLines(document);
+  else if (format === "json") yield* (await import("./history-json.ts")).historyJson(document);
+  else {
+    const { renderHistory } = await import("./history-text.ts");
+    const height = document.series.length === 1 ? HEIGHT.one : HEIGHT.several;
+    yield renderHistory(document.series, { ...meansOf(terminal, flags), height });
   }
 }
 
-async function writeSvg(series: readonly HistorySeries[], file: string, terminal: Terminal): Promise<void> {
-  const [one] = series;
+/** A point in each line, with the series that it belongs to. */
+function* jsonLines({ series }: History): Generator<string> {
+  for (const { metric, scope, project, source, points } of series) {
+    for (let start = 0; start < points.length; start += LINES_AT_ONCE)
+      yield points
+        .slice(start, start + LINES_AT_ONCE)
+        .map((point) => jsonText({ metric, scope, project, source, ...point }))
+        .join("");
+  }
+}
+
+/** @throws NotWritten */
+async function writeSvg({ series: [one] }: History, file: string, terminal: Terminal): Promise<void> {
   if (one === undefined) return;
-  // Draws with a library that nothing else here needs.
   const { historySvg } = await import("../chart/svg.ts");
+  const { CATALOGUE, isRatio } = await import("../core/catalogue.ts");
+  const { titleOf } = await import("./reading-text.ts");
   const svg = historySvg(one.points, {
     title: titleOf(one),
     ratio: isRatio(one.metric),
@@ -96,14 +109,14 @@ async function writeSvg(series: readonly HistorySeries[], file: string, terminal
     id: one.metric.replaceAll("_", "-"),
     standalone: true,
   });
-  if (file === "-") {
-    await terminal.out(svg);
-    return;
-  }
+  if (file === "-") return terminal.out(svg);
   try {
     await writeFile(file, svg);
   } catch (error) {
-    throw new NotWritten(file, error);
+    const why = fileProblem(error);
+    throw new NotWritten(
+      `--svg is ${shown(file)}: the file cannot be written (${why}); - is standard output`,
+    );
   }
   await terminal.err(`written to ${safe(file)}\n`);
 }

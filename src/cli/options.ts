@@ -1,99 +1,113 @@
-/** The flags that verbs share, and how examples and exit codes are shown. */
-import { Argument, InvalidArgumentError, Option } from "commander";
+/** The flags that verbs share, and the parts of their help texts. */
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
+import type { Config } from "../config.ts";
 import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 
-export type CommonFlags = {
-  readonly config?: string;
+type Format = "text" | "json" | "jsonl";
+
+/** Shared flags as they were given. A verb has those that it adds with `shared`. */
+export type SharedFlags = {
   readonly json?: boolean;
-  readonly output?: "text" | "json" | "jsonl";
+  readonly output?: Format;
+  readonly color: boolean;
+  readonly config?: string;
+  /** Milliseconds. */
+  readonly timeout: number;
 };
 
 export const EXIT_CODES = `
 Exit codes:
   0  done, undefined values included
-  1  unexpected failure; health: not well; verify: a difference; --at: no record of it
+  1  unexpected failure; health: not ready; verify: a difference; --at: not recorded
   2  usage or configuration error, nothing was contacted
   3  database unreachable, timed out, refused, or not fit
   4  --require-defined and something is undefined
 `;
 
-export function examples(...lines: readonly string[]): string {
-  return `Examples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
+/** Begins a verb: what it does, and examples, which its help shows first. */
+export function describe(command: Command, what: string, examples: readonly string[]): Command {
+  const lines = examples.map((line) => `  ${line}\n`);
+  return command.description(what).addHelpText("before", `Examples:\n${lines.join("")}`);
 }
 
-export function configOption(): Option {
-  return new Option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
+/** Adds shared flags, in the order in which every help text has them. */
+export function shared(
+  command: Command,
+  has: {
+    /** Beside text. */
+    readonly formats?: readonly Format[];
+    readonly colour?: boolean;
+    readonly config?: boolean;
+    /** The usual timeout. */
+    readonly timeout?: string;
+  },
+): Command {
+  if (has.formats !== undefined)
+    command
+      .addOption(new Option("--json", "print nothing but JSON on standard output").conflicts("output"))
+      .addOption(new Option("-o, --output <format>", "output format").choices(["text", ...has.formats]));
+  if (has.colour === true) command.option("--no-color", "no colours, even on a terminal");
+  if (has.config === true)
+    command.option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
+  if (has.timeout !== undefined)
+    command.addOption(
+      new Option("--timeout <duration>", "give up when an answer takes longer than this, such as 500ms or 5s")
+        .argParser(durationOf(1, 3_600_000))
+        .default(parseDuration(has.timeout), has.timeout),
+    );
+  return command;
 }
 
-export function jsonOption(): Option {
-  return new Option("--json", "nothing but JSON on standard output").conflicts("output");
+export function formatOf({ json, output }: SharedFlags): Format {
+  return json === true ? "json" : (output ?? "text");
 }
 
-/** @param more formats beside text and json. */
-export function outputOption(...more: readonly "jsonl"[]): Option {
-  return new Option("-o, --output <format>", "the same, as a choice").choices(["text", "json", ...more]);
+/** @throws ConfigError */
+export async function configOf(
+  env: NodeJS.ProcessEnv,
+  { config: configFile }: Pick<SharedFlags, "config">,
+): Promise<Config> {
+  // Loads zod, which takes longer than everything that a help text needs.
+  const { loadConfig } = await import("../config.ts");
+  return loadConfig(env, { configFile });
 }
 
-export function colourOption(): Option {
-  return new Option("--no-color", "no colours, even on a terminal");
-}
-
-export function timeoutOption(usual: string): Option {
-  return new Option(
-    "--timeout <duration>",
-    "give up when an answer takes longer than this, such as 500ms or 5s",
-  )
-    .argParser(durationOf(1, 3_600_000))
-    .default(parseDuration(usual), usual);
-}
-
-export function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
-}
-
-export function wantsJson(flags: CommonFlags): boolean {
-  return flags.json === true || flags.output === "json";
-}
-
-/** A whole number within bounds. */
-export function wholeNumber(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (number >= from && number <= to) return number;
-    throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-  };
-}
-
-/** A metric, by its name or by what no other name begins with. */
+/** A metric, by its name or by the beginning of one. */
 export function metricArgument(usual: string): Argument {
   return new Argument(
     "[metric]",
-    `${METRIC_NAMES.join(", ")}, or how it begins (default: ${usual})`,
-  ).argParser(metricOf);
-}
-
-function metricOf(text: string): MetricName {
-  const found = METRIC_NAMES.filter((name) => name.startsWith(text));
-  const [name] = found;
-  if (name !== undefined && found.length === 1) return name;
-  throw new InvalidArgumentError(
-    `It must be one of ${METRIC_NAMES.join(", ")}, or how just one of them begins.`,
-  );
+    `${METRIC_NAMES.join(", ")}, or the beginning of one (default: ${usual})`,
+  ).argParser((text): MetricName => {
+    const [name, ...more] = METRIC_NAMES.filter((known) => known.startsWith(text));
+    if (name !== undefined && more.length === 0) return name;
+    throw new InvalidArgumentError(
+      `It must be one of ${METRIC_NAMES.join(", ")}, or the beginning of exactly one.`,
+    );
+  });
 }
 
 export function projectOption(usual: string): Option {
   return new Option("--project <name>", "only this project; may be repeated")
-    .argParser((name: string, before: readonly string[]) =>
-      collect(given(name, "the name of a project"), before),
-    )
+    .argParser((name: string, before: readonly string[]) => [...before, given(name, "the name of a project")])
     .default([], usual);
 }
 
-/** Refuses an empty value, such as a script's variable that is not set leaves. */
+/** Refuses an empty value, as a shell variable that is not set gives it. */
 export function given(value: string, what: string): string {
   if (value !== "") return value;
   throw new InvalidArgumentError(`It must be ${what}.`);
+}
+
+/** A whole number up to 100000. */
+export function numberOption(flags: string, what: string, from: number, usual: number): Option {
+  return new Option(flags, what)
+    .argParser((text) => {
+      const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (number >= from && number <= 100_000) return number;
+      throw new InvalidArgumentError(`It must be a whole number from ${from} to 100000.`);
+    })
+    .default(usual);
 }
 
 /** Milliseconds, from a duration within bounds. */
@@ -105,17 +119,4 @@ export function durationOf(fromMs: number, toMs: number): (text: string) => numb
       `It must be a duration from ${fromMs}ms to ${toMs / 60_000}m, such as 500ms or 5s.`,
     );
   };
-}
-
-const LARGEST_ID = 2n ** 63n - 1n;
-
-/** The id of an event, a bigint. */
-export function eventOf(text: string): bigint {
-  const id = /^[0-9]{1,19}$/.test(text) ? BigInt(text) : null;
-  if (id !== null && id <= LARGEST_ID) return id;
-  throw new InvalidArgumentError("It must be the id of an event, such as 48213.");
-}
-
-export function formatOf(flags: CommonFlags): "text" | "json" | "jsonl" {
-  return flags.json === true ? "json" : (flags.output ?? "text");
 }

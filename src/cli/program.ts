@@ -1,49 +1,77 @@
-/** The two executables: parse the command line, do what it says, and turn any outcome into an exit code. */
+/** The two executables: parse the command line, run the verb, and turn any outcome into an exit code. */
 import { Command, CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
 import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
-import { defineMetrics, type Verbs } from "./commands.ts";
-import { EXIT_CODES } from "./options.ts";
-import { defineSnapshot } from "./snapshot-command.ts";
-import { ReaderGone, type Terminal } from "./terminal.ts";
+import { defineConfig } from "./config.ts";
+import { defineExplain } from "./explain.ts";
+import { defineHealth } from "./health.ts";
+import { defineHistory } from "./history.ts";
+import { describe, EXIT_CODES } from "./options.ts";
+import { defineRun } from "./run.ts";
+import { defineSchema } from "./schema.ts";
+import { defineSimulate } from "./simulate.ts";
+import { defineSnapshot } from "./snapshot.ts";
+import { processTerminal, ReaderGone, type Terminal } from "./terminal.ts";
+import { type Cli, VERBS, type Verbs } from "./verbs.ts";
+import { defineVerify } from "./verify.ts";
 
 /** `snapshot` is `metrics snapshot`. */
 export type Executable = "metrics" | "snapshot";
 
 const EXIT = { done: 0, failure: 1, usage: 2 };
 const HELP_COLUMNS = 100;
-/** A message may be long; a line of it is not meant to fill the screen. */
+/** A message may be long, but not fill the screen. */
 const MESSAGE_WIDTH = 2_000;
 
-/** @returns the exit code. Nothing is thrown: what goes wrong is told on standard error. */
+/** Ends the process with the exit code of what its arguments ask for. */
+export async function enter(executable: Executable): Promise<never> {
+  // Unhandled rejections arrive here as well. Afterwards nothing is known to be sound.
+  process.on("uncaughtException", (error) => {
+    process.stderr.write(`${executable}: ${messageOf(error).join(" ")}\n`, () => process.exit(1));
+  });
+  process.exit(await main(executable, process.argv.slice(2), processTerminal, VERBS));
+}
+
+/** @returns the exit code. Throws nothing: failures are reported on standard error. */
 export async function main(
   executable: Executable,
   args: readonly string[],
   terminal: Terminal,
   verbs: Verbs,
 ): Promise<number> {
+  let code = EXIT.done;
+  const done = (outcome: number) => {
+    code = outcome;
+  };
+  const printed = { out: "", err: "" };
+  const command = emptyCommand(executable, terminal, printed);
+  (executable === "metrics" ? defineMetrics : defineSnapshot)(command, { terminal, verbs, done });
   try {
-    return await parse(executable, args, terminal, verbs);
+    await command.parseAsync(args, { from: "user" }).catch((error: unknown) => {
+      if (!(error instanceof CommanderError)) throw error;
+      code = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    });
+    if (printed.err !== "") await terminal.err(printed.err);
+    if (printed.out !== "") await terminal.out(printed.out);
+    return code;
   } catch (error) {
     if (error instanceof ReaderGone) return EXIT.done;
     for (const line of messageOf(error)) await terminal.err(`${executable}: ${line}\n`);
-    return exitCodeOf(error);
+    return exitCodeOf(error) ?? EXIT.failure;
   }
 }
 
-async function parse(
+/** @param printed collects what commander prints by itself: help texts and usage errors. */
+function emptyCommand(
   executable: Executable,
-  args: readonly string[],
-  terminal: Terminal,
-  verbs: Verbs,
-): Promise<number> {
-  let code = EXIT.done;
-  const printed = { out: "", err: "" };
-  const command = new Command(executable)
+  { columns }: Terminal,
+  printed: { out: string; err: string },
+): Command {
+  return new Command(executable)
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError("(--help shows how it is used)")
+    .addHelpText("afterAll", EXIT_CODES)
     .configureOutput({
       writeOut: (text) => {
         printed.out += text;
@@ -51,43 +79,49 @@ async function parse(
       writeErr: (text) => {
         printed.err += text;
       },
-      // As every other line that we print on standard error begins.
+      // Every line on standard error begins with the name of the executable.
       outputError: (text, write) => write(text.replace(/^error: /, `${executable}: `)),
-      getOutHelpWidth: () => terminal.columns() ?? HELP_COLUMNS,
+      getOutHelpWidth: () => columns() ?? HELP_COLUMNS,
       getErrHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  const done = (outcome: number) => {
-    code = outcome;
-  };
-  command.addHelpText("afterAll", EXIT_CODES);
-  if (executable === "metrics") defineMetrics(command, terminal, verbs, done);
-  else defineSnapshot(command, terminal, verbs.readSnapshot, done);
-  try {
-    await command.parseAsync(args, { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    code = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  }
-  if (printed.err !== "") await terminal.err(printed.err);
-  if (printed.out !== "") await terminal.out(printed.out);
-  return code;
 }
 
-/** One line each; none of them can be mistaken for another's. */
-export function messageOf(error: unknown): string[] {
-  if (error instanceof ConfigError) return error.problems.map((problem) => safe(problem, MESSAGE_WIDTH));
+export function defineMetrics(command: Command, cli: Cli): void {
+  describe(command, "Rolling merge metrics and policy crossings for the Damascus orchestrator", [
+    "metrics run",
+    "metrics snapshot --json",
+    "metrics config --check",
+  ]);
+  defineRun(command.command("run"), cli);
+  defineSnapshot(command.command("snapshot"), cli);
+  defineHistory(command.command("history"), cli);
+  defineExplain(command.command("explain"), cli);
+  defineSimulate(command.command("simulate"), cli);
+  defineVerify(command.command("verify"), cli);
+  defineConfig(command.command("config"), cli);
+  defineHealth(command.command("health"), cli);
+  defineSchema(command.command("schema"), cli);
+}
+
+/** Lines that no text from outside can forge. An error with an exit code is written for people; any other is unexpected. */
+function messageOf(error: unknown): string[] {
   const message = error instanceof Error ? error.message : String(error);
-  const told = hasExitCode(error) ? message : `unexpected failure: ${message.replaceAll("\n", " ")}`;
-  return told.split("\n").map((line) => safe(line, MESSAGE_WIDTH));
+  const lines =
+    exitCodeOf(error) === null
+      ? [`unexpected failure: ${message.replaceAll("\n", " ")}`]
+      : (problemsOf(error) ?? message.split("\n"));
+  return lines.map((line) => safe(line, MESSAGE_WIDTH));
 }
 
-function exitCodeOf(error: unknown): number {
-  return hasExitCode(error) ? error.exitCode : EXIT.failure;
+function exitCodeOf(error: unknown): number | null {
+  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number"
+    ? error.exitCode
+    : null;
 }
 
-/** An error that says itself what it means to a caller: its message is made for people. */
-function hasExitCode(error: unknown): error is Error & { readonly exitCode: number } {
-  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
+/** What a ConfigError lists. Recognised by its shape: its class would load the configuration's libraries. */
+function problemsOf(error: unknown): readonly string[] | null {
+  return error instanceof Error && "problems" in error ? (error.problems as readonly string[]) : null;
 }

@@ -1,9 +1,8 @@
-/** Explanations from the log: the same fold as the snapshot's, and the newest rows for what a window alone does not keep. */
+/** Explanations from the log: the snapshot's fold, and the newest rows for what a window alone does not keep. */
 import type { Config } from "../config.ts";
-import { type Explanation, type Explanations, explain, type PlacedMerge } from "../core/explanation.ts";
+import { type Explanations, explain, type PlacedMerge } from "../core/explanation.ts";
 import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 import { metricKind } from "../core/metric-event.ts";
-import type { Snapshot } from "../core/snapshot.ts";
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { type LogAccess, type ReadOptions, readLog } from "./read-log.ts";
@@ -18,21 +17,19 @@ export type ExplainOptions = ReadOptions & {
 
 /** @throws Unreadable */
 export function readExplanations(config: Config, options: ExplainOptions): Promise<Explanations> {
+  const { metric, projects } = options;
   return readLog(config, "explain", options, async (access) => {
-    const { snapshot, analyzer, end } = await lookAt(access, config, {});
-    const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
-    const explanations: Explanation[] = [];
-    for (const project of scopes) {
+    const { snapshot, analyzer, end } = await lookAt(access, config);
+    const explanations = [];
+    for (const project of projects.length === 0 ? [null] : new Set(projects)) {
       const readings = snapshot.metrics.filter(
-        (reading) =>
-          reading.project === project && (options.metric === null || reading.metric === options.metric),
+        (reading) => reading.project === project && (metric === null || reading.metric === metric),
       );
-      const wanted = Math.max(0, ...readings.map(({ n }) => n));
-      const recorded = await newestMerges(access, end, project, wanted);
+      const most = Math.max(0, ...readings.map(({ n }) => n));
+      const recorded = await newestMerges(access, end, project, most);
       explanations.push(...readings.map((reading) => explain(analyzer, reading, recorded)));
     }
-    const { as_of, lag }: Snapshot = snapshot;
-    return { schema_version: 1, as_of, lag, explanations };
+    return { schema_version: 1, as_of: snapshot.as_of, lag: snapshot.lag, explanations };
   });
 }
 
@@ -41,22 +38,18 @@ async function newestMerges(
   { query, names, unreadable }: LogAccess,
   end: bigint | null,
   project: string | null,
-  wanted: number,
+  most: number,
 ): Promise<PlacedMerge[]> {
   const found: PlacedMerge[] = [];
+  if (most === 0 || end === null) return found;
   const timeline = new Timeline();
   const take = (recorded: RecordedMerge | null): void => {
-    if (recorded === null || (project !== null && recorded.merge.project !== project)) return;
-    found.push({
-      merge: recorded.merge,
-      seq: recorded.rows.find((row) => row.scope === "global")?.seq ?? null,
-    });
+    if (recorded !== null && (project === null || recorded.merge.project === project)) found.push(recorded);
   };
-  if (wanted === 0 || end === null) return found;
   const kinds = METRIC_NAMES.map(metricKind);
   for await (const raw of newestRows(query, names, { kinds, upTo: end }, unreadable)) {
     take(timeline.accept(raw));
-    if (found.length >= wanted) return found;
+    if (found.length >= most) return found;
   }
   take(timeline.end());
   return found;

@@ -1,69 +1,65 @@
 /**
- * Reading the log for a command: one connection, and one short transaction for each statement.
+ * Reads the log for a command: one connection, and a short transaction for each statement.
  *
- * A transaction that lasts as long as the command keeps its lock on the table: `ALTER TABLE` waits for it, and every writer
+ * A transaction as long as the command would keep its lock on the table: `ALTER TABLE` waits for it, and every writer
  * waits behind `ALTER TABLE`. So there is no snapshot of the whole log. Reading page by page is exact all the same:
  *
  *   Rows of ours never change and are only appended. Their ids are drawn under the writers' lock, so they ascend in the
- *   order in which their transactions commit (`recorder/projection.ts`). Where the newest visible row of ours has the
- *   id N, every row of ours up to N is committed, and every later statement sees it: up to N the journal is one state of
- *   the log. That bound comes first, and no page goes beyond it (`journalEnd`).
+ *   order in which their transactions commit (`recorder/projection.ts`). If the newest visible row of ours has the id N,
+ *   every row of ours up to N is committed, and every later statement sees it: up to N the journal is one state of the
+ *   log. `journalEnd` reads that bound first, and no page goes beyond it.
  *
- * The newest id of the table is no such bound: rows of ours with lower ids may be on their way. To look whether anybody holds the
- * writers' lock would not help on a standby, which does not show the primary's locks, nor beside ids given by hand.
+ * The newest id of the table is not such a bound: rows of ours with lower ids may not be committed yet. Neither is a free
+ * writers' lock: a standby does not show the locks of the primary, and ids may be given by hand.
  *
- * Retention may delete rows between two pages. It deletes from the old end, so pages that go back only end earlier. What
- * goes forward finds a gap that is not in the log, and reads again (`recorder/lasting.ts`, `recorded-merges.ts`,
- * `read-verification.ts`).
+ * Retention may delete rows between two pages. It deletes the oldest, so pages that go back only end earlier. A walk
+ * forward finds a gap that is not in the log, and reads again (`recorder/lasting.ts`, `fold-recorded.ts`).
  */
 import type { Config } from "../config.ts";
 import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
-import { DatabaseFailure, type JournalReader, UnfitDatabase } from "../outbox-log.ts";
-import { pagesAfter } from "../pages.ts";
+import type { Failure } from "../events/fields.ts";
+import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
+import { type PageBounds, pagesAfter } from "../pages.ts";
 import { applicationName } from "../postgres/application-name.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
+import { meaningOf } from "../postgres/meaning.ts";
 import { namesIn } from "../postgres/names.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
 import { type ReadAccess, sturdy } from "../postgres/reader-at.ts";
-import type { LeaveOut, UnreadableRow } from "../postgres/unreadable.ts";
-import { advice } from "./advice.ts";
+import type { LeaveOut } from "../postgres/unreadable.ts";
 
 export type LogAccess = ReadAccess;
 
 export type ReadOptions = {
   /** For each answer of the database. */
   readonly timeoutMs: number;
-  /** Called once for each row that the server cannot read. */
-  readonly unreadable?: LeaveOut | undefined;
+  /** Is called once for each row that the server cannot read. */
+  readonly unreadable?: LeaveOut;
+  /** Is called with the share that is done, 0–1. */
+  readonly progress?: (share: number) => void;
 };
 
-/** Outbox rows that one statement passes: a writer behind a migration that waits for it waits for as long. */
-export const READ_ROWS = 5_000;
-
-/** Of the time for an answer, what may be spent on waiting for a lock. */
+/** Outbox rows of one statement. Writers behind a migration that waits for the statement wait as long. */
+const READ_ROWS = 5_000;
+/** The share of the time for an answer that may be spent on waiting for a lock. */
 const LOCK_SHARE = 0.8;
-/** What one transaction waits for a lock: it may have been granted another one, for which another session waits. */
+/** How long one transaction waits for a lock: it may hold another one, for which another session waits. */
 const LOCK_WAIT_MS = 500;
-/** More damaged rows than this are not a few rows: the table, its index or the disk is. */
+/** More damaged rows than this are a damaged table, index or disk. */
 const MOST_UNREADABLE = 1_000;
 
 /** The database cannot be read: the message says why and what to do. */
 class Unreadable extends Error {
   readonly exitCode = 3;
-
-  constructor(message: string) {
-    super(message);
-    this.name = "Unreadable";
-  }
 }
 
 /**
- * Reads the log, and is gone from the database afterwards.
+ * Reads the log over a connection of its own.
  * @param verb names the connection in `pg_stat_activity`.
- * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
+ * @throws Unreadable when the database is unavailable, refuses, takes too long, or the log cannot be trusted.
  */
 export async function readLog<T>(
   config: Config,
@@ -88,7 +84,7 @@ export async function readLog<T>(
       const plain = journalReader(query, connection.readOut, config, columns);
       const reader = sturdy({ reader: plain, query, names, unreadable: damaged });
       const result = await read({ reader, query, names, columns, unreadable: damaged });
-      // In good order, or the server would log an unexpected end for every look.
+      // Ends in good order: otherwise the server logs an unexpected end of each connection.
       await connection.end();
       return result;
     } finally {
@@ -99,7 +95,7 @@ export async function readLog<T>(
   }
 }
 
-/** Each statement in a transaction of its own. While a lock is not granted, it is asked for again: nothing is held meanwhile. */
+/** Each statement in its own transaction. One that does not get its lock holds nothing while it is tried again. */
 function shortTransactions({ read }: Connection, patienceMs: number): Query {
   return async (text) => {
     const giveUpAt = performance.now() + patienceMs;
@@ -113,48 +109,73 @@ function shortTransactions({ read }: Connection, patienceMs: number): Query {
   };
 }
 
-/** Tells each row once, however often it is met. */
-function once(tell: LeaveOut | undefined): LeaveOut {
-  const told = new Set<string>();
-  return (row: UnreadableRow) => {
-    if (told.has(row.id)) return;
-    if (told.add(row.id).size > MOST_UNREADABLE)
+/** Reports each row once, however often it is met. */
+function once(report: LeaveOut | undefined): LeaveOut {
+  const reported = new Set<string>();
+  return (row) => {
+    if (reported.has(row.id)) return;
+    if (reported.add(row.id).size > MOST_UNREADABLE)
       throw new Unreadable(
         `more than ${MOST_UNREADABLE} rows of events_outbox cannot be read (${row.reason}): its storage or an index is damaged, see the server's log`,
       );
-    tell?.(row);
+    report?.(row);
   };
+}
+
+/**
+ * The pages of the outbox after a row, or from the oldest one, up to a row.
+ * @param progress is called after each page with the share of the way, 0–1.
+ */
+export async function* logPages(
+  { reader }: Pick<LogAccess, "reader">,
+  from: bigint | null,
+  upTo: bigint | null,
+  progress?: ReadOptions["progress"],
+): AsyncGenerator<PageBounds> {
+  const oldest = from === null ? await reader.oldest() : null;
+  const start = oldest === null ? from : oldest - 1n;
+  if (start === null || upTo === null) return;
+  for await (const page of pagesAfter(reader, start, upTo, READ_ROWS)) {
+    yield page;
+    progress?.(shareOf(page.end, start, upTo));
+  }
+}
+
+/** How far a walk from `start` to `end` has come at `place`, 0–1. */
+export function shareOf(place: bigint, start: bigint, end: bigint): number {
+  return end <= start ? 1 : Math.min(1, Number(place - start) / Number(end - start));
 }
 
 /**
  * The newest row of ours: up to here the journal is complete, now and for every later statement. Null where there is none.
  *
- * It is looked for below the newest row of the outbox and page by page, so a set that commits meanwhile may be seen in part: its
- * other rows have higher ids than were looked at, with rows of others between them. So the set is followed to its end.
+ * The search goes from the newest row of the outbox back, page by page. Of a set that commits meanwhile it may see some rows
+ * and miss those with higher ids, with rows of others between them. So it follows the set to its end.
  */
-export async function journalEnd({ reader, query, names, unreadable }: LogAccess): Promise<bigint | null> {
+export async function journalEnd(access: LogAccess): Promise<bigint | null> {
+  const { reader, query, names, unreadable } = access;
   let damaged: bigint | null = null;
   const rows = newestRows(query, names, { upTo: await reader.newest() }, (row) => {
     unreadable(row);
-    // Of the rows that are read, those of kind `metric.*`: it may be one of ours.
+    // Its kind is `metric.*`, so it may be one of ours.
     damaged = larger(damaged, BigInt(row.id));
   });
   for await (const raw of rows) {
-    const own = parsedOwn(raw);
-    if (own !== null) return endOfSet(reader, larger(damaged, BigInt(raw.id)), own);
+    const row = ownRow(raw);
+    if (row !== null) return endOfSet(access, larger(damaged, BigInt(raw.id)), row);
   }
   return damaged;
 }
 
 /** The last row of the set of which one row has the id `place`. */
-async function endOfSet(reader: JournalReader, place: bigint, row: OwnRow): Promise<bigint> {
-  if (row.type !== "metric") return place;
+async function endOfSet(access: LogAccess, place: bigint, row: OwnRow): Promise<bigint> {
+  if (row === "unfit" || row.type !== "metric") return place;
   let end = place;
-  for await (const page of pagesAfter(reader, place, await reader.newest(), READ_ROWS)) {
-    for (const raw of await reader.journal(page.after, page.end)) {
-      const next = parsedOwn(raw);
+  for await (const page of logPages(access, place, await access.reader.newest())) {
+    for (const raw of await access.reader.journal(page.after, page.end)) {
+      const next = ownRow(raw);
       if (next === null) continue;
-      if (next.type !== "metric" || next.merge.eventId !== row.merge.eventId) return end;
+      if (next === "unfit" || next.type !== "metric" || next.merge.eventId !== row.merge.eventId) return end;
       end = BigInt(raw.id);
     }
   }
@@ -165,16 +186,17 @@ function larger(a: bigint | null, b: bigint): bigint {
   return a !== null && a > b ? a : b;
 }
 
-/** Rows of kind `metric.*` that others write are written without our lock: they prove nothing. One with our marker is ours, readable or not. */
-type OwnRow = JournalRow | { readonly type: "unfit" };
+/** A row with our marker, which may be unfit. */
+type OwnRow = JournalRow | "unfit";
 
-function parsedOwn(raw: RawJournalRow): OwnRow | null {
+/** Null for an unmarked row: it was written without the lock and proves nothing. */
+function ownRow(raw: RawJournalRow): OwnRow | null {
   try {
     const row = parseJournalRow(raw);
     return row.type === "unmarked" ? null : row;
   } catch (error) {
-    // `readLog`'s verbs say themselves what is wrong with it.
-    if (error instanceof UnfitLog) return { type: "unfit" };
+    // The verbs report what is wrong with it.
+    if (error instanceof UnfitLog) return "unfit";
     throw error;
   }
 }
@@ -190,6 +212,10 @@ export async function now(query: Query): Promise<string> {
 function asUnreadable(error: unknown): unknown {
   if (error instanceof UnfitLog) return new Unreadable(error.message);
   if (error instanceof UnfitDatabase) return new Unreadable(error.problems.join("\n"));
-  if (!(error instanceof DatabaseFailure)) return error;
-  return new Unreadable(advice(error.failure));
+  return error instanceof DatabaseFailure ? new Unreadable(advice(error.failure)) : error;
+}
+
+/** One line: what is wrong, what to do, and in brackets the failure's own words. */
+export function advice({ code, message }: Failure): string {
+  return `${meaningOf(code).advice} (${code}: ${message})`;
 }

@@ -1,66 +1,85 @@
-/** The snapshot from the log alone: one connection, and the same fold as the daemon's up to the newest row of ours. */
+/** The snapshot from the log alone: the daemon's fold up to the newest row of ours, and the merges that are due. */
 import type { Config } from "../config.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
+import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import type { FoundMerge } from "../outbox-log.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
 import { lasting } from "../recorder/lasting.ts";
+import { DueMerges } from "../restore/due-merges.ts";
 import { restore } from "../restore/restore.ts";
-import { readLag } from "./read-lag.ts";
-import { journalEnd, type LogAccess, now, type ReadOptions, readLog } from "./read-log.ts";
+import type { Known } from "../restore/restored.ts";
+import { journalEnd, type LogAccess, logPages, now, type ReadOptions, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 
 const SILENT = { passed: () => undefined, unusable: () => undefined };
 
-export type SnapshotRequest = ReadOptions & {
+export type SnapshotOptions = ReadOptions & {
   /** The values just after this event was recorded; left out for the newest. */
   readonly at?: bigint | undefined;
 };
 
+/** @throws Unreadable, or NotRecorded when the event is not recorded. */
+export function readSnapshot(config: Config, options: SnapshotOptions): Promise<Snapshot> {
+  return readLog(config, "snapshot", options, async (access) => {
+    const { snapshot } = await lookAt(access, config, options.at);
+    return snapshot;
+  });
+}
+
 /** The snapshot, the memory that it describes, and the row of ours up to which that was read. */
 type Looked = { readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly end: bigint | null };
 
-/**
- * @throws Unreadable when the database is away, refuses, takes too long, or the log cannot be trusted.
- * @throws Error with exit code 1 when there is no record of the event that was asked for.
- */
-export function readSnapshot(config: Config, request: SnapshotRequest): Promise<Snapshot> {
-  return readLog(
-    config,
-    "snapshot",
-    request,
-    async (access) => (await lookAt(access, config, request)).snapshot,
-  );
+/** Looks again where a contradiction may come from rows that retention deleted meanwhile. */
+export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<Looked> {
+  return lasting(async () => {
+    const restored = (upTo: bigint | null) => {
+      const place = upTo ?? BEFORE_ALL;
+      return restore(readerAt(access, place), config.metrics, place, SILENT);
+    };
+    const end = at === undefined ? await journalEnd(access) : await recordedAt(access, config, at);
+    const { walk, known } = await restored(end);
+    // The lag is today's, also where the values are older.
+    const today = at === undefined ? known : (await restored(await journalEnd(access))).known;
+    const due = await readDue(access, today);
+    const { analyzer } = walk;
+    return {
+      snapshot: snapshotOf(analyzer, { ...(await surroundings(access.query)), ...due }),
+      analyzer,
+      end,
+    };
+  });
 }
 
-/** Looks again where rows that retention deleted meanwhile seem to be a contradiction. */
-export function lookAt(
+/** The merges that are due, and how many of them the table refused before the newest checkpoint was written. */
+async function readDue(
   access: LogAccess,
-  config: Config,
-  request: Pick<SnapshotRequest, "at">,
-): Promise<Looked> {
-  return lasting(() => look(access, config, request));
-}
-
-async function look(access: LogAccess, config: Config, { at }: Pick<SnapshotRequest, "at">): Promise<Looked> {
-  const { query } = access;
-  const end = at === undefined ? await journalEnd(access) : await recordedAt(access, config, at);
-  // Where nothing of ours is left, there is nothing to restore.
-  const restored = async (upTo: bigint | null) => {
-    const place = upTo ?? BEFORE_ALL;
-    return restore(readerAt(access, place), config.metrics, place, SILENT);
+  known: Known,
+): Promise<{ readonly lag: Snapshot["lag"]; readonly refused: number }> {
+  const { reader } = access;
+  const recorded = new DueMerges(reader, known);
+  const due = new Set<string>();
+  let oldestMs: number | null = null;
+  const count = async (found: readonly FoundMerge[]): Promise<number> => {
+    const merges = (await recorded.classify(found)).due;
+    for (const merge of merges) {
+      due.add(mergeIdentity(merge));
+      if (merge.ageMs !== null) oldestMs = Math.max(oldestMs ?? 0, merge.ageMs);
+    }
+    return merges.length;
   };
-  const { walk, known } = await restored(end);
-  // What is due is due now, also where the values are older.
-  const due = await readLag(
-    access,
-    at === undefined ? known : (await restored(await journalEnd(access))).known,
-  );
-  const { analyzer } = walk;
-  return { snapshot: snapshotOf(analyzer, { ...(await surroundings(query)), ...due }), analyzer, end };
+  const newest = await reader.newest();
+  const { low, unrecorded } = recorded.coverage;
+  for await (const { after, end } of logPages(access, low, newest))
+    await count(await reader.merges(after, end));
+  let refused = 0;
+  for (const event of unrecorded) refused += await count(await reader.merges(event - 1n, event));
+  const seconds = oldestMs === null ? null : Math.round(oldestMs / 100) / 10;
+  return { lag: { merges: due.size, seconds }, refused };
 }
 
 /** The server's clock, and how many daemons are connected. */

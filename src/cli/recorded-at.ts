@@ -1,13 +1,12 @@
-/** Where in the log an event is recorded, or why it is not: for `snapshot --at`. */
+/** Finds where the log records an event, or why it does not: for `snapshot --at`. */
 import type { Config } from "../config.ts";
-import { idOrNull } from "../core/event-id.ts";
 import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
-import { pagesAfter } from "../pages.ts";
+import type { FoundMerge } from "../outbox-log.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
-import { journalEnd, type LogAccess, READ_ROWS } from "./read-log.ts";
+import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
-/** There is no record of the event. The database is well, and the usage is not wrong either: only the database could tell. */
+/** The event is not recorded: neither a wrong usage nor a failure of the database. */
 class NotRecorded extends Error {
   readonly exitCode = 1;
 }
@@ -17,36 +16,38 @@ class NotRecorded extends Error {
  * @throws NotRecorded, saying what the id is instead.
  */
 export async function recordedAt(access: LogAccess, config: Config, event: bigint): Promise<bigint> {
-  const { query, names, reader } = access;
   const id = String(event);
   const end = await journalEnd(access);
   const ofItem = end === null ? [] : (await rowsAbout(access, event)).filter((raw) => BigInt(raw.id) <= end);
-  const [merge] = await reader.merges(event - 1n, event);
-  // Where its work item is known, its rows are found by it or are not there.
+  const [merge] = await access.reader.merges(event - 1n, event);
+  // Where its work item is known, that item's index finds every row that records it.
   const named = merge?.workItemId != null || ofItem.length > 0 ? [] : await naming(access, event, end);
-  const last = lastOf(ofItem, id) ?? lastOf(named, id);
-  if (last !== null) return last;
+  const last = [...named, ...ofItem].findLast((raw) => recordedIn(raw) === id);
+  if (last !== undefined) return BigInt(last.id);
+  const recordedAs = merge?.recordedAs ?? ofItem.map(recordedIn).find((other) => other !== null) ?? null;
+  throw new NotRecorded(await instead(access, config.merge, event, merge, recordedAs));
+}
+
+/** What an event is that is not recorded, in a sentence. @param recordedAs the event by which its work item is recorded. */
+async function instead(
+  { query, names }: LogAccess,
+  { kind, target }: Config["merge"],
+  event: bigint,
+  merge: FoundMerge | undefined,
+  recordedAs: string | null,
+): Promise<string> {
   const takes = "--at takes the id of the transition to merged";
   const row = await rowOf(query, names, event);
   if (row === null)
-    throw new NotRecorded(
-      `there is no event ${id} in the log: ${takes}, as \`metrics history -o jsonl\` shows it`,
-    );
+    return `there is no event ${event} in the log: ${takes}, as \`metrics history -o jsonl\` shows it`;
   const parsed = readable(row);
   if (parsed?.type === "metric")
-    throw new NotRecorded(
-      `event ${id} is a row of ours that records merge ${parsed.merge.eventId}: ask --at ${parsed.merge.eventId}`,
-    );
+    return `event ${event} is a metric row, which records merge ${parsed.merge.eventId}: use --at ${parsed.merge.eventId}`;
   if (merge === undefined)
-    throw new NotRecorded(
-      `event ${id} is no merge but ${JSON.stringify(row.kind)}: ${takes} (${config.merge.kind}, target ${config.merge.target})`,
-    );
-  const recordedAs = merge.recordedAs ?? ofItem.map(recordedIn).find((other) => other !== null) ?? null;
-  throw new NotRecorded(
-    recordedAs === null
-      ? `event ${id} is a merge that is not recorded yet: a daemon that runs will, the lag of \`metrics snapshot\` says how many are due`
-      : `event ${id} is a later arrival of work item ${merge.workItemId}, which is recorded as event ${recordedAs}: ask --at ${recordedAs}`,
-  );
+    return `event ${event} is not a merge but ${JSON.stringify(row.kind)}: ${takes} (${kind}, target ${target})`;
+  return recordedAs === null
+    ? `event ${event} is a merge that is not recorded yet: a running daemon records it, and \`metrics snapshot\` shows the lag`
+    : `event ${event} is a duplicate: work item ${merge.workItemId} is recorded as event ${recordedAs}: use --at ${recordedAs}`;
 }
 
 /** The event that a row records. */
@@ -55,17 +56,12 @@ function recordedIn(raw: RawJournalRow): string | null {
   return row === null ? null : eventOf(row);
 }
 
-function lastOf(raws: readonly RawJournalRow[], event: string): bigint | null {
-  return idOrNull(raws.findLast((raw) => recordedIn(raw) === event)?.id);
-}
-
 /**
- * The rows that record an event whose transition, or whose work item, is gone: from the event's own id on, as its rows most
- * often follow soon; then those before it. The whole set, which may lie on two pages.
+ * The rows that record an event whose transition, or whose work item, is gone. Looks first after the event's own id, where
+ * its rows usually are, then before it. Takes the whole set, which may lie on two pages.
  */
 async function naming(access: LogAccess, event: bigint, end: bigint | null): Promise<RawJournalRow[]> {
-  const { reader } = access;
-  const oldest = await reader.oldest();
+  const oldest = await access.reader.oldest();
   if (end === null || oldest === null) return [];
   const start = event < oldest ? oldest - 1n : event < end ? event : end;
   const ranges = [
@@ -74,7 +70,7 @@ async function naming(access: LogAccess, event: bigint, end: bigint | null): Pro
   ] as const;
   for (const [from, to] of ranges) {
     const found: RawJournalRow[] = [];
-    for await (const page of pagesAfter(reader, from, to, READ_ROWS)) {
+    for await (const page of logPages(access, from, to)) {
       const before = found.length;
       const rows = await rowsNaming(access, event, page.after, page.end);
       found.push(...rows.filter((raw) => recordedIn(raw) === String(event)));

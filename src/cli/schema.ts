@@ -1,37 +1,38 @@
-/** `metrics schema`: what there is a contract of, or one contract. */
+/** `metrics schema`: the names of the contracts, or one contract. */
+import type { Command } from "commander";
 import { nearest } from "../config/nearest.ts";
-import { PUBLISHED, readPublished } from "../http/published.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import type { Terminal } from "./terminal.ts";
+import { describe, formatOf, type SharedFlags, shared } from "./options.ts";
+import type { Cli } from "./verbs.ts";
 
-/** There is no contract of this name. */
 class UnknownSchema extends Error {
   readonly exitCode = 2;
+}
 
-  constructor(name: string) {
-    const names = PUBLISHED.map((one) => one.name);
-    const meant = nearest(name, names);
-    super(
-      `there is no schema ${safe(name)}${meant === null ? `; there are ${names.join(", ")}` : `: did you mean ${meant}?`}`,
-    );
-    this.name = "UnknownSchema";
-  }
+export function defineSchema(command: Command, { terminal }: Cli): void {
+  describe(command, "print the JSON Schemas of the events and documents, or the AsyncAPI document", [
+    "metrics schema",
+    "metrics schema metric.threshold_crossed",
+    "metrics schema asyncapi",
+  ]).argument("[name]", "the one to print; without a name, all are listed");
+  shared(command, { formats: ["json"] }).action(async (name: string | undefined, flags: SharedFlags) => {
+    await terminal.out(await schema(name, formatOf(flags) === "json"));
+  });
 }
 
 /** @throws UnknownSchema */
-export async function showSchema(
-  { name, json }: { readonly name: string | undefined; readonly json: boolean },
-  terminal: Terminal,
-): Promise<number> {
+async function schema(name: string | undefined, json: boolean): Promise<string> {
+  const { PUBLISHED, readPublished } = await import("../http/published.ts");
   if (name === undefined) {
     const listed = PUBLISHED.map((one) => ({ name: one.name, title: one.title }));
-    const lines = align(listed.map((one) => [{ text: one.name }, { text: one.title }]));
-    await terminal.out(json ? jsonText(listed, 2) : lines.map((line) => `${line}\n`).join(""));
-    return 0;
+    const lines = align(listed.map((one) => [one.name, one.title]));
+    return json ? jsonText(listed, 2) : lines.map((line) => `${line}\n`).join("");
   }
   const published = PUBLISHED.find((one) => one.name === name);
-  if (published === undefined) throw new UnknownSchema(name);
-  await terminal.out(readPublished(published));
-  return 0;
+  if (published !== undefined) return readPublished(published);
+  const names = PUBLISHED.map((one) => one.name);
+  const meant = nearest(name, names);
+  const hint = meant === null ? `; known are ${names.join(", ")}` : `: did you mean ${meant}?`;
+  throw new UnknownSchema(`unknown schema ${safe(name)}${hint}`);
 }

@@ -1,76 +1,97 @@
 /** `metrics simulate`: what other windows, bounds or verdicts would have made of the recorded history. */
-import { type Config, loadConfig } from "../config.ts";
+import { type Command, Option } from "commander";
+import type { Config } from "../config.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
-import { type Changes, otherSettings } from "./other-settings.ts";
-import { withProgress } from "./progress-line.ts";
-import type { Simulated, SimulateOptions } from "./read-simulation.ts";
-import { renderSimulation } from "./simulate-text.ts";
-import { meansOf, type Terminal } from "./terminal.ts";
-import { namingUnreadable } from "./unreadable-rows.ts";
+import {
+  configOf,
+  describe,
+  formatOf,
+  numberOption,
+  projectOption,
+  type SharedFlags,
+  shared,
+} from "./options.ts";
+import type { Changes } from "./other-settings.ts";
+import { reading } from "./reading.ts";
+import { meansOf } from "./terminal.ts";
+import type { Cli } from "./verbs.ts";
 
-export type ReadSimulation = (config: Config, options: SimulateOptions) => Promise<Simulated>;
-
-export type SimulateFlags = {
-  /** What is simulated, not what is in force. */
-  readonly configFile?: string | undefined;
-  readonly changes: Changes;
-  readonly projects: readonly string[];
-  readonly last: number;
-  readonly plot: boolean;
-  readonly json: boolean;
-  readonly ascii: boolean;
-  readonly colour: boolean;
-  readonly timeoutMs: number;
-};
-
-/** Ends the command as a wrong use of it. */
-type Refuse = (why: string) => never;
+type Flags = SharedFlags &
+  Changes & {
+    readonly project: readonly string[];
+    readonly last: number;
+    readonly plot: boolean;
+    readonly ascii?: boolean;
+  };
 
 /** Rows of a plot. */
 const HEIGHT = 8;
 
-/** @throws ConfigError, Unreadable, and whatever `refuse` throws. */
-export async function showSimulation(
-  flags: SimulateFlags,
-  terminal: Terminal,
-  read: ReadSimulation,
-  refuse: Refuse,
-): Promise<number> {
-  // Today's settings are the daemon's: what `--config` names is to be tried.
-  const config = loadConfig(terminal.env);
-  const metrics = changed(flags, terminal, config, refuse);
-  const { timeoutMs, projects, last } = flags;
-  const simulated = await namingUnreadable(terminal, (unreadable) =>
-    withProgress("simulating", terminal, (progress) =>
-      read(config, { timeoutMs, metrics, projects, last, progress, unreadable }),
-    ),
-  );
-  await terminal.out(
-    flags.json
-      ? jsonText(simulated.document, 2)
-      : renderSimulation(
-          flags.plot ? simulated : { ...simulated, plots: [] },
-          { today: config.metrics, simulated: metrics },
-          { ...meansOf(terminal, flags), height: HEIGHT },
-        ),
-  );
-  return 0;
+export function defineSimulate(command: Command, cli: Cli): void {
+  describe(
+    command,
+    "replay the recorded merges under other windows, bounds or verdicts; nothing is written",
+    [
+      "metrics simulate --window first_pass_merge_rate=30",
+      "metrics simulate --upper trust=0.9 --lower trust=0.6",
+      "metrics simulate --verdicts rebase_conflict,needs_rebase --project atlas",
+      "metrics simulate --config ./stricter.json --json",
+    ],
+  )
+    .addOption(repeated("--window <metric=merges>", "another window"))
+    .addOption(repeated("--upper <gate=ratio>", "another upper bound of a gate or metric"))
+    .addOption(repeated("--lower <gate=ratio>", "another lower bound"))
+    .option("--verdicts <list>", "the verdicts that are rebase conflicts, separated by commas")
+    .option("--config <file>", "the configuration file to simulate; flags change it further")
+    .addOption(projectOption("all merges, and all projects together"))
+    .addOption(numberOption("--last <merges>", "plot only this many of the newest merges", 1, 500))
+    .option("--no-plot", "print numbers only")
+    .option("--ascii", "plot in ASCII");
+  shared(command, { formats: ["json"], colour: true, timeout: "30s" }).action(async (flags: Flags) => {
+    // The daemon's configuration is today's; `--config` names the one to simulate.
+    const { env } = cli.terminal;
+    const today = await configOf(env, {});
+    const { metrics } = flags.config === undefined ? today : await configOf(env, flags);
+    const { otherSettings } = await import("./other-settings.ts");
+    const { window, upper, lower, verdicts, config } = flags;
+    if (config === undefined && verdicts === undefined && [...window, ...upper, ...lower].length === 0)
+      return command.error(
+        "error: nothing to simulate: give --config, --window, --upper, --lower or --verdicts",
+      );
+    let changed: MetricSettings[];
+    try {
+      changed = otherSettings(metrics, flags);
+    } catch (error) {
+      return command.error(`error: ${safe(error instanceof Error ? error.message : String(error), 500)}`);
+    }
+    return simulate(today, changed, flags, cli);
+  });
 }
 
-function changed(
-  { configFile, changes }: SimulateFlags,
-  terminal: Terminal,
+function repeated(flags: string, what: string): Option {
+  return new Option(flags, `${what}; may be repeated`)
+    .argParser((value: string, before: readonly string[]) => [...before, value])
+    .default([], "today's");
+}
+
+async function simulate(
   config: Config,
-  refuse: Refuse,
-): MetricSettings[] {
-  const { window, upper, lower, verdicts } = changes;
-  if (configFile === undefined && verdicts === null && window.length + upper.length + lower.length === 0)
-    refuse("say what to simulate: --config, --window, --upper, --lower or --verdicts");
-  const base = configFile === undefined ? config : loadConfig(terminal.env, { configFile });
-  try {
-    return otherSettings(base.metrics, changes);
-  } catch (error) {
-    return refuse(safe(error instanceof Error ? error.message : String(error), 500));
-  }
+  metrics: readonly MetricSettings[],
+  flags: Flags,
+  { terminal, verbs }: Cli,
+): Promise<void> {
+  const { timeout: timeoutMs, project: projects, last } = flags;
+  const simulated = await reading("simulating", terminal, (heard) =>
+    verbs.readSimulation(config, { timeoutMs, metrics, projects, last, ...heard }),
+  );
+  if (formatOf(flags) === "json") return terminal.out(jsonText(simulated.document, 2));
+  const { renderSimulation } = await import("./simulate-text.ts");
+  await terminal.out(
+    renderSimulation(
+      flags.plot ? simulated : { ...simulated, plots: [] },
+      { today: config.metrics, simulated: metrics },
+      { ...meansOf(terminal, flags), height: HEIGHT },
+    ),
+  );
 }

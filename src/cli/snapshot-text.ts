@@ -1,44 +1,48 @@
 /**
  * The snapshot for people. The global lines come first and unindented, always in the same form, so that
- * `grep '^first_pass_merge_rate'` finds one line; what stands to their right is there only where there is room.
+ * `grep '^first_pass_merge_rate'` finds one line. Details to their right appear only where there is room.
  */
 import { styleText } from "node:util";
+import { busiestFirst } from "../core/busiest.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { MetricName } from "../core/metric.ts";
+import type { Effective } from "../core/scope.ts";
 import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
-import { boundText, count, moment, span } from "../text/figures.ts";
+import { type Bounds, boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { align, type Cell, type Line, widthOf } from "./columns.ts";
-import { busiest, projectsOf } from "./projects.ts";
-import { valueText } from "./value-text.ts";
+import { alignFitting, type Line } from "./columns.ts";
+import { readingText, valueText } from "./reading-text.ts";
 
 export type SnapshotView = {
-  /** These projects only; empty for the busiest ones. */
+  /** Only these projects; empty for the busiest ones. */
   readonly projects: readonly string[];
   readonly all: boolean;
-  /** Columns that the right-hand part may reach to; 0 for none of it. */
+  /** Columns that a line with details may take; 0 for no details. */
   readonly columns: number;
   readonly colour: boolean;
 };
 
-export type SnapshotText = {
-  readonly body: string;
-  /** As of when, and what else is to know: one line. */
-  readonly footer: string;
-};
-
 /** Reading · amount · gate · state · since · bounds. */
 const GAPS = [6, 3, 2, 2, 3];
-/** How many columns of that are shown, the most first: without the bounds, without since, the reading alone. */
+/** How many of these columns are shown, the most first: without the bounds, without since, the reading alone. */
 const DETAILS = [6, 5, 4, 1];
+/** Projects that are shown by default: those with the most merges in their windows. */
+const BUSIEST = 5;
 
-export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): SnapshotText {
+/** @returns the readings, and in one line as of when they are and what else is to know. */
+export function renderSnapshot(snapshot: Snapshot, view: SnapshotView) {
   const readings = Map.groupBy(snapshot.metrics, ({ project }) => project);
-  const present = projectsOf(snapshot);
-  const shown = chooseProjects(snapshot, view, present);
-  const blocks = [
-    ...block(linesOf(readings.get(null) ?? [], "", view), view),
+  const present = [...readings.keys()].filter((project) => project !== null);
+  const busiest = new Set(
+    busiestFirst(snapshot)
+      .slice(0, BUSIEST)
+      .map(([project]) => project),
+  );
+  const chosen = present.filter((project) => view.all || busiest.has(project));
+  const shown = view.projects.length > 0 ? [...new Set(view.projects)] : chosen;
+  const lines = [
+    ...block(readings.get(null) ?? [], "", view),
     ...shown.flatMap((project) => {
       const own = readings.get(project);
       return [
@@ -46,72 +50,57 @@ export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): Snapshot
         `project ${safe(project)}`,
         ...(own === undefined
           ? ["  no merges recorded; policies use the global readings"]
-          : block(linesOf(own, "  ", view), view)),
+          : block(own, "  ", view)),
       ];
     }),
   ];
   const hidden = new Set(present).difference(new Set(shown)).size;
-  return {
-    body: blocks.map((line) => `${line}\n`).join(""),
-    footer: `${footer(snapshot, present.length, hidden)}\n`,
-  };
-}
-
-function chooseProjects(
-  snapshot: Snapshot,
-  view: SnapshotView,
-  present: readonly string[],
-): readonly string[] {
-  if (view.projects.length > 0) return [...new Set(view.projects)];
-  return view.all ? present : busiest(snapshot);
+  return { body: `${lines.join("\n")}\n`, footer: `${footer(snapshot, present.length, hidden)}\n` };
 }
 
 /** The lines of one scope, with as much detail as fits. */
-function block(lines: readonly Line[], view: SnapshotView): string[] {
-  const detailed = DETAILS.map((cells) => lines.map((line) => line.slice(0, cells)));
-  const fitting = detailed.find((detail) => widthOf(detail, GAPS) <= view.columns);
-  return align(fitting ?? lines.map((line) => line.slice(0, 1)), GAPS);
-}
-
-function linesOf(metrics: readonly SnapshotMetric[], indent: string, view: SnapshotView): Line[] {
+function block(metrics: readonly SnapshotMetric[], indent: string, view: SnapshotView): string[] {
   const digits = Math.max(...metrics.map(({ numerator }) => String(numerator ?? "").length));
-  return metrics.map((metric) => [{ text: indent + reading(metric) }, ...details(metric, digits, view)]);
+  const lines = metrics.map(
+    (metric): Line => [
+      `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`,
+      ...details(metric, digits, view.colour),
+    ],
+  );
+  const variants = DETAILS.map((cells) => lines.map((line) => line.slice(0, cells)));
+  return alignFitting(variants, view.columns, GAPS);
 }
 
-function reading(metric: SnapshotMetric): string {
-  return `${metric.metric} = ${valueText(metric.metric, metric.value, metric.gate)} (n=${metric.n}/${metric.window})`;
-}
-
-function details(metric: SnapshotMetric, digits: number, view: SnapshotView): Cell[] {
-  const { gate, numerator } = metric;
-  // A percentile is one number of the window: nothing is counted, nothing is gated.
+function details(
+  { metric, value, numerator, n, window, gate, effective }: SnapshotMetric,
+  digits: number,
+  colour: boolean,
+): Line {
+  // A percentile counts nothing and has no gate.
   if (numerator === null) return [];
-  if (metric.value === null && metric.effective !== null) return [{ text: policy(metric) }];
+  if (value === null && effective !== null) return [policy(metric, effective, gate)];
   const amount =
-    metric.value === null
-      ? `${count(metric.window - metric.n, "more merge")} needed`
-      : `${String(numerator).padStart(digits)} of ${metric.n}`;
-  if (gate === null) return [{ text: amount }];
+    value === null
+      ? `${count(window - n, "more merge")} needed`
+      : `${String(numerator).padStart(digits)} of ${n}`;
+  if (gate === null) return [amount];
+  const state = gate.state.toUpperCase();
   return [
-    { text: amount },
-    { text: gate.name },
-    {
-      text: gate.state.toUpperCase(),
-      paint: (text) => (view.colour ? paint(metric.metric, gate.state, text) : text),
-    },
-    { text: gate.since === null ? "" : `since ${safe(moment(gate.since, "minutes"))}` },
-    { text: `up >= ${boundText(gate.upper)}  down < ${boundText(gate.lower)}` },
+    amount,
+    gate.name,
+    colour ? paint(metric, gate.state, state) : state,
+    gate.since === null ? "" : `since ${safe(moment(gate.since, "minutes"))}`,
+    `up >= ${boundText(gate.upper)}  down < ${boundText(gate.lower)}`,
   ];
 }
 
-/** What holds for a young project instead of a reading of its own. */
-function policy({ metric, effective, gate }: SnapshotMetric): string {
-  if (effective?.scope !== "global" || effective.value === null)
-    return "policy undefined, as the global one is";
-  return `policy uses global ${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`;
+/** What a policy uses for a project whose own reading is undefined. */
+function policy(metric: MetricName, { scope, value, state }: Effective, gate: Bounds | null): string {
+  if (scope !== "global" || value === null) return "policy undefined, as the global one is";
+  return `policy uses global ${valueText(metric, value, gate)} ${state.toUpperCase()}`;
 }
 
-/** Green where the orchestrator may do more, red where it is restricted; the word says the same. */
+/** Green where the gate permits, red where it restricts. The word says the same. */
 function paint(metric: MetricName, state: GateState, text: string): string {
   const colour = state === "unknown" ? "yellow" : state === CATALOGUE[metric].permissive ? "green" : "red";
   return styleText(colour, text, { validateStream: false });

@@ -1,91 +1,122 @@
 /** `metrics snapshot`: the current values, read from the log alone. */
-import { type Config, loadConfig } from "../config.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Snapshot } from "../core/snapshot.ts";
 import { jsonText, safe } from "../text/safe.ts";
-import { narrow } from "./projects.ts";
-import type { SnapshotRequest } from "./read-snapshot.ts";
-import { renderSnapshot } from "./snapshot-text.ts";
+import {
+  configOf,
+  describe,
+  durationOf,
+  formatOf,
+  projectOption,
+  type SharedFlags,
+  shared,
+} from "./options.ts";
+import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
-import { namingUnreadable } from "./unreadable-rows.ts";
-import { type Rendered, watch } from "./watch.ts";
+import type { Cli } from "./verbs.ts";
 
-export type SnapshotOptions = {
-  readonly configFile?: string | undefined;
-  readonly format: "text" | "json" | "jsonl";
+type Flags = SharedFlags & {
+  readonly project: readonly string[];
+  readonly all?: boolean;
+  readonly wide?: boolean;
+  readonly requireDefined?: boolean;
+  /** Milliseconds between two looks. */
+  readonly watch?: number;
   /** The values just after this event was recorded. */
-  readonly at?: bigint | undefined;
-  /** Milliseconds between one look and the next; null for one look. */
-  readonly watchMs: number | null;
-  readonly projects: readonly string[];
-  readonly all: boolean;
-  readonly wide: boolean;
-  readonly requireDefined: boolean;
-  readonly colour: boolean;
-  readonly timeoutMs: number;
+  readonly at?: bigint;
 };
 
-export type ReadSnapshot = (config: Config, request: SnapshotRequest) => Promise<Snapshot>;
-
-/** Below this many columns of a terminal the readings stand alone. */
+/** Below this many columns of a terminal the readings are printed alone. */
 const WIDE_FROM = 110;
 const UNDEFINED = 4;
+const LARGEST_ID = 2n ** 63n - 1n;
 
-/** @throws ConfigError, and whatever `read` throws: an error that carries its exit code. */
-export async function showSnapshot(
-  options: SnapshotOptions,
-  terminal: Terminal,
-  read: ReadSnapshot,
-): Promise<number> {
-  const config = loadConfig(terminal.env, { configFile: options.configFile });
-  const asked = { timeoutMs: options.timeoutMs, at: options.at };
-  if (options.watchMs !== null) {
-    const render = (snapshot: Snapshot) => rendered(snapshot, options, terminal);
-    return watch({ look: () => read(config, asked), render, everyMs: options.watchMs }, terminal);
+export function defineSnapshot(command: Command, cli: Cli): void {
+  const name = command.parent === null ? "snapshot" : "metrics snapshot";
+  describe(command, "show the current values, read from the log alone; works while the daemon is down", [
+    name,
+    `${name} --project atlas --project borealis`,
+    `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
+    `${name} | grep '^first_pass_merge_rate'`,
+    `${name} --watch`,
+    `${name} --at 48213`,
+  ])
+    .addOption(projectOption("the busiest"))
+    .addOption(new Option("--all", "all projects").conflicts("project"))
+    .addOption(
+      new Option("--watch [interval]", "repeat at this interval until interrupted")
+        .argParser(durationOf(100, 3_600_000))
+        .preset("2s")
+        .conflicts(["requireDefined", "at"]),
+    )
+    .addOption(new Option("--at <event>", "the values just after this merge was recorded").argParser(eventOf))
+    .option("--wide", "show counts, gates and bounds also in a pipe or on a narrow terminal")
+    .option(
+      "--require-defined",
+      "exit with 4 when a global reading, or a project's effective one, is undefined",
+    );
+  shared(command, { formats: ["json", "jsonl"], colour: true, config: true, timeout: "5s" }).action(
+    async (flags: Flags) => cli.done(await snapshot(flags, cli)),
+  );
+}
+
+/** The id of an event, a bigint. */
+function eventOf(text: string): bigint {
+  const id = /^[0-9]{1,19}$/.test(text) ? BigInt(text) : null;
+  if (id !== null && id <= LARGEST_ID) return id;
+  throw new InvalidArgumentError("It must be the id of an event, such as 48213.");
+}
+
+async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number> {
+  const config = await configOf(terminal.env, flags);
+  const { timeout: timeoutMs, at, watch: everyMs, project: projects } = flags;
+  const render = (document: Snapshot) => rendered(document, flags, terminal);
+  if (everyMs !== undefined) {
+    const { watch } = await import("./watch.ts");
+    return watch({ look: () => verbs.readSnapshot(config, { timeoutMs }), render, everyMs }, terminal);
   }
-  const snapshot = await namingUnreadable(terminal, (unreadable) => read(config, { ...asked, unreadable }));
-  const { out, err } = rendered(snapshot, options, terminal);
+  const document = await reading("reading", terminal, (heard) =>
+    verbs.readSnapshot(config, { timeoutMs, at, ...heard }),
+  );
+  const { out, err } = await render(document);
   await terminal.out(out);
   if (err !== "") await terminal.err(err);
-  const missing = options.requireDefined ? undefinedReadings(snapshot, options.projects) : [];
+  const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
   return missing.length === 0 ? 0 : UNDEFINED;
 }
 
-/** What goes to standard output, and what beside it. */
-function rendered(snapshot: Snapshot, options: SnapshotOptions, terminal: Terminal): Rendered {
-  const { format, projects } = options;
+/** What goes to standard output, and what to standard error. */
+async function rendered(document: Snapshot, flags: Flags, terminal: Terminal) {
+  const { project: projects, all = false, wide = false } = flags;
+  const format = formatOf(flags);
   if (format !== "text") {
-    const document = projects.length === 0 ? snapshot : narrow(snapshot, projects);
-    return { out: jsonText(document, format === "json" ? 2 : 0), err: "" };
+    const isWanted = (project: string | null) => project === null || projects.includes(project);
+    const metrics = document.metrics.filter(({ project }) => projects.length === 0 || isWanted(project));
+    return { out: jsonText({ ...document, metrics }, format === "json" ? 2 : 0), err: "" };
   }
+  const { renderSnapshot } = await import("./snapshot-text.ts");
   const columns = terminal.columns();
-  const { body, footer } = renderSnapshot(snapshot, {
+  const { body, footer } = renderSnapshot(document, {
     projects,
-    all: options.all,
-    columns: options.wide ? Number.POSITIVE_INFINITY : columns === null || columns < WIDE_FROM ? 0 : columns,
-    colour: wantsColour(terminal, options.colour),
+    all,
+    columns: wide ? Number.POSITIVE_INFINITY : columns === null || columns < WIDE_FROM ? 0 : columns,
+    colour: wantsColour(terminal, flags.color),
   });
-  const told = options.at === undefined ? footer : `looking back: ${footer}`;
-  return columns === null ? { out: body, err: told } : { out: `${body}\n${told}`, err: "" };
+  const line = flags.at === undefined ? footer : `looking back: ${footer}`;
+  return columns === null ? { out: body, err: line } : { out: `${body}\n${line}`, err: "" };
 }
 
-/** The global readings, or the effective ones of these projects: their own, else the global ones. */
-function undefinedReadings(snapshot: Snapshot, projects: readonly string[]): string[] {
-  const undefinedGlobally = snapshot.metrics.filter(
-    ({ project, value }) => project === null && value === null,
-  );
-  if (projects.length === 0) {
-    return undefinedGlobally.map(({ metric, n, window }) => `${metric} is undefined (n=${n}/${window})`);
-  }
+/** The global readings that are undefined, or the effective ones of these projects: their own, else the global ones. */
+function undefinedReadings({ metrics }: Snapshot, projects: readonly string[]): string[] {
+  const missing = metrics.filter(({ project, value }) => project === null && value === null);
+  if (projects.length === 0)
+    return missing.map(({ metric, n, window }) => `${metric} is undefined (n=${n}/${window})`);
+  const isDefined = (name: string, wanted: string) =>
+    metrics.some(({ project, metric, value }) => project === name && metric === wanted && value !== null);
   return projects.flatMap((name) =>
-    undefinedGlobally
-      .filter(({ metric }) => !hasOwn(snapshot, name, metric))
+    missing
+      .filter(({ metric }) => !isDefined(name, metric))
       .map(({ metric }) => `${metric} is undefined for project ${safe(name)}, and globally`),
-  );
-}
-
-function hasOwn(snapshot: Snapshot, name: string, wanted: string): boolean {
-  return snapshot.metrics.some(
-    ({ project, metric, value }) => project === name && metric === wanted && value !== null,
   );
 }

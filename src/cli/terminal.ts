@@ -1,27 +1,27 @@
-/** Where a verb's words go: results to standard output, sentences to standard error. */
+/** What a verb writes to: results to standard output, sentences to standard error. */
 
 export type Terminal = {
-  /** Resolves when the text was taken. @throws ReaderGone when nobody reads any more. */
+  /** Resolves when the text is written. @throws ReaderGone when the reader has closed standard output. */
   readonly out: (text: string) => Promise<void>;
   readonly err: (text: string) => Promise<void>;
-  /** Columns of standard output; null where it is no terminal. */
+  /** Columns of standard output; null where it is not a terminal. */
   readonly columns: () => number | null;
   /** The same of standard error. */
   readonly errColumns: () => number | null;
-  /** Lines of standard output; null where it is no terminal. */
+  /** Lines of standard output; null where it is not a terminal. */
   readonly rows: () => number | null;
-  /** Aborted when somebody asks the command to end. A command that does not ask ends at once instead. */
+  /** Aborted by SIGINT or SIGTERM. These end a command at once that does not call this. */
   readonly interruption: () => AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 };
 
-/** Whoever read standard output has seen enough, as `head -1` does: nothing is wrong. */
+/** The reader of standard output has seen enough, as `head -1` does: not a failure. */
 export class ReaderGone extends Error {}
 
 const USUAL_COLUMNS = 80;
 const USUAL_ROWS = 24;
 
-/** The process's own. Its streams are opened on first use: the daemon writes its log without them. */
+/** The process's own. Its streams open on first use: the daemon writes its log without them. */
 export const processTerminal: Terminal = {
   out: async (text) => {
     const failure = await write(process.stdout, text);
@@ -47,7 +47,7 @@ function columnsOf(stream: NodeJS.WriteStream): number | null {
 }
 
 function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> {
-  // Without a listener, the event that goes with a failed write would end the process.
+  // Without a listener, the error event of a failed write would end the process.
   if (stream.listenerCount("error") === 0) stream.on("error", () => undefined);
   return new Promise((resolve) => {
     stream.write(text, (failure) => resolve(failure ?? null));
@@ -57,12 +57,15 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> 
 /** What a drawing may use. */
 export type Means = { readonly columns: number; readonly ascii: boolean; readonly colour: boolean };
 
-/** What this terminal allows of what the flags ask for; a pipe counts as a usual terminal without colours. */
-export function meansOf(terminal: Terminal, flags: Omit<Means, "columns">): Means {
+/** What the flags ask for and this terminal allows; a pipe is taken for a usual terminal without colours. */
+export function meansOf(
+  terminal: Terminal,
+  { ascii = false, color }: { readonly ascii?: boolean; readonly color: boolean },
+): Means {
   return {
     columns: terminal.columns() ?? USUAL_COLUMNS,
-    ascii: flags.ascii || terminal.env["TERM"] === "dumb",
-    colour: wantsColour(terminal, flags.colour),
+    ascii: ascii || terminal.env["TERM"] === "dumb",
+    colour: wantsColour(terminal, color),
   };
 }
 

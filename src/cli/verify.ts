@@ -1,37 +1,34 @@
 /** `metrics verify`: every recorded number against the recorded facts; exits with 1 on any difference. */
-import { type Config, loadConfig } from "../config.ts";
-import type { Verification } from "../core/verification.ts";
+import type { Command } from "commander";
 import { jsonText } from "../text/safe.ts";
-import { withProgress } from "./progress-line.ts";
-import type { VerifyOptions } from "./read-verification.ts";
-import type { Terminal } from "./terminal.ts";
-import { namingUnreadable } from "./unreadable-rows.ts";
-import { renderVerification } from "./verify-text.ts";
+import { configOf, describe, formatOf, numberOption, type SharedFlags, shared } from "./options.ts";
+import { reading } from "./reading.ts";
+import type { Cli } from "./verbs.ts";
 
-export type VerifyFlags = {
-  readonly configFile?: string | undefined;
-  readonly json: boolean;
-  readonly limit: number;
-  readonly timeoutMs: number;
-};
-
-export type Verify = (config: Config, options: VerifyOptions) => Promise<Verification>;
+type Flags = SharedFlags & { readonly limit: number };
 
 const DIFFERS = 1;
 
-/** @throws ConfigError, Unreadable */
-export async function showVerification(
-  flags: VerifyFlags,
-  terminal: Terminal,
-  verify: Verify,
-): Promise<number> {
-  const config = loadConfig(terminal.env, { configFile: flags.configFile });
-  const { timeoutMs, limit } = flags;
-  const verification = await namingUnreadable(terminal, (unreadable) =>
-    withProgress("verifying", terminal, (progress) =>
-      verify(config, { timeoutMs, limit, progress, unreadable }),
-    ),
+export function defineVerify(command: Command, cli: Cli): void {
+  describe(command, "recompute every recorded number from the recorded facts and report differences", [
+    "metrics verify",
+    "metrics verify --limit 100",
+    "metrics verify --json | jq .differences.by_kind",
+  ]).addOption(numberOption("--limit <count>", "list this many differences; all are counted", 0, 20));
+  shared(command, { formats: ["json"], config: true, timeout: "30s" }).action(async (flags: Flags) => {
+    cli.done(await verify(flags, cli));
+  });
+}
+
+async function verify(flags: Flags, { terminal, verbs }: Cli): Promise<number> {
+  const config = await configOf(terminal.env, flags);
+  const { timeout: timeoutMs, limit } = flags;
+  const verification = await reading("verifying", terminal, (heard) =>
+    verbs.verify(config, { timeoutMs, limit, ...heard }),
   );
-  await terminal.out(flags.json ? jsonText(verification, 2) : renderVerification(verification));
+  const { renderVerification } = await import("./verify-text.ts");
+  await terminal.out(
+    formatOf(flags) === "json" ? jsonText(verification, 2) : renderVerification(verification),
+  );
   return verification.verified ? 0 : DIFFERS;
 }

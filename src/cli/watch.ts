@@ -1,7 +1,7 @@
 /**
- * Looking again and again until somebody interrupts. On a terminal the screen is drawn over in one write, without being
- * cleared first, so that it does not flicker; elsewhere each look is appended. A database that is away is told of once,
- * the last values stay, and looking goes on.
+ * `snapshot --watch`: looks again and again until interrupted. On a terminal each look is drawn over the last one in one
+ * write, without clearing the screen first, so that it does not flicker; elsewhere each look is appended. While the
+ * database is unavailable, that is reported once, the last values stay, and looking goes on.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
@@ -10,35 +10,35 @@ import { moment } from "../text/figures.ts";
 import { safe, textWidth } from "../text/safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
 
-export type Rendered = { readonly out: string; readonly err: string };
+type Rendered = { readonly out: string; readonly err: string };
 
-export type Watched = {
+type Watched = {
   readonly look: () => Promise<Snapshot>;
-  readonly render: (snapshot: Snapshot) => Rendered;
+  readonly render: (snapshot: Snapshot) => Promise<Rendered>;
   readonly everyMs: number;
 };
 
-/** The screen beside the scrollback, as editors use it, and no cursor on it. */
+/** The alternate screen, as editors use it, without a cursor. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 const MESSAGE_WIDTH = 500;
-/** A look that fails with another code will fail again. */
-const AWAY = 3;
+/** The exit code of a look that may succeed later. */
+const UNAVAILABLE = 3;
 
-/** @returns 0 once it is interrupted. */
+/** @returns 0 when interrupted. */
 export async function watch(watched: Watched, terminal: Terminal): Promise<number> {
   const interruption = terminal.interruption();
   const onScreen = terminal.columns() !== null && terminal.env["TERM"] !== "dumb";
   const show = onScreen ? screen(terminal) : appended(terminal);
   let last: Rendered | null = null;
-  let away: string | null = null;
+  let trouble: string | null = null;
   try {
     while (!interruption.aborted) {
       const seen = await unlessAborted(attempt(watched), interruption);
       if (seen === null) break;
-      if ("out" in seen) last = seen;
-      away = "out" in seen ? null : (away ?? awayText(seen.message));
-      await show(last, away);
+      if (typeof seen === "string") trouble ??= troubleText(seen);
+      else [last, trouble] = [seen, null];
+      await show(last, trouble);
       await pause(watched.everyMs, undefined, { signal: interruption }).catch(() => undefined);
     }
   } finally {
@@ -48,61 +48,65 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   return 0;
 }
 
-type Show = (last: Rendered | null, away: string | null) => Promise<void>;
+/** Shows the last look that succeeded, and why the newest one did not. */
+type Show = (last: Rendered | null, trouble: string | null) => Promise<void>;
 
 function screen(terminal: Terminal): Show {
   let entered = false;
-  return async (last, away) => {
+  return async (last, trouble) => {
     const rows = Math.max(2, terminal.rows() ?? 24);
+    const ending = trouble === null ? [] : ["", trouble];
     const lines = (last?.out ?? "").split("\n").slice(0, -1);
-    const shown = fitting(lines, terminal.columns() ?? 80, rows - 1 - (away === null ? 0 : 2));
-    const all = away === null ? shown : [...shown, "", away];
-    const drawn = all.map((line) => `${line}\x1b[K\r\n`).join("");
+    const shown = [...fitting(lines, terminal.columns() ?? 80, rows - 1 - ending.length), ...ending];
+    const drawn = shown.map((line) => `${line}\x1b[K\r\n`).join("");
     await terminal.out(`${entered ? "" : ENTER}\x1b[H${drawn}\x1b[J`);
     entered = true;
   };
 }
 
-/** As many lines as there is room for; the last one, which says as of when, is always among them. */
+/** As many lines as there is room for, and always the last one, which says as of when. */
 function fitting(lines: readonly string[], columns: number, room: number): readonly string[] {
-  const height = (line: string) =>
-    Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns));
-  const heightOf = (some: readonly string[]) => some.reduce((sum, line) => sum + height(line), 0);
+  const heightOf = (some: readonly string[]) =>
+    some.reduce((sum, line) => {
+      const width = textWidth(stripVTControlCharacters(line));
+      return sum + Math.max(1, Math.ceil(width / columns));
+    }, 0);
   if (heightOf(lines) <= room) return lines;
-  const ending = ["… (the screen is too low for the rest)", lines.at(-1) ?? ""];
+  const ending = ["… (the screen has no room for the rest)", lines.at(-1) ?? ""];
   let kept = lines.slice(0, -1);
-  while (kept.length > 0 && heightOf(kept) + heightOf(ending) > room) kept = kept.slice(0, -1);
+  while (kept.length > 0 && heightOf([...kept, ...ending]) > room) kept = kept.slice(0, -1);
   return [...kept, ...ending];
 }
 
 function appended(terminal: Terminal): Show {
-  let told: string | null = null;
-  return async (last, away) => {
-    if (away !== null && told === null) await terminal.err(`${away}\n`);
-    if (away === null && told !== null) await terminal.err("the database is back\n");
-    told = away;
-    if (away !== null || last === null) return;
+  let reported: string | null = null;
+  return async (last, trouble) => {
+    if (trouble !== null && reported === null) await terminal.err(`${trouble}\n`);
+    if (trouble === null && reported !== null) await terminal.err("the database is available again\n");
+    reported = trouble;
+    if (trouble !== null || last === null) return;
     await terminal.out(last.out);
     if (last.err !== "") await terminal.err(last.err);
   };
 }
 
-async function attempt({ look, render }: Watched): Promise<Rendered | { readonly message: string }> {
+/** @returns the look, or the message of a failure that may pass. */
+async function attempt({ look, render }: Watched): Promise<Rendered | string> {
   try {
-    return render(await look());
+    return await render(await look());
   } catch (error) {
     if (error instanceof ReaderGone || !(error instanceof Error)) throw error;
-    if (!("exitCode" in error) || error.exitCode !== AWAY) throw error;
-    return { message: error.message };
+    if (!("exitCode" in error) || error.exitCode !== UNAVAILABLE) throw error;
+    return error.message;
   }
 }
 
-function awayText(message: string): string {
+function troubleText(message: string): string {
   const since = moment(new Date().toISOString(), "seconds");
   return `since ${since}: ${safe(message.replaceAll("\n", "; "), MESSAGE_WIDTH)}`;
 }
 
-/** What `work` gives, or null once the signal is aborted. Leaves no listener behind: there may be a look each 100 ms. */
+/** The work's result, or null once the signal is aborted. Leaves no listener behind: looks may follow each other every 100 ms. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
   const ended = new AbortController();
   const aborted = new Promise<null>((resolve) => {

@@ -93,7 +93,11 @@ export class Simulation {
       const { metric, scope } = payload;
       const line = this.#line(payload);
       if ("gate" in payload) line.crossed(payload);
-      else line.accept(payload, recorded.rows.find((row) => row.metric === metric && row.scope === scope)?.state);
+      else
+        line.accept(
+          payload,
+          recorded.rows.find((row) => row.metric === metric && row.scope === scope)?.state,
+        );
     }
   }
 
@@ -201,7 +205,11 @@ class Line {
       if (recorded === state) agreement.equal += 1;
     }
     this.#newest = payload;
-    push(this.points, pointOf(payload, { eventId: merge.event_id, mergedAt: merge.merged_at }, null), this.#keep);
+    push(
+      this.points,
+      pointOf(payload, { eventId: merge.event_id, mergedAt: merge.merged_at }, null),
+      this.#keep,
+    );
   }
 
   crossed(payload: CrossingPayload): void {
@@ -253,12 +261,16 @@ export function simulationOf(under: Simulations, generatedAt: string): Simulatio
   const scopes = [null, ...new Set(kept.projects)].map((project) => ({ scope: scopeOf(project), project }));
   const lines = gated.flatMap((metric): SimulatedLine[] => [
     ...scopes.map(({ scope, project }) => ({
-      ...{ metric, scope, project },
+      metric,
+      scope,
+      project,
       today: today.outcome(metric, project),
       simulated: simulated.outcome(metric, project),
     })),
     {
-      ...{ metric, scope: "project", project: null },
+      metric,
+      scope: "project",
+      project: null,
       today: today.allProjects(metric),
       simulated: simulated.allProjects(metric),
     },

@@ -1,6 +1,6 @@
 /** Each failure of the database that an operator may meet is told with what to do about it. */
 import { expect, test } from "vitest";
-import { advice } from "../../src/cli/advice.ts";
+import { advice } from "../../src/cli/read-log.ts";
 
 test.each([
   ["ECONNREFUSED", "check that it is running and that DATABASE_URL is right"],

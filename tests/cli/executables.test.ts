@@ -126,7 +126,7 @@ describe("the executables", () => {
     const preload = `import { registerHooks } from "node:module";
     registerHooks({
       load: (url, context, next) => {
-        if (url.endsWith("/src/cli/run.ts")) process.kill(process.pid, "${signal}");
+        if (url.endsWith("/src/cli/daemon-process.ts")) process.kill(process.pid, "${signal}");
         return next(url, context);
       },
     });`;

@@ -72,7 +72,7 @@ describe("an explanation", () => {
     ]);
   });
 
-  test("of a young project says that it may go on with the global state, before it could reach a bound", () => {
+  test("of a young project says that it may take over the global state, before it could reach a bound", () => {
     const calm = times(8, CLEAN);
     const zeus = { project: "zeus" };
     const story = history([...calm, { ...CONFLICT, ...zeus }, zeus, { ...CONFLICT, ...zeus }, ...calm]);
@@ -88,9 +88,9 @@ describe("an explanation", () => {
     // One merge later, between the bounds.
     expect(upTo([...story, ...history([zeus])]).gate?.state).toBe("low");
     expect(renderExplanations([young], VIEW)).toContain(
-      "  between the bounds when its window is full, it goes on with the global state\n",
+      "  if its window fills between the bounds, it takes over the global state\n",
     );
-    expect(renderExplanations(DOCUMENT.explanations, VIEW)).not.toContain("goes on with");
+    expect(renderExplanations(DOCUMENT.explanations, VIEW)).not.toContain("takes over");
   });
 
   test("in words", () => {

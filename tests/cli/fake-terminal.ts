@@ -1,5 +1,5 @@
-import type { Verbs } from "../../src/cli/commands.ts";
 import { ReaderGone, type Terminal } from "../../src/cli/terminal.ts";
+import type { Verbs } from "../../src/cli/verbs.ts";
 
 export const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/damascus" };
 

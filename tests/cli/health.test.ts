@@ -78,29 +78,29 @@ describe("metrics health", () => {
     const port = await daemon(503, { ...READY, ready: false, checks: { ...READY.checks, database } });
     expect(await health(port)).toMatchObject({
       code: 1,
-      out: `not ready: database disconnected since ${SINCE}; its log says more\n`,
+      out: `not ready: database disconnected since ${SINCE}; see its log\n`,
     });
   });
 
-  test("what is not our daemon is not well, whatever it says", async () => {
+  test("another service is unhealthy, whatever it says", async () => {
     for (const document of ["<html>", { ready: true }, []]) {
       const port = await daemon(200, document);
       expect(await health(port)).toMatchObject({
         code: 1,
-        out: `not well: something else answers at http://127.0.0.1:${port}/readyz: does the daemon run here, with this METRICS_HTTP_PORT?\n`,
+        out: `unhealthy: another service answers at http://127.0.0.1:${port}/readyz. Is the daemon running here, with this METRICS_HTTP_PORT?\n`,
       });
     }
   });
 
-  test("no daemon, and one that does not answer, are not well", async () => {
+  test("no daemon, and one that does not answer, are unhealthy", async () => {
     const port = await daemon(200, null);
     expect(await health(port, {}, ["--timeout", "50ms"])).toMatchObject({
       code: 1,
-      out: `not well: no answer within 50 ms at http://127.0.0.1:${port}/readyz: does the daemon run here, with this METRICS_HTTP_PORT?\n`,
+      out: `unhealthy: no response from http://127.0.0.1:${port}/readyz within 50 ms. Is the daemon running here, with this METRICS_HTTP_PORT?\n`,
     });
     expect(await health(1)).toMatchObject({
       code: 1,
-      out: expect.stringMatching(/^not well: no answer.* at http:/),
+      out: expect.stringMatching(/^unhealthy: no response from http:.* \(.*\)\. Is the daemon running here/),
     });
   });
 

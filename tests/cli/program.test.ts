@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Verbs } from "../../src/cli/commands.ts";
 import { type Executable, main } from "../../src/cli/program.ts";
+import type { Verbs } from "../../src/cli/verbs.ts";
 import { VERSION } from "../../src/version.ts";
 import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
 import { GLOBAL, metricOf, snapshotWith, youngProject } from "./snapshot-example.ts";
@@ -79,7 +79,7 @@ describe("usage errors", () => {
     ["snapshot --at 9223372036854775808", "must be the id of an event"],
     ["history first --svg - --json", "cannot be used with option"],
     ["history first --svg - -o jsonl", "cannot be used with option"],
-    ["explain zz", "or how just one of them begins"],
+    ["explain zz", "or the beginning of exactly one"],
     ["snapshot --timeout 0s", "must be a duration from 1ms to 60m"],
     ["snapshot -o yaml", "Allowed choices are text, json"],
     ["snapshot --all --project atlas", "cannot be used with option"],

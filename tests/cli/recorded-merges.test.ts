@@ -1,7 +1,7 @@
 /** The recorded merges page by page, while retention takes rows from the old end between two pages. */
 import { describe, expect, it } from "vitest";
-import { foldRecorded, shareOf } from "../../src/cli/fold-recorded.ts";
-import type { LogAccess } from "../../src/cli/read-log.ts";
+import { foldRecorded } from "../../src/cli/fold-recorded.ts";
+import { type LogAccess, shareOf } from "../../src/cli/read-log.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { JournalReader } from "../../src/outbox-log.ts";
 import type { Answer } from "../../src/postgres/connection.ts";
@@ -53,7 +53,7 @@ async function folded(access: LogAccess) {
       walks.push(seqs);
       return {
         result: seqs,
-        take: ({ rows }) => seqs.push(rows.find(({ scope }) => scope === "global")?.seq ?? 0),
+        take: ({ seq }) => seqs.push(seq ?? 0),
       };
     },
   );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DOCUMENT_NAMES, EVENT_KINDS } from "../../contracts/json-schema.ts";
-import type { Verbs } from "../../src/cli/commands.ts";
 import { main } from "../../src/cli/program.ts";
+import type { Verbs } from "../../src/cli/verbs.ts";
 import { fakeTerminal } from "./fake-terminal.ts";
 
 async function type(...args: string[]) {

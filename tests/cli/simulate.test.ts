@@ -7,7 +7,7 @@ import { CONTRACT, FIRST_PASS } from "../core/build.ts";
 import { point, points, ROSE } from "../core/points.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
 
-const NOTHING = { window: [], upper: [], lower: [], verdicts: null };
+const NOTHING = { window: [], upper: [], lower: [] };
 
 function outcome(some: Partial<Outcome> = {}): Outcome {
   return {
@@ -146,7 +146,7 @@ describe("metrics simulate", () => {
   });
 
   test.each([
-    ["simulate", "say what to simulate"],
+    ["simulate", "nothing to simulate"],
     ["simulate --upper trust=2", "number from 0 to 1"],
     ["simulate --config /nowhere.json", "cannot be read"],
   ])("%s exits with 2 and contacts nothing", async (args, why) => {

@@ -90,19 +90,19 @@ describe("an event that is not recorded exits with 1 and says what it is", () =>
       "SELECT id::text, payload->'merge'->>'event_id' AS event FROM events_outbox WHERE kind = 'metric.p95_attempts_to_merge' LIMIT 1",
     );
     expect(await refusal(rows[0]?.id ?? "")).toMatchObject({
-      message: expect.stringContaining(`ask --at ${rows[0]?.event}`),
+      message: expect.stringContaining(`use --at ${rows[0]?.event}`),
     });
   });
 
-  it("a later arrival", async () => {
+  it("a duplicate", async () => {
     expect(await refusal(repeat)).toMatchObject({
-      message: expect.stringContaining(`ask --at ${seen[0]?.at.eventId}`),
+      message: expect.stringContaining(`use --at ${seen[0]?.at.eventId}`),
     });
   });
 
   it("some other event, or a merge that is due", async () => {
     const other = await event(database.admin, { kind: "phase.transition", payload: '{"target": "review"}' });
-    expect(await refusal(other)).toMatchObject({ message: expect.stringContaining("is no merge") });
+    expect(await refusal(other)).toMatchObject({ message: expect.stringContaining("is not a merge") });
     const due = await merge(database.admin);
     expect(await refusal(due.eventId)).toMatchObject({
       exitCode: 1,

@@ -99,10 +99,10 @@ describe("a verification in words", () => {
       }),
     );
     expect(text.split("\n").slice(2, -2)).toStrictEqual([
-      "  the log begins in the middle: rows are gone from its old end",
-      "  12  later arrivals of recorded work items, not counted",
-      "   3  merges that wait to be recorded",
-      "   2  work items that have changed since; the record stands",
+      "  the log is truncated: its oldest rows are gone",
+      "  12  duplicates: later merges of recorded work items, not counted",
+      "   3  merges not recorded yet",
+      "   2  work items that have changed since; what was recorded remains",
       "      work item 912, event 48213: project a\\u202e -> b, attempts 1 -> 3",
       "      work item 913, event 48214: is gone",
     ]);

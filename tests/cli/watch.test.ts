@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
-import type { Verbs } from "../../src/cli/commands.ts";
 import { main } from "../../src/cli/program.ts";
+import type { Verbs } from "../../src/cli/verbs.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
 import { snapshotWith } from "./snapshot-example.ts";
@@ -70,7 +70,7 @@ describe("snapshot --watch", () => {
     const { out } = await watch("--watch=100ms", [at(1)], { columns: 200, rows: 6 });
     const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
     expect(drawn.split("\r\n")).toHaveLength(6);
-    expect(drawn).toMatch(/the screen is too low[^]*as of merge 1 /);
+    expect(drawn).toMatch(/the screen has no room for the rest[^]*as of merge 1 /);
   });
 
   test("counts a line that is wider than the screen as several", async () => {
@@ -87,7 +87,7 @@ describe("snapshot --watch", () => {
     expect(err.split("\n")).toStrictEqual([
       expect.stringMatching(/^as of merge 1 /),
       expect.stringMatching(/^since 20.*: the database cannot be reached; really \\x1b\[2J$/),
-      "the database is back",
+      "the database is available again",
       expect.stringMatching(/^as of merge 2 /),
       "",
     ]);

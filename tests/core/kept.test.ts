@@ -12,10 +12,13 @@ describe("of a long history are kept", () => {
     const all = history(
       Array.from({ length: 40 }, (_, nth) => ({ project: nth % 4 === 3 ? "zeus" : "atlas" })),
     );
-    const simulation = new Simulation([{ ...FIRST_PASS, window: 3, record: ["global", "project"], gate: null }], {
-      projects: ["atlas"],
-      last: 4,
-    });
+    const simulation = new Simulation(
+      [{ ...FIRST_PASS, window: 3, record: ["global", "project"], gate: null }],
+      {
+        projects: ["atlas"],
+        last: 4,
+      },
+    );
     for (const merge of all) simulation.accept({ seq: null, merge, rows: [] });
     const { gate, points } = simulation.series("first_pass_merge_rate", "atlas");
     expect(gate).toBeNull();

@@ -70,9 +70,9 @@ describe("a simulation", () => {
           );
           const { up = 0, down = 0 } = simulation.outcome(name, null)?.crossings ?? {};
           expect(up + down).toBe(turns.length);
-          expect(simulation.series(name, null).points.filter(({ crossing }) => crossing !== null)).toHaveLength(
-            turns.length,
-          );
+          expect(
+            simulation.series(name, null).points.filter(({ crossing }) => crossing !== null),
+          ).toHaveLength(turns.length);
         }
       }),
       { numRuns: 60 },

@@ -46,7 +46,7 @@ async function known(database: TestDatabase, metrics?: readonly MetricSettings[]
         return access.reader.journal(after, upTo);
       },
     };
-    const { analyzer } = await lookAt({ ...access, reader }, config, {});
+    const { analyzer } = await lookAt({ ...access, reader }, config);
     return { text: snapshotText(analyzer), seq: analyzer.global.seq, whole: pages > 0 };
   });
 }

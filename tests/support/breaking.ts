@@ -21,11 +21,7 @@ export async function isRefused(config: Config): Promise<boolean> {
   try {
     await readLog(config, "snapshot", { timeoutMs: 30_000 }, (access) => {
       const long = { merges: Number.POSITIVE_INFINITY, checked: 0 };
-      return lookAt(
-        { ...access, reader: { ...access.reader, long, checkpoints: noCheckpoints } },
-        config,
-        {},
-      );
+      return lookAt({ ...access, reader: { ...access.reader, long, checkpoints: noCheckpoints } }, config);
     });
     return false;
   } catch (error) {

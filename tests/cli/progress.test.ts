@@ -1,7 +1,74 @@
 import { describe, expect, test } from "vitest";
-import { RunProgress } from "../../src/cli/run-progress.ts";
+import { runProgress, withProgress } from "../../src/cli/progress.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
-import { fakeTerminal } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal } from "./fake-terminal.ts";
+
+/** What a terminal gets that hears of each share at its time, in milliseconds from the start. */
+async function shown(
+  steps: readonly (readonly [ms: number, share: number])[],
+  setting: Parameters<typeof fakeTerminal>[0],
+) {
+  const { terminal, told } = fakeTerminal(setting);
+  let now = 5_000;
+  const clock = { monotonic: () => now };
+  const work = async (progress: (share: number) => void) => {
+    for (const [ms, share] of steps) {
+      now = 5_000 + ms;
+      progress(share);
+    }
+  };
+  await withProgress("verifying", terminal, work, clock);
+  return told.err.replaceAll("\x1b", "ESC");
+}
+
+describe("a command's progress", () => {
+  test("is a bar on a terminal, drawn over itself and taken away at the end", async () => {
+    expect(
+      await shown(
+        [
+          [600, 0.25],
+          [650, 0.26],
+          [1200, 0.5],
+        ],
+        { errColumns: 80 },
+      ),
+    ).toBe(
+      "\rESC[Kverifying [######..................]  25%, 2 s left\rESC[Kverifying [############............]  50%, 1 s left\rESC[K",
+    );
+  });
+
+  test.each([
+    ["is a line every few seconds elsewhere", {}],
+    [
+      "is a line where a terminal has no cursor to move",
+      { errColumns: 80, env: { ...DATABASE, TERM: "dumb" } },
+    ],
+  ])("%s", async (_, setting) => {
+    const steps = [
+      [600, 0.1],
+      [3100, 0.25],
+      [4000, 0.3],
+      [6200, 0.5],
+    ] as const;
+    expect(await shown(steps, setting)).toBe("verifying: 25%, 9 s left\nverifying: 50%, 6 s left\n");
+  });
+
+  test("makes no guess from next to nothing", async () => {
+    expect(await shown([[3100, 0.004]], {})).toBe("");
+  });
+
+  test("is not worth a word when the work is quick", async () => {
+    expect(
+      await shown(
+        [
+          [100, 0.5],
+          [200, 1],
+        ],
+        { errColumns: 80 },
+      ),
+    ).toBe("");
+  });
+});
 
 const progress = (event: "restore.progress" | "backlog.progress", done: number): DaemonEvent => ({
   event,
@@ -30,9 +97,9 @@ const SKIPPED: DaemonEvent = {
 /** What a screen gets that shows both the log and the bar, or the bar alone. */
 function screen(events: readonly DaemonEvent[], { logOnScreen = true, errColumns = 80 } = {}): string {
   const { terminal, told } = fakeTerminal({ errColumns });
-  const run = new RunProgress(terminal, logOnScreen);
+  const run = runProgress(terminal, logOnScreen);
   for (const event of events)
-    run.tell(event, () => {
+    run(event, () => {
       told.err += `<${event.event}>\n`;
     });
   return told.err.replaceAll("\r\x1b[K", "ERASE ");

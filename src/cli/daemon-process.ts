@@ -1,0 +1,194 @@
+/** The daemon's process: binds the loop to PostgreSQL, log, HTTP and signals, until a signal or a fatal error ends it. */
+import { randomBytes } from "node:crypto";
+import { isatty } from "node:tty";
+import { Bell } from "../bell.ts";
+import { systemClock } from "../clock.ts";
+import { settingsForLog } from "../config/effective.ts";
+import type { Config } from "../config.ts";
+import { UnfitLog } from "../core/journal-row.ts";
+import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import { Daemon } from "../daemon.ts";
+import type { DaemonEvent, Report } from "../events/daemon-event.ts";
+import { createLogger } from "../events/log.ts";
+import { Readiness } from "../events/readiness.ts";
+import { LatePrometheus } from "../http/late-prometheus.ts";
+import { type HttpPorts, startHttp } from "../http/server.ts";
+import { UnfitDatabase } from "../outbox-log.ts";
+import { daemonName } from "../postgres/application-name.ts";
+import { openLog } from "../postgres/open-log.ts";
+import { listen } from "../postgres/wakeup.ts";
+import { PRODUCER } from "../version.ts";
+import { reportForeignOutput } from "./foreign-output.ts";
+import { hasCursor, runProgress } from "./progress.ts";
+import { processTerminal } from "./terminal.ts";
+
+const BACKOFF = { firstMs: 200, capMs: 10_000 };
+const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
+/** Unfinished work is abandoned when this much of the shutdown timeout is left. */
+const ABANDON_BEFORE_MS = 500;
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const EXIT = { done: 0, failure: 1, unfit: 3 };
+
+/** @returns the process's exit code. */
+export async function run(config: Config): Promise<number> {
+  const instance = randomBytes(4).toString("hex");
+  const log = createLogger({ level: config.logLevel, instance });
+  const readiness = new Readiness(systemClock.now);
+  const prometheus = new LatePrometheus();
+  const progress = progressOnScreen();
+  const report: Report = (event) => {
+    readiness.accept(event);
+    prometheus.accept(event);
+    if (progress === null) log.report(event);
+    else progress(event, () => log.report(event));
+  };
+  // Before the handler of `program.ts`: the reason belongs into the log.
+  process.prependListener("uncaughtException", (error) => {
+    report(fatal(error));
+    process.exit(EXIT.failure);
+  });
+  const restoreOutput = reportForeignOutput(report);
+  for (const warning of config.warnings) report({ event: "config.unknown_variable", ...warning });
+  report({ event: "daemon.starting", settings: settingsForLog(config) });
+
+  const stop = new AbortController();
+  const bell = new Bell((source) => prometheus.wokenBy(source));
+  const connection = {
+    database: config.database,
+    applicationName: daemonName(instance),
+    connectTimeoutMs: config.connectTimeoutMs,
+    statementTimeoutMs: config.statementTimeoutMs,
+    lockTimeoutMs: config.lockTimeoutMs,
+  };
+  const logSettings = { ...connection, schema: config.schema, merge: config.merge };
+  const daemon = new Daemon(
+    { ...config, producer: PRODUCER, backoff: BACKOFF },
+    {
+      open: (signal) => openLog(logSettings, report, signal, () => bell.ring("loss")),
+      report,
+      clock: systemClock,
+    },
+    bell,
+    stop.signal,
+  );
+  const stopped = stopOnSignals(stop, daemon, config.shutdownTimeoutMs, report);
+  let alive = true;
+  const http = config.http.enabled
+    ? await startHttp(
+        config.http,
+        httpPorts(daemon, config.metrics, readiness, prometheus, () => alive),
+        report,
+      )
+    : null;
+  const listening = listen(
+    {
+      ...connection,
+      notifyChannel: config.notifyChannel,
+      selfChannel: `damascus_metrics_${instance}`,
+      backoff: BACKOFF,
+      selfCheck: SELF_CHECK,
+    },
+    (source) => bell.ring(source),
+    report,
+    systemClock,
+    stop.signal,
+  );
+  try {
+    await daemon.run();
+    return EXIT.done;
+  } catch (error) {
+    report(fatal(error));
+    return error instanceof UnfitDatabase || error instanceof UnfitLog ? EXIT.unfit : EXIT.failure;
+  } finally {
+    alive = false;
+    stop.abort();
+    await listening;
+    await http?.close();
+    stopped();
+    restoreOutput();
+  }
+}
+
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Null unless standard error is a terminal. Asking `process.stderr` would open the stream, so this asks the descriptor. */
+function progressOnScreen(): ReturnType<typeof runProgress> | null {
+  if (!isatty(STDERR) || !hasCursor(processTerminal)) return null;
+  return runProgress(processTerminal, isatty(STDOUT));
+}
+
+function httpPorts(
+  daemon: Daemon,
+  metrics: Config["metrics"],
+  readiness: Readiness,
+  prometheus: LatePrometheus,
+  isAlive: () => boolean,
+): HttpPorts {
+  const snapshot = (): Snapshot | null => {
+    const { analyzer, due, lagSeconds, refused } = daemon;
+    if (analyzer === null) return null;
+    // Memory knows of this instance alone.
+    const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
+    return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag, refused });
+  };
+  return {
+    isAlive,
+    readiness: () => readiness.current(),
+    historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
+    snapshot,
+    history: () => daemon.recent?.history(metrics) ?? null,
+    prometheus: async () => {
+      const counted = await prometheus.load();
+      return {
+        contentType: counted.contentType,
+        text: await counted.expose({
+          metrics,
+          readiness: readiness.current(),
+          lag: { merges: daemon.due, seconds: daemon.lagSeconds },
+          snapshot: snapshot(),
+        }),
+      };
+    },
+  };
+}
+
+/** @returns what to call when the daemon has ended. */
+function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number, report: Report): () => void {
+  let startedAt: number | null = null;
+  let abandoning: NodeJS.Timeout | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (startedAt !== null) return;
+    startedAt = systemClock.monotonic();
+    report({ event: "shutdown.started", signal });
+    stop.abort();
+    abandoning = setTimeout(() => daemon.abandon(), Math.max(timeoutMs - ABANDON_BEFORE_MS, timeoutMs / 2));
+  };
+  for (const signal of SIGNALS) {
+    // Replaces the listener that `bin/metrics.js` has while all this is loaded. Adds before it removes: a signal that is
+    // pending while there is no listener would be lost.
+    const loading = process.listeners(signal);
+    process.on(signal, onSignal);
+    for (const listener of loading) process.off(signal, listener);
+  }
+  return () => {
+    clearTimeout(abandoning);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    if (startedAt !== null)
+      report({ event: "shutdown.completed", took_ms: Math.round(systemClock.monotonic() - startedAt) });
+  };
+}
+
+function fatal(error: unknown): DaemonEvent {
+  const event = "daemon.fatal";
+  if (error instanceof UnfitDatabase) {
+    const failure = { code: error.reason, message: "the database is not fit" };
+    return { event, failure, problems: error.problems };
+  }
+  if (error instanceof UnfitLog) {
+    const failure = { code: error.reason, message: "the log is not fit" };
+    return { event, failure, problems: [error.message] };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { event, failure: { code: "unexpected", message }, problems: [] };
+}
