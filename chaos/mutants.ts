@@ -61,7 +61,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "everything up to the newest id is taken for settled",
     patches: [
       {
-        file: "postgres/settled.ts",
+        file: "postgres/poll.ts",
         replace: 'holders: new Set(row["holders"]?.split(" "))',
         by: "holders: new Set()",
       },
@@ -71,7 +71,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "who has drawn an id and not used it yet is not waited for",
     patches: [
       {
-        file: "postgres/settled.ts",
+        file: "postgres/poll.ts",
         replace: ", ...watched.sequences",
         by: "",
       },

@@ -220,11 +220,6 @@ export class AppendRefused extends DatabaseFailure {
   }
 }
 
-/** SQLSTATE 55P03 or 40P01: another transaction has a row locked. That says nothing of what the table takes. */
-export function isLocked({ code }: Failure): boolean {
-  return code === "55P03" || code === "40P01";
-}
-
 /** The connection was lost while COMMIT was under way: only the log knows whether it happened. */
 export class CommitUnknown extends DatabaseFailure {
   constructor(failure: Failure) {

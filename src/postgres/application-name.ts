@@ -1,13 +1,14 @@
-/** How our connections are named in `pg_stat_activity`, by which daemons are counted. */
+/** The names of our connections in `pg_stat_activity`. Daemons are counted by them. */
 
-/** What every daemon's name begins with. PostgreSQL keeps 63 bytes. */
+/** The beginning of every daemon's name. PostgreSQL keeps 63 bytes of a name. */
 export const DAEMON_NAME = "damascus-metrics/run:";
 
-/** @param instance tells several daemons apart; all connections of one share it. */
+/** The name of a daemon's connections. @param instance distinguishes daemons. */
 export function daemonName(instance: string): string {
   return `${DAEMON_NAME}${instance}`;
 }
 
+/** The name of the connection of a command that only reads. */
 export function applicationName(verb: string): string {
   return `damascus-metrics/${verb}`;
 }

@@ -1,11 +1,12 @@
 /**
- * What a server may say, checked before the driver reads it. The driver's parser trusts the bytes: some make it throw
- * inside the socket's event handler, where nothing catches; an ErrorResponse without its end makes it loop; and a length
- * of gigabytes makes it collect. Such bytes are real: a server that dies inside a row, and a pooler that puts its own
- * ErrorResponse into the rest of it.
+ * The bytes of a server, checked before the driver reads them. The driver's parser trusts them: some bytes make it throw
+ * inside the socket's event handler, where nothing catches; an ErrorResponse without an end makes it loop; a length of
+ * gigabytes makes it collect. Such bytes occur: a server dies in the middle of a row, and a pooler writes its own
+ * ErrorResponse where the rest of the row would be.
  *
- * Checked is that each message is of a known kind, no longer than any of ours, and that its fields fill it exactly, as in
- * "Message Formats" of PostgreSQL's protocol documentation. What its values say is not: TCP and TLS answer for that.
+ * Each message must be of a known kind, no longer than any message that we ask for, and filled exactly by its fields, as
+ * "Message Formats" of PostgreSQL's protocol documentation describes them. The content of values is not checked; TCP and
+ * TLS protect that.
  */
 
 /** The bytes on a connection are not PostgreSQL's protocol. */
@@ -18,18 +19,19 @@ export class ProtocolViolation extends Error {
   }
 }
 
-/** Larger than the largest value that is ever asked for, a checkpoint of 64 MiB written as text. */
+/** Bytes. Larger than the largest value that is ever asked for: a checkpoint of 64 MiB, written as text. */
 const LARGEST_MESSAGE = 268_435_456;
-const LETTER_AND_LENGTH = 5;
+/** Bytes before a message's body: its kind, and its length with the length field included. */
+const HEADER = 5;
 
 /** Collects the bytes of a connection into whole messages. */
 export class BackendMessages {
   #kept: Buffer[] = [];
   #size = 0;
-  /** So many bytes are needed before there is anything new to see. */
-  #wanted = LETTER_AND_LENGTH;
+  /** The number of bytes without which no further message can be complete. */
+  #wanted = HEADER;
 
-  /** @returns the messages that are whole now, one behind the other; null where none is. @throws ProtocolViolation */
+  /** @returns the messages that are complete now, one after the other, or null. @throws ProtocolViolation */
   take(chunk: Buffer): Buffer | null {
     this.#kept.push(chunk);
     this.#size += chunk.length;
@@ -37,15 +39,15 @@ export class BackendMessages {
     const bytes = this.#kept.length === 1 ? chunk : Buffer.concat(this.#kept, this.#size);
     let at = 0;
     for (;;) {
-      this.#wanted = LETTER_AND_LENGTH;
-      if (bytes.length - at < LETTER_AND_LENGTH) break;
+      this.#wanted = HEADER;
+      if (bytes.length - at < HEADER) break;
       const length = bytes.readInt32BE(at + 1);
-      const shape = SHAPES.get(bytes[at] ?? 0);
+      const shape = SHAPES[String.fromCharCode(bytes[at] ?? 0)];
       if (shape === undefined) throw new ProtocolViolation(`a message of the unknown kind ${bytes[at]}`);
       if (length < 4 || length > LARGEST_MESSAGE) throw new ProtocolViolation(`a message of ${length} bytes`);
       this.#wanted = 1 + length;
       if (bytes.length - at < this.#wanted) break;
-      const body = new Body(bytes, at + LETTER_AND_LENGTH, at + this.#wanted);
+      const body = new Body(bytes, at + HEADER, at + this.#wanted);
       shape(body);
       body.end();
       at += this.#wanted;
@@ -56,7 +58,7 @@ export class BackendMessages {
   }
 }
 
-/** One message's, read field by field. */
+/** The body of one message, read field by field. */
 class Body {
   readonly #bytes: Buffer;
   #at: number;
@@ -68,31 +70,32 @@ class Body {
     this.#end = end;
   }
 
-  skip(bytes: number): void {
+  /** @returns where the skipped bytes begin. */
+  skip(bytes: number): number {
+    const start = this.#at;
     this.#at += bytes;
-    if (bytes < 0 || this.#at > this.#end)
-      throw new ProtocolViolation("a message that is shorter than its fields");
+    if (bytes < 0 || this.#at > this.#end) throw new ProtocolViolation("a message shorter than its fields");
+    return start;
   }
 
   byte(): number {
-    this.skip(1);
-    return this.#bytes[this.#at - 1] ?? 0;
+    return this.#bytes.readUInt8(this.skip(1));
   }
 
   count(): number {
-    this.skip(2);
-    return this.#bytes.readUInt16BE(this.#at - 2);
+    return this.#bytes.readUInt16BE(this.skip(2));
   }
 
   integer(): number {
-    this.skip(4);
-    return this.#bytes.readInt32BE(this.#at - 4);
+    return this.#bytes.readInt32BE(this.skip(4));
   }
 
-  text(): void {
-    const zero = this.#bytes.indexOf(0, this.#at);
-    if (zero < 0 || zero >= this.#end) throw new ProtocolViolation("a text without an end");
-    this.#at = zero + 1;
+  texts(count: number): void {
+    for (let index = 0; index < count; index += 1) {
+      const zero = this.#bytes.indexOf(0, this.#at);
+      if (zero < 0 || zero >= this.#end) throw new ProtocolViolation("a text without an end");
+      this.#at = zero + 1;
+    }
   }
 
   rest(): void {
@@ -100,22 +103,17 @@ class Body {
   }
 
   end(): void {
-    if (this.#at !== this.#end) throw new ProtocolViolation("a message that is longer than its fields");
+    if (this.#at !== this.#end) throw new ProtocolViolation("a message longer than its fields");
   }
 }
 
 type Shape = (body: Body) => void;
 
 const empty: Shape = () => undefined;
-const whatever: Shape = (body) => body.rest();
-const texts =
-  (count: number): Shape =>
-  (body) => {
-    for (let index = 0; index < count; index += 1) body.text();
-  };
-/** An error or a notice: letters, each with a text, and a zero. */
+const anything: Shape = (body) => body.rest();
+/** An error or a notice: letters, each with a text, then a zero. */
 const fields: Shape = (body) => {
-  while (body.byte() !== 0) body.text();
+  while (body.byte() !== 0) body.texts(1);
 };
 const copying: Shape = (body) => {
   body.skip(1);
@@ -125,49 +123,46 @@ const copying: Shape = (body) => {
 const COLUMN = 16;
 const TEXT_FORMAT = 0;
 
-const SHAPES: ReadonlyMap<number, Shape> = new Map(
-  Object.entries({
-    R: (body) => {
-      body.integer();
-      body.rest();
-    },
-    K: whatever,
-    S: texts(2),
-    Z: (body) => {
-      if (!"ITE".includes(String.fromCharCode(body.byte()))) throw new ProtocolViolation("an unknown state");
-    },
-    T: (body) => {
-      for (let columns = body.count(); columns > 0; columns -= 1) {
-        body.text();
-        body.skip(COLUMN);
-        if (body.count() !== TEXT_FORMAT)
-          throw new ProtocolViolation("a column in a format that was not asked for");
-      }
-    },
-    D: (body) => {
-      for (let values = body.count(); values > 0; values -= 1) {
-        const length = body.integer();
-        // -1 stands for NULL.
-        if (length !== -1) body.skip(length);
-      }
-    },
-    C: texts(1),
-    E: fields,
-    N: fields,
-    A: (body) => {
-      body.integer();
-      texts(2)(body);
-    },
-    t: (body) => body.skip(4 * body.count()),
-    G: copying,
-    H: copying,
-    d: whatever,
-    c: empty,
-    n: empty,
-    s: empty,
-    I: empty,
-    1: empty,
-    2: empty,
-    3: empty,
-  } satisfies Record<string, Shape>).map(([letter, shape]) => [letter.charCodeAt(0), shape]),
-);
+const SHAPES: Readonly<Record<string, Shape>> = {
+  R: (body) => {
+    body.integer();
+    body.rest();
+  },
+  K: anything,
+  S: (body) => body.texts(2),
+  Z: (body) => {
+    if (!"ITE".includes(String.fromCharCode(body.byte()))) throw new ProtocolViolation("an unknown state");
+  },
+  T: (body) => {
+    for (let columns = body.count(); columns > 0; columns -= 1) {
+      body.texts(1);
+      body.skip(COLUMN);
+      if (body.count() !== TEXT_FORMAT) throw new ProtocolViolation("a column in an unexpected format");
+    }
+  },
+  D: (body) => {
+    for (let values = body.count(); values > 0; values -= 1) {
+      const length = body.integer();
+      // -1 is NULL.
+      if (length !== -1) body.skip(length);
+    }
+  },
+  C: (body) => body.texts(1),
+  E: fields,
+  N: fields,
+  A: (body) => {
+    body.integer();
+    body.texts(2);
+  },
+  t: (body) => body.skip(4 * body.count()),
+  G: copying,
+  H: copying,
+  d: anything,
+  c: empty,
+  n: empty,
+  s: empty,
+  I: empty,
+  1: empty,
+  2: empty,
+  3: empty,
+};

@@ -1,17 +1,18 @@
 /**
- * A connection to PostgreSQL that lives until its first failure. Nobody repairs it: whatever goes wrong, a deadline
- * included, its socket is destroyed and the holder opens another. A statement in doubt is thereby in doubt for nobody
- * else: the server rolls back what was not committed.
+ * A connection to PostgreSQL that lives until its first failure. It is never repaired: after any failure, a deadline
+ * included, its socket is destroyed and its owner opens another one. Closing the socket rolls back whatever was not
+ * committed.
  */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
-import { CopyOutQuery } from "./copy-out.ts";
+import { CopyOutQuery, type TakeFields } from "./copy-out.ts";
 import { databaseSocket } from "./database-socket.ts";
-import { failureOf, isBadData, isDamaged, isOverdue, isRefusal, leavesConnection } from "./failure.ts";
+import { failureOf, faultOf, isRefusal, leavesConnection } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";
 
+/** Where to connect, under which name, and how long to wait. */
 export type ConnectionSettings = {
   /** Where, read anew for each connection: a rotated secret or certificate needs no restart. It may throw. */
   readonly database: { readonly read: () => pg.ClientConfig };
@@ -22,8 +23,8 @@ export type ConnectionSettings = {
 };
 
 /**
- * Values of a row as PostgreSQL writes them; nothing is cast. That a column may be missing is the type's opinion, not the
- * statements': where this folder falls back on `?? ""` or `?? 0` it answers the compiler, and no test can get there.
+ * The values of a row as PostgreSQL writes them; nothing is cast. The type says that a column may be missing, the
+ * statements say that it is not: a fallback such as `?? ""` in this folder satisfies the compiler and is never reached.
  */
 export type TextRow = Readonly<Record<string, string | null>>;
 
@@ -31,33 +32,28 @@ export type Answer = { readonly rows: readonly TextRow[]; readonly command: stri
 
 /**
  * Runs one statement.
- * @param name under which the session keeps it, always with the same text.
- * @throws DatabaseFailure, after which the connection is gone.
+ * @param name under which the session keeps the statement, always with the same text.
+ * @throws DatabaseFailure; the connection is gone then, unless `leavesConnection`.
  */
 export type Query = (text: string, parameters?: unknown[], name?: string) => Promise<Answer>;
 
-/**
- * COPY … TO STDOUT: `take` is given the text as it comes, and what it has not taken is not asked for.
- * @throws DatabaseFailure, after which the connection is gone, unless the data or the time was the reason.
- */
-export type CopyOut = (statement: string, take: (chunk: Buffer) => void) => Promise<void>;
+/** COPY … TO STDOUT, row by row as the rows arrive. @throws DatabaseFailure as `Query` does. */
+export type CopyOut = (statement: string, take: TakeFields) => Promise<void>;
 
 export interface Connection {
-  /** As the server told it: the backend's, or whatever a pooler calls this client. */
+  /** The backend's process id, or the number by which a pooler knows this client. */
   readonly processId: number | null;
-  /** What the server remarked while the connection was made. */
+  /** The server's notices while the connection was made. */
   readonly notices: readonly string[];
-  /** In whatever transaction is open. */
+  /** Runs a statement in the open transaction, if any. */
   readonly run: Query;
-  /** In a read-only transaction of its own, begun and ended in the same message. Takes no parameters. */
-  readonly read: (text: string) => Promise<Answer>;
-  /** Several statements in such a transaction, one after the other; each sees what was committed before it began. */
-  readonly readEach: (texts: readonly string[]) => Promise<Answer[]>;
-  /** Several statements in one message, in whatever transaction is open. Take no parameters. */
+  /** Runs several statements, sent as one message, in the open transaction. They take no parameters. */
   readonly runEach: (texts: readonly string[]) => Promise<Answer[]>;
-  /** In whatever transaction is open. */
-  readonly copyOut: CopyOut;
-  /** In a read-only transaction of its own. */
+  /** Runs a statement in a read-only transaction of its own, all in one message. It takes no parameters. */
+  readonly read: (text: string) => Promise<Answer>;
+  /** Runs several statements in one such transaction; each sees what was committed before it began. */
+  readonly readEach: (texts: readonly string[]) => Promise<Answer[]>;
+  /** Copies rows out in a read-only transaction of its own. */
   readonly readOut: CopyOut;
   /** Ends the connection in good order. */
   readonly end: () => Promise<void>;
@@ -65,25 +61,27 @@ export interface Connection {
   readonly destroy: () => void;
 }
 
-/** How long beyond the server's own deadline an answer is waited for: then the server is silent, not slow. */
+/** How long to wait for an answer beyond the server's own deadline: a server that exceeds it is silent, not slow. */
 const ANSWER_GRACE_MS = 2_000;
 
-/**
- * @param onLoss called once when the connection is lost without a statement under way or our doing: the next statement
- * fails with the reason, and nobody else would notice before it.
- * @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile.
- */
+export type ConnectionEvents = {
+  /** The server or the network ended the connection: without a statement under way nothing else would show it. */
+  readonly loss?: ((failure: Failure) => void) | undefined;
+  readonly notification?: (channel: string) => void;
+};
+
+/** Opens a connection. @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
 export async function connect(
   settings: ConnectionSettings,
   stop?: AbortSignal,
-  onLoss?: () => void,
+  events: ConnectionEvents = {},
 ): Promise<Connection> {
   const client = clientOf(settings);
   let state: "connecting" | "connected" | "over" = "connecting";
-  /** The first error of the connection is the reason of its end; what follows only says that it is over. */
+  /** The first error of the connection is the reason for its end; later ones only report that it is over. */
   let reason: Failure | null = null;
   const lose = (): void => {
-    if (state === "connected") onLoss?.();
+    if (state === "connected") events.loss?.(reason ?? failureOf(new Error("Connection terminated")));
     state = "over";
   };
   // A killed backend emits 'error' twice; without a listener the second one would end the process.
@@ -92,6 +90,7 @@ export async function connect(
     lose();
   });
   client.on("end", lose);
+  client.on("notification", ({ channel }) => events.notification?.(channel));
   const notices: string[] = [];
   client.on("notice", ({ message, hint }) => {
     if (state === "connecting") notices.push([message, hint].filter(Boolean).join(": "));
@@ -100,6 +99,11 @@ export async function connect(
     state = "over";
     client.connection.stream.destroy();
   };
+  const failed = (error: unknown): DatabaseFailure => {
+    if (!leavesConnection(error)) destroy();
+    const failure = reason ?? failureOf(error);
+    return isRefusal(error) ? new AppendRefused(failure) : new DatabaseFailure(failure);
+  };
   stop?.addEventListener("abort", destroy, { once: true });
   try {
     if (stop?.aborted === true) throw new Error("stopping");
@@ -107,65 +111,48 @@ export async function connect(
     state = "connected";
   } catch (error) {
     destroy();
-    throw new DatabaseFailure(failureOf(error));
+    throw failed(error);
   } finally {
     stop?.removeEventListener("abort", destroy);
   }
-  const send = async (
-    text: string,
-    values?: unknown[],
-    name?: string,
-  ): Promise<pg.QueryResult<TextRow>[]> => {
+
+  const send = async (text: string, values?: unknown[], name?: string): Promise<Answer[]> => {
     try {
       const answer: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[] = await client.query({
         text,
-        ...(values === undefined ? {} : { values }),
-        ...(name === undefined ? {} : { name }),
+        ...(values && { values }),
+        ...(name !== undefined && { name }),
       });
       const results = Array.isArray(answer) ? answer : [answer];
-      checkWhole(results, values === undefined && name === undefined ? statementsIn(text) : 1);
+      checkWhole(results, values === undefined ? statementsIn(text) : 1);
       return results;
     } catch (error) {
-      if (!leavesConnection(error)) destroy();
-      const failure = reason ?? failureOf(error);
-      throw isRefusal(error) ? new AppendRefused(failure) : new DatabaseFailure(failure);
+      throw failed(error);
     }
   };
   const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
-  const readEach = async (texts: readonly string[]): Promise<Answer[]> => {
+  /** Ends the transaction of what fails, if the connection survives that. */
+  const orRolledBack = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      return (await send(`${readOnly}; ${texts.join("; ")}; COMMIT`))
-        .slice(-1 - texts.length, -1)
-        .map(answerOf);
+      return await work;
     } catch (error) {
-      if (leavesConnection(error)) await send("ROLLBACK");
-      throw error;
+      const failure = failed(error);
+      if (leavesConnection(failure)) await send("ROLLBACK");
+      throw failure;
     }
   };
-  const copyOut: CopyOut = async (statement, take) => {
-    try {
-      await client.query(new CopyOutQuery(statement, take)).ended;
-    } catch (error) {
-      if (!isBadData(error) && !isOverdue(error) && !isDamaged(error)) destroy();
-      throw new DatabaseFailure(reason ?? failureOf(error));
-    }
-  };
+  const readEach = async (texts: readonly string[]): Promise<Answer[]> =>
+    (await orRolledBack(send(`${readOnly}; ${texts.join("; ")}; COMMIT`))).slice(-1 - texts.length, -1);
   return {
     processId: "processID" in client && typeof client.processID === "number" ? client.processID : null,
     notices,
-    run: async (text, parameters, name) => answerOf((await send(text, parameters, name)).at(-1)),
+    run: async (text, parameters, name) => (await send(text, parameters, name)).at(-1) ?? NOTHING,
+    runEach: (texts) => send(texts.join("; ")),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
     readEach,
-    runEach: async (texts) => (await send(texts.join("; "))).map(answerOf),
-    copyOut,
     readOut: async (statement, take) => {
       await send(readOnly);
-      try {
-        await copyOut(statement, take);
-      } catch (error) {
-        if (isBadData(error) || isOverdue(error) || isDamaged(error)) await send("ROLLBACK");
-        throw error;
-      }
+      await orRolledBack(client.query(new CopyOutQuery(statement, take)).ended);
       await send("COMMIT");
     },
     end: async () => {
@@ -176,14 +163,16 @@ export async function connect(
   };
 }
 
-/** How many statements a text of ours holds: none of our names and values has a semicolon, see `names.ts`. */
+const NOTHING: Answer = { rows: [], command: "" };
+
+/** How many statements a text of ours contains: no name or value of ours contains a semicolon, see `names.ts`. */
 function statementsIn(text: string): number {
   return text.split(";").filter((statement) => statement.trim() !== "").length;
 }
 
 /**
- * Whether each statement was answered once and to its end, with as many rows as the server says it sent: an answer that
- * was cut or repeated on its way must not be taken for what the log says.
+ * Checks that each statement was answered once and completely, with as many rows as the server says it sent. An answer
+ * that was cut or repeated on its way must not be taken for the content of the log.
  * @throws ProtocolViolation
  */
 function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: number): void {
@@ -193,10 +182,10 @@ function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: num
       command !== null &&
       (fields?.length === 0 ? rows?.length === 0 : (rowCount ?? rows?.length) === rows?.length),
   );
-  if (!whole || results.length !== statements) throw new ProtocolViolation("an answer that is not whole");
+  if (!whole || results.length !== statements) throw new ProtocolViolation("an incomplete answer");
 }
 
-/** @throws DatabaseFailure when what it needs cannot be read. */
+/** @throws DatabaseFailure when something that the settings name cannot be read. */
 function clientOf(settings: ConnectionSettings): pg.Client {
   try {
     const config = clientConfig(settings);
@@ -210,14 +199,8 @@ function clientOf(settings: ConnectionSettings): pg.Client {
   }
 }
 
-const NOTHING: Answer = { rows: [], command: "" };
-
-function answerOf(result: pg.QueryResult<TextRow> | undefined): Answer {
-  return { rows: result?.rows ?? [], command: result?.command ?? "" };
-}
-
-/** The configuration of every connection of ours, the listener's included. @throws what reading it throws. */
-export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
+/** @throws what reading the settings throws. */
+function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
   return {
     ...settings.database.read(),
     application_name: settings.applicationName,
@@ -228,16 +211,16 @@ export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
 }
 
 /**
- * The beginning of a transaction. What a session would be told once is told to each transaction: behind a pooler the
- * next one may run on another backend. `search_path` for CVE-2018-1058; `row_security = off` turns rows silently
- * withheld into an error; compiling a replay query takes longer than running it.
+ * The beginning of a transaction, with every setting that our statements rely on. They are set in each transaction,
+ * because behind a pooler the next transaction may run on another backend.
  *
- * No plan depends on what the table's statistics say, or that they say nothing yet: every statement of ours has an index to go
- * by, in its order, and the planner is made to take it.
- *
- * No backend of ours waits without a bound: for the next statement, or the rest of one (`idle_in_transaction_session_timeout`),
- * for a client that does not take what is sent to it (`tcp_user_timeout`: `statement_timeout` does not end that, measured on
- * 15 and 18), for a lock, for itself.
+ * - `search_path`: CVE-2018-1058. `row_security = off`: rows that a policy would hide become an error. `jit`: compiling
+ *   a replay query takes longer than running it.
+ * - `enable_seqscan`, `enable_bitmapscan`: plans do not depend on the table's statistics, which may be missing. Each
+ *   statement of ours has an index in whose order it reads, and the planner is made to take it.
+ * - The timeouts: no backend of ours waits without a bound, be it for the next statement or the rest of one
+ *   (`idle_in_transaction_session_timeout`), for a client that does not read (`tcp_user_timeout`; `statement_timeout`
+ *   does not end that, measured on PostgreSQL 15 and 18), for a lock, or for its own work.
  */
 export function begin(settings: ConnectionSettings, mode: string): string {
   return [
@@ -255,16 +238,16 @@ export function begin(settings: ConnectionSettings, mode: string): string {
 }
 
 /**
- * For reading inside a transaction that has to go on when a statement cannot take in a row: only a `json` column can
- * hold one, and the reader asks again for the rows around it.
+ * A query inside a transaction that must survive a statement which fails on a row: the reader asks again for the rows
+ * around it.
  */
 export function inSavepoint(run: Query): Query {
-  return async (text, parameters) => {
+  return async (text) => {
     await run("SAVEPOINT reading");
     try {
-      return await run(text, parameters);
+      return await run(text);
     } catch (error) {
-      if (isBadData(error) || isDamaged(error)) await run("ROLLBACK TO SAVEPOINT reading");
+      if (["value", "storage"].includes(faultOf(error))) await run("ROLLBACK TO SAVEPOINT reading");
       throw error;
     }
   };

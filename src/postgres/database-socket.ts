@@ -1,6 +1,7 @@
 /**
- * A socket for a host of several addresses: the attempts to reach them share the time there is. Node gives each but the
- * last a quarter of a second, in which a handshake over a slow network does not end: only the last address could be reached.
+ * A socket for a host with several addresses: the attempts to reach them share the connect timeout. Node gives each
+ * attempt but the last a quarter of a second. A handshake over a slow network takes longer, so only the last address
+ * could be reached.
  */
 import { type LookupAddress, lookup } from "node:dns";
 import { isIP, Socket } from "node:net";
@@ -11,7 +12,10 @@ type Resolve = (
   found: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-/** @param timeoutMs for all addresses together. @param resolve how a name becomes addresses. */
+/**
+ * @param timeoutMs for all addresses together.
+ * @param resolve turns a name into addresses.
+ */
 export function databaseSocket(timeoutMs: number, resolve: Resolve = lookup): Socket {
   const socket = new Socket();
   const connect = socket.connect.bind(socket);

@@ -1,74 +1,59 @@
-/** What a failed statement or connection was: kinds that the conversations tell apart, and what may be told of it. */
+/** What failed, as it may be reported, and what remains after it. The meaning of each code is in `meaning.ts`. */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
 import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
+import { type Fault, isLocked, meaningOf } from "./meaning.ts";
 
-/** Class 22: a value that a statement could not take in. The reader narrows it down to the row. */
-export function isBadData(error: unknown): boolean {
-  return /^22[0-9A-Z]{3}$/.test(failureOf(error).code);
+/** What an error shows, by its code. */
+export function faultOf(error: unknown): Fault {
+  return meaningOf(failureOf(error).code).fault;
 }
 
-/** SQLSTATE XX001 or XX002: a row or an index on the server's disk is damaged. Rows beside it can be read. */
-export function isDamaged(error: unknown): boolean {
-  return /^XX00[12]$/.test(failureOf(error).code);
-}
-
-/** SQLSTATE 57014: the statement took longer than `statement_timeout`, or somebody cancelled it. */
-export function isOverdue(error: unknown): boolean {
-  return failureOf(error).code === "57014";
-}
-
-/** SQLSTATE 55P03: a lock was not granted within `lock_timeout`. */
+/** Whether another session holds a lock, for which the statement waited in vain. */
 export function isLockTimeout(error: unknown): error is DatabaseFailure {
-  return failureOf(error).code === "55P03";
+  return isLocked(failureOf(error));
 }
 
 /**
- * Whether the table did not take rows because of what they say, or because of another row that is locked. The server names
- * a context where a row is the reason: the check of a foreign key, or a function that a trigger runs. What is locked without
- * one is the whole table.
+ * Whether the table refused rows because of their content, or because another transaction has locked a row. The server
+ * names a context (`where`) where a row is the reason: the check of a foreign key, or a function that a trigger runs. A
+ * lock without a context is on the whole table.
  */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof AppendRefused) return true;
   if (!(error instanceof pg.DatabaseError)) return false;
-  const { code = "", where } = error;
-  // 54000: a row too large for an index.
-  if (/^(23|27|44|54000|P0)/.test(code)) return true;
-  return where !== undefined && /^(0A|21|22|2F|38|39|42|54|55P03|40P01)/.test(code);
+  const fault = faultOf(error);
+  return fault === "rows" || (error.where !== undefined && ["value", "statement", "lock"].includes(fault));
 }
 
-/** Whether the server said no to what was asked and is well: the connection serves on once its transaction is rolled back. */
+/** Whether the connection is usable once its transaction is rolled back. */
 export function leavesConnection(error: unknown): boolean {
-  return isRefusal(error) || isBadData(error) || isLockTimeout(error) || isDamaged(error);
+  return isRefusal(error) || ["value", "lock", "time", "storage"].includes(faultOf(error));
 }
 
-/** What may be told of an error: never `detail`, `where` or the statement, which carry row data. */
+/** What may be reported of an error: never `detail`, `where` or the statement, because they carry row data. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DatabaseFailure) return error.failure;
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
-  const code = "code" in error && typeof error.code === "string" ? error.code : codeFor(error.message);
-  return { code, message: error.message + whereIn(error) };
+  const { message } = error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : null;
+  return { code: code ?? WITHOUT_CODE[message] ?? "CONNECTION", message: message + refuserIn(error) };
 }
 
-/** The constraint, or the function of a trigger, that refused: from fields of which the rest carries row data. */
-function whereIn(error: Error): string {
-  const constraint = "constraint" in error && typeof error.constraint === "string" ? error.constraint : "";
-  const context = "where" in error && typeof error.where === "string" ? error.where : "";
-  const routine = /PL\/pgSQL function ([^\s(]+)\(/.exec(context)?.[1] ?? "";
-  return [
-    constraint === "" || error.message.includes(constraint) ? "" : ` (constraint ${constraint})`,
-    routine === "" || error.message.includes(routine) ? "" : ` (function ${routine})`,
-  ].join("");
+/** The constraint or the trigger's function that refused: the only parts of these fields without row data. */
+function refuserIn(error: Error): string {
+  if (!(error instanceof pg.DatabaseError)) return "";
+  const { message, constraint, where = "" } = error;
+  const routine = /PL\/pgSQL function ([^\s(]+)\(/.exec(where)?.[1];
+  const named = (sort: string, name: string | undefined): string =>
+    name === undefined || message.includes(name) ? "" : ` (${sort} ${name})`;
+  return named("constraint", constraint) + named("function", routine);
 }
 
-/** What `pg` says without a code, and is not simply that the connection is gone: what to do about it is something else. */
+/** Errors of `pg` without a code that need another advice than a lost connection. */
 const WITHOUT_CODE: Readonly<Record<string, string>> = {
   "timeout expired": "CONNECT_TIMEOUT",
   "Query read timeout": "ANSWER_TIMEOUT",
   "The server does not support SSL connections": "NO_TLS",
 };
-
-function codeFor(message: string): string {
-  return WITHOUT_CODE[message] ?? "CONNECTION";
-}

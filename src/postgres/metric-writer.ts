@@ -1,57 +1,129 @@
-/** The writers' transaction, statement by statement. Why it is built like this stands in `recorder/recorder.ts`. */
-import { createHash } from "node:crypto";
+/** The writers' transaction, statement by statement. The reasons for this form are in `recorder/recorder.ts`. */
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import { type Appended, type AppendedRow, CommitUnknown, DatabaseFailure } from "../outbox-log.ts";
-import { type Answer, begin, type Connection, type ConnectionSettings } from "./connection.ts";
-import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
-import { literal, type Names } from "./names.ts";
+import {
+  type Appended,
+  type AppendedRow,
+  CommitUnknown,
+  DatabaseFailure,
+  LockBlocked,
+  type OutboxLog,
+} from "../outbox-log.ts";
+import { type Answer, begin, type Connection, type ConnectionSettings, inSavepoint } from "./connection.ts";
+import { faultOf, isLockTimeout } from "./failure.ts";
+import { OURS, PAYLOAD_FINGERPRINT, sinceIn, sinceStatement } from "./journal.ts";
+import { endStalledPeers, lockKey, writersLockHolders } from "./lock-holders.ts";
+import { literal, type Names, quote } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Fitness } from "./preflight.ts";
-import type { Statement } from "./prepared.ts";
+import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
 
-/** The advisory lock of the writers of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
-export function lockKey({ schema }: Names): bigint {
-  return createHash("sha256").update(`damascus-metrics:${schema}.events_outbox`).digest().readBigInt64BE();
+export type MetricWriter = Pick<
+  OutboxLog,
+  "journalSince" | "beginLocked" | "beginFenced" | "append" | "commit" | "rollback"
+> & {
+  /** Runs a statement inside the writers' transaction while one is open, otherwise in a transaction of its own. */
+  readonly query: (text: string) => Promise<Answer>;
+};
+
+/** The statements of each write, to be prepared with the connection. */
+export function writerStatements(names: Names): Readonly<Record<"since" | "fingerprint", Statement>> {
+  return { since: sinceStatement(names), fingerprint: fingerprintStatement(names) };
 }
 
+/** Binds the writers' transaction to a connection. */
+export function metricWriter(
+  connection: Connection,
+  names: Names,
+  settings: ConnectionSettings,
+  fitness: Fitness,
+  { say, name }: Prepared,
+): MetricWriter {
+  const { run, read } = connection;
+  const { since, fingerprint } = writerStatements(names);
+  const begins = lockingStatements(settings, names, fitness.deadlockMs);
+  const join = inSavepoint(run);
+  let locked = false;
+  /** @param more statements after the lock's. */
+  const beginWith = async (more: string): Promise<Answer> => {
+    try {
+      const answer = await run(begins + more);
+      locked = true;
+      return answer;
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      await run("ROLLBACK");
+      await endStalledPeers(read, names, settings.statementTimeoutMs);
+      const holders = await writersLockHolders(read, names);
+      // Without a holder of the writers' lock, the table was what it waited for.
+      throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
+    }
+  };
+  const query = (text: string): Promise<Answer> => (locked ? join(text) : read(text));
+  return {
+    query,
+    journalSince: async (applied, after) => {
+      const { rows } = await query(say(since, applied?.id ?? null, after));
+      return sinceIn(rows, fitness.watched.server);
+    },
+    beginLocked: async () => {
+      await beginWith("");
+    },
+    beginFenced: async (applied, after) => {
+      const { rows } = await beginWith(`; ${PLANNED_ONCE}; ${say(since, applied.id, after)}`);
+      return sinceIn(rows, fitness.watched.server);
+    },
+    append: (rows) => append(connection, names, fitness, rows, name("insert")),
+    commit: async (last) => {
+      const appended = await commit(connection, say(fingerprint, last));
+      locked = false;
+      return appended;
+    },
+    rollback: async () => {
+      await run("ROLLBACK");
+      locked = false;
+    },
+  };
+}
+
+/** Milliseconds. Longer than an orchestrator's transaction usually holds a row, and shorter than it may be kept waiting. */
+const APPEND_LOCK_MS = 100;
+
 /**
- * The lock's statement takes its snapshot before it waits, so nothing may be read by it. A statement behind it takes
- * its own when it begins, and it begins when the lock has been granted, also within one message: under READ COMMITTED
- * the server runs the statements of a message one after the other, each like one that was sent alone.
+ * The lock's statement takes its snapshot before it waits, so nothing may be read by it. A later statement takes its own
+ * snapshot when it begins, and it begins when the lock has been granted. That is also true within one message: under READ
+ * COMMITTED the server runs the statements of a message one after the other, each as if it were sent alone.
  *
- * With the lock in its hands the transaction waits for nothing for long: where a foreign key makes the append wait for a
- * row that the orchestrator has locked, it gives up well before the server looks for deadlocks, so that the orchestrator
- * is never the victim of one. Triggers of the orchestrator's find its tables.
+ * While it holds the lock, the transaction never waits for long. Where a foreign key makes the append wait for a row that
+ * the orchestrator has locked, it gives up well before the server looks for deadlocks, so that the orchestrator is never
+ * the victim of one. The search path lets the orchestrator's triggers find their tables.
+ *
  * @param deadlockMs after how long a wait the server looks for deadlocks.
  */
-export function lockingStatements(settings: ConnectionSettings, names: Names, deadlockMs: number): string {
+function lockingStatements(settings: ConnectionSettings, names: Names, deadlockMs: number): string {
   const lockTimeoutMs = Math.max(1, Math.min(APPEND_LOCK_MS, Math.floor(deadlockMs / 4)));
   return [
     begin(settings, "ISOLATION LEVEL READ COMMITTED READ WRITE"),
     `SELECT pg_advisory_xact_lock(${literal(lockKey(names))})`,
     `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
-    `SET LOCAL search_path = pg_catalog, ${names.quotedSchema}`,
+    `SET LOCAL search_path = pg_catalog, ${quote(names.schema)}`,
   ].join("; ");
 }
-
-/** Longer than an orchestrator's transaction usually holds a row, and shorter than one may be kept waiting. */
-const APPEND_LOCK_MS = 100;
 
 /**
  * One statement for one merge and for a thousand, with the rows as three lists in three texts: as fast as COPY (1.0 to 1.1
  * times its time for 4,000 rows; a multi-row INSERT 1.25 to 1.45, unnest 1.7), and it returns the ids.
  *
- * Not COPY FROM STDIN: no timeout of the server ends a backend that waits for the next piece, so that a daemon that was
- * stopped there kept the writers' lock for as long as it was stopped. A statement of which only a part has arrived is
- * waited for by `idle_in_transaction_session_timeout`.
+ * Not COPY FROM STDIN: no timeout of the server ends a backend that waits for the next piece, so a stopped daemon would keep
+ * the writers' lock for as long as it is stopped. A statement that has arrived only in part is ended by
+ * `idle_in_transaction_session_timeout`.
  *
- * A sequence with a cache would give this session ids set aside long ago, below those of others: then what is set aside is
- * thrown away first, so that journal ids ascend.
+ * A sequence with a cache would give this session ids from an old reserve, below those of others. So the reserve is
+ * discarded first, and journal ids ascend.
  */
-export async function append(
+async function append(
   connection: Connection,
   { outbox }: Names,
-  { columns, sequenceCache }: Pick<Fitness, "columns" | "sequenceCache">,
+  { columns, sequenceCache }: Fitness,
   rows: readonly AppendedRow[],
   name: string | undefined,
 ): Promise<Appended> {
@@ -76,7 +148,7 @@ export async function append(
   return { ids: appended.rows.map((row) => BigInt(row["row_id"] ?? 0)) };
 }
 
-/** Two characters that no work item's id contains: one between the rows, one for no work item. JSON contains no control characters. */
+/** Two characters that no work item's id contains: a separator, and a sign for no work item. JSON contains no control characters. */
 function unusedCharacters(items: readonly (string | null)[]): readonly [string, string] {
   const text = items.join("");
   const unused = (from: number): number => {
@@ -88,16 +160,13 @@ function unusedCharacters(items: readonly (string | null)[]): readonly [string, 
   return [String.fromCodePoint(separator), String.fromCodePoint(unused(separator + 1))];
 }
 
-/** Checkpoints belong to no work item, where the column allows it. */
+/** The `work_item_id` under which a row is filed: a checkpoint has none, where the column allows it. */
 export function workItemOf(row: AppendedRow, { workItemNullable }: OutboxColumns): string | null {
   return row.kind === CHECKPOINT_KIND && workItemNullable ? null : row.workItemId;
 }
 
-/** SQLSTATE classes with which a server says that it did not commit: bad data, constraints, rights, resources. */
-const REFUSALS = /^(2[0-9]|40|42|53|55|P0)[0-9A-Z]{3}$/;
-
 /** The fingerprint of one row. */
-export function fingerprintStatement({ outbox }: Names): Statement {
+function fingerprintStatement({ outbox }: Names): Statement {
   return {
     name: "fingerprint",
     types: ["bigint"],
@@ -107,18 +176,18 @@ export function fingerprintStatement({ outbox }: Names): Statement {
 }
 
 /**
- * A transaction that has failed answers COMMIT with ROLLBACK and no error. And when no answer comes, the server may
- * have committed all the same.
- * @param fingerprint the statement that reads the fingerprint of the row that memory will stand on, sent along.
+ * A failed transaction answers COMMIT with ROLLBACK and without an error. Where no answer comes, the server may have
+ * committed all the same.
+ * @param fingerprint the statement, sent along, that reads the fingerprint of the new last applied row.
  */
-export async function commit(connection: Connection, fingerprint: string): Promise<string | null> {
+async function commit(connection: Connection, fingerprint: string): Promise<string | null> {
   let answers: readonly Answer[];
   try {
     answers = await connection.runEach([fingerprint, "COMMIT"]);
   } catch (error) {
-    throw error instanceof DatabaseFailure && !REFUSALS.test(error.failure.code)
-      ? new CommitUnknown(error.failure)
-      : error;
+    const isUnknown =
+      error instanceof DatabaseFailure && ["lost", "time", "storage"].includes(faultOf(error));
+    throw isUnknown ? new CommitUnknown(error.failure) : error;
   }
   const command = answers.at(-1)?.command ?? "";
   if (command !== "COMMIT") {

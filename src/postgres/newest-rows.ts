@@ -1,80 +1,66 @@
 /**
- * Our own rows from the newest back: for verbs that need the end of a long history. No statement passes more than some
- * thousand rows of the outbox, however rare the wanted ones are, and none leaves the planner a choice: what a page holds
- * is decided by ids alone, and its kinds are looked at behind an OFFSET 0, through which no condition moves.
+ * Rows from the newest back, for those who need the end of a long history. No statement covers more than a few thousand
+ * rows of the outbox, however rare the wanted rows are, and none leaves the planner a choice: ids alone decide which rows
+ * a page has (`pageOf`), and the kinds are compared afterwards.
  */
+import { idOrNull } from "../core/event-id.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
-import type { Query } from "./connection.ts";
-import { JOURNAL_COLUMNS, OURS, pageOf, rawRow } from "./journal.ts";
+import type { Query, TextRow } from "./connection.ts";
+import { pageOf } from "./ids.ts";
+import { JOURNAL_COLUMNS, OURS, rawRow, selectFrom } from "./journal.ts";
 import { literal, literals, type Names } from "./names.ts";
 import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
 
-/** Outbox rows of the first statement, which is often the only one, and of each later one. */
+/** Outbox rows of the first page, which is often the only one; each later page is twice as large as the one before. */
 const FIRST_PAGE = 2_000;
+/** Outbox rows of a page where payloads are read. */
 const LARGEST_PAGE = 4_000;
 
 export type Wanted = {
-  /** Left out for all of kind `metric.*`. */
+  /** Left out for all kinds `metric.*`. */
   readonly kinds?: readonly string[];
   readonly upTo: bigint;
-  /** Rows of the outbox that are passed at most. Left out for all. */
+  /** How many outbox rows to cover at most. Left out for all. */
   readonly most?: number;
 };
 
-/** Rows with id ≤ upTo, newest first; each page is asked for only when it is needed. */
+/** Rows with id ≤ upTo, newest first. Each page is asked for when it is needed. */
 export async function* newestRows(
   query: Query,
   names: Names,
-  { kinds, upTo, most = Number.POSITIVE_INFINITY }: Wanted,
+  wanted: Wanted,
   unreadable: LeaveOut,
 ): AsyncGenerator<RawJournalRow> {
-  const wanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
-  let passed = 0;
-  for await (const { first, last, size } of pagesBack(query, names, upTo, LARGEST_PAGE)) {
-    const rows = await readAround(
-      first - 1n,
-      last,
-      (after, end) => rowsOf(query, names, wanted, after, end),
-      leftOut(unreadable),
-    );
-    yield* rows.toReversed();
-    passed += size;
-    if (passed >= most) return;
-  }
+  const back = { ...wanted, columns: JOURNAL_COLUMNS, largest: LARGEST_PAGE };
+  for await (const row of rowsBack(query, names, back, unreadable)) yield rawRow(row);
 }
 
-async function rowsOf(
+/** Columns of such rows. @param unreadable called with each row that the server cannot read. Left out, such a row is a failure. */
+export async function* rowsBack(
   query: Query,
   names: Names,
-  wanted: string,
-  after: bigint,
-  upTo: bigint,
-): Promise<RawJournalRow[]> {
-  const { rows } = await query(
-    `SELECT ${JOURNAL_COLUMNS} FROM ${pageOf(names, after, upTo)} e WHERE ${wanted} ORDER BY e.id`,
-  );
-  return rows.map(rawRow);
-}
-
-type Page = { readonly first: bigint; readonly last: bigint; readonly size: number };
-
-/** The ids between which pages of the outbox lie, newest page first. @param largest rows of a page, at most. */
-export async function* pagesBack(
-  query: Query,
-  { outbox }: Names,
-  upTo: bigint,
-  largest: number,
-): AsyncGenerator<Page> {
-  for (let last = upTo, size = FIRST_PAGE; ; size = Math.min(size * 2, largest)) {
-    const { rows } = await query(
-      `SELECT min(page.id)::text AS first, count(*)::text AS size FROM
-        (SELECT o.id FROM ${outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}) page`,
-    );
-    const first = rows[0]?.["first"] ?? null;
+  back: Wanted & { readonly columns: string; readonly largest: number },
+  unreadable?: LeaveOut,
+): AsyncGenerator<TextRow> {
+  const { kinds, upTo, most = Number.POSITIVE_INFINITY, columns, largest } = back;
+  const isWanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
+  const read = async (after: bigint, end: bigint): Promise<readonly TextRow[]> =>
+    (await query(selectFrom(pageOf(names, after, end), columns, isWanted))).rows;
+  let size = FIRST_PAGE;
+  for (let last = upTo, covered = 0; covered < most; size = Math.min(size * 2, largest)) {
+    const ids = `SELECT o.id FROM ${names.outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}`;
+    const page = await query(`SELECT min(ids.id)::text AS first, count(*)::text AS size FROM (${ids}) ids`);
+    const first = idOrNull(page.rows[0]?.["first"]);
     if (first === null) return;
-    const found = Number(rows[0]?.["size"]);
-    yield { first: BigInt(first), last, size: found };
+    const after = first - 1n;
+    const rows =
+      unreadable === undefined
+        ? await read(after, last)
+        : await readAround(after, last, read, leftOut(unreadable));
+    yield* rows.toReversed();
+    const found = Number(page.rows[0]?.["size"]);
     if (found < size) return;
-    last = BigInt(first) - 1n;
+    covered += found;
+    last = after;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is attached to the outbox and acts on rows that are appended: triggers, rules, constraints and unique indexes. Where
- * our rows are refused or changed, one line names the object and what to do about it.
+ * What is attached to the outbox and acts on appended rows: triggers, rules, constraints and unique indexes. Where our rows
+ * are refused or changed, one line names the object and what to do about it.
  */
 import type { Failure } from "../events/fields.ts";
 import type { Place } from "../outbox-log.ts";
@@ -21,11 +21,14 @@ export type Obstacle = {
   readonly decides: boolean;
 };
 
-/** The outbox and its partitions. */
+/** The oids of the outbox and its partitions. */
 export const relations = (outbox: string): string =>
   `SELECT '${outbox}'::regclass::oid UNION SELECT relid::oid FROM pg_partition_tree('${outbox}'::regclass)`;
 
-/** Bits of `pg_trigger.tgtype`: BEFORE, INSERT. An identity's or a constraint's own triggers are internal. */
+const has = (column: string, relation: string, keys: string): string =>
+  `EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = ${relation} AND a.attname = '${column}' AND a.attnum = ANY (${keys}))`;
+
+/** Bits of `pg_trigger.tgtype`: 2 is BEFORE, 4 is INSERT. An identity's or a constraint's own triggers are internal. */
 export function obstaclesStatement({ outbox }: Names): string {
   return `
   SELECT DISTINCT 'trigger' AS sort, t.tgname::text AS name, format('%I.%I', n.nspname, p.proname) AS routine, (t.tgtype & 2 <> 0)::text AS decides
@@ -35,17 +38,14 @@ export function obstaclesStatement({ outbox }: Names): string {
   SELECT 'rule', r.rulename::text, NULL, r.is_instead::text FROM pg_rewrite r
    WHERE r.ev_class IN (${relations(outbox)}) AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
   UNION ALL
-  SELECT DISTINCT 'constraint', c.conname::text, NULL,
-         (c.contype = 'f' AND EXISTS (SELECT FROM pg_attribute a
-            WHERE a.attrelid = c.conrelid AND a.attname = 'work_item_id' AND a.attnum = ANY (c.conkey)))::text FROM pg_constraint c
-   WHERE c.conrelid IN (${relations(outbox)}) AND c.contype IN ('c', 'f', 'x', 'u')
+  SELECT DISTINCT 'constraint', c.conname::text, NULL, (c.contype = 'f' AND ${has("work_item_id", "c.conrelid", "c.conkey")})::text
+    FROM pg_constraint c WHERE c.conrelid IN (${relations(outbox)}) AND c.contype IN ('c', 'f', 'x', 'u')
   UNION ALL
-  SELECT DISTINCT 'index', k.relname::text, NULL,
-         EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = 'id' AND a.attnum = ANY (i.indkey))::text
-    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
-   WHERE i.indrelid IN (${relations(outbox)})`;
+  SELECT DISTINCT 'index', k.relname::text, NULL, ${has("id", "i.indrelid", "i.indkey")}::text
+    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid WHERE i.indrelid IN (${relations(outbox)})`;
 }
 
+/** What `obstaclesStatement` found. */
 export function obstaclesIn(rows: readonly TextRow[]): Obstacle[] {
   return rows.map((row) => ({
     sort: SORTS.find((sort) => sort === row["sort"]) ?? "constraint",
@@ -55,19 +55,17 @@ export function obstaclesIn(rows: readonly TextRow[]): Obstacle[] {
   }));
 }
 
-/** Whether an id was refused because a row has it already: the sequence is behind its table. */
+/** Whether the failure is that another row has the id already: the sequence is behind its table. */
 export function isIdTaken({ code, message }: Failure, obstacles: readonly Obstacle[]): boolean {
-  return (
-    code === "23505" &&
-    obstacles.some((one) => one.sort === "index" && one.decides && mentions(message, one.name))
-  );
+  const keys = obstacles.filter(({ sort, decides }) => sort === "index" && decides);
+  return code === "23505" && keys.some(({ name }) => mentions(message, name));
 }
 
-const PASS = "let rows of kind metric.* pass as they are";
+const PASS = "let rows of kind metric.* pass unchanged";
 const TRIGGER_REMEDY = `${PASS} (CREATE TRIGGER … WHEN (NEW.kind NOT LIKE 'metric.%') …)`;
 const RULE_REMEDY = `${PASS}: DROP RULE, or add WHERE NEW.kind NOT LIKE 'metric.%' to it`;
 
-/** One line: the table does not take our rows. @param what of our rows. */
+/** One line: the table refuses our rows. @param what names these rows. */
 export function refusedLine(
   { code, message }: Failure,
   obstacles: readonly Obstacle[],
@@ -80,24 +78,25 @@ export function refusedLine(
   const rule = obstacles.find(({ sort, decides }) => sort === "rule" && decides);
   if (code === "0A000" && rule !== undefined) return `${says}: rule ${rule.name}; ${RULE_REMEDY}`;
   const named = obstacles.find(
-    ({ sort, name }) => sort !== "trigger" && sort !== "rule" && mentions(message, name),
+    ({ sort, name }) => (sort === "constraint" || sort === "index") && mentions(message, name),
   );
   if (named !== undefined) return `${says}: ${named.sort} ${named.name}; ${remedyFor(code)}`;
   const triggers = obstacles.filter(({ sort }) => sort === "trigger");
   const called = triggers.filter(({ routine }) => routine !== null && mentions(message, lastPart(routine)));
   const suspects = called.length > 0 ? called : triggers;
-  if (suspects.length > 0) return `${says}: ${listed(suspects)}; ${TRIGGER_REMEDY}`;
-  return `${says}: ${remedyFor(code)}`;
+  return suspects.length > 0
+    ? `${says}: ${listed(suspects)}; ${TRIGGER_REMEDY}`
+    : `${says}: ${remedyFor(code)}`;
 }
 
-/** One line: the table took our rows, and has something else. @param how what became of them. */
+/** One line: the table took our rows and holds something else. @param difference what became of them. */
 export function changedLine(
   obstacles: readonly Obstacle[],
   table: string,
   what: string,
-  how: string,
+  difference: string,
 ): string {
-  const says = `${table} does not keep ${what} as they are appended: ${how}`;
+  const says = `${table} does not keep ${what} as they are appended: ${difference}`;
   const rules = obstacles.filter(({ sort, decides }) => sort === "rule" && decides);
   if (rules.length > 0) return `${says}: ${listed(rules)}; ${RULE_REMEDY}`;
   const triggers = obstacles.filter(({ sort }) => sort === "trigger");
@@ -105,18 +104,30 @@ export function changedLine(
   const suspects = deciding.length > 0 ? deciding : triggers;
   return suspects.length > 0
     ? `${says}: ${listed(suspects)}; ${TRIGGER_REMEDY}`
-    : `${says}; look for what changes rows as they are inserted, and ${PASS}`;
+    : `${says}; find what changes rows as they are inserted, and ${PASS}`;
 }
 
+/** What to do, by the beginning of the SQLSTATE; the first that fits counts. */
+const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
+  ["23503", "add the kinds metric.* to the table that it refers to, or drop it for this table"],
+  [
+    "23505",
+    "one merge appends several rows of one kind: exclude them (a unique index WHERE kind NOT LIKE 'metric.%')",
+  ],
+  [
+    "23P01",
+    "one merge appends several rows of one kind: exclude them (an exclusion WHERE (kind NOT LIKE 'metric.%'))",
+  ],
+  ["23", "let it allow rows of kind metric.* (… OR kind LIKE 'metric.%')"],
+  [
+    "54",
+    "index an expression that is short for every row, or exclude rows of kind metric.* (WHERE kind NOT LIKE 'metric.%')",
+  ],
+  ["", "change what refuses it, so that rows of kind metric.* pass"],
+];
+
 function remedyFor(code: string): string {
-  if (code === "23503")
-    return "add the kinds metric.* to the table that it refers to, or drop it for this table";
-  if (code === "23505" || code === "23P01")
-    return "one merge appends several rows of one kind: leave them out (a unique index with WHERE kind NOT LIKE 'metric.%')";
-  if (code.startsWith("54"))
-    return "index an expression that is short for every row, or leave out rows of kind metric.* (WHERE kind NOT LIKE 'metric.%')";
-  if (code.startsWith("23")) return "let it allow rows of kind metric.* (… OR kind LIKE 'metric.%')";
-  return "change what refuses it, so that rows of kind metric.* pass";
+  return REMEDIES.find(([start]) => code.startsWith(start))?.[1] ?? "";
 }
 
 function listed(obstacles: readonly Obstacle[]): string {
@@ -125,7 +136,7 @@ function listed(obstacles: readonly Obstacle[]): string {
     .join(", ");
 }
 
-/** Whether a message has a name as a word: messages quote it or put it in brackets. */
+/** Whether a message contains a name as a word: messages quote names or put them in parentheses. */
 function mentions(message: string, name: string): boolean {
   const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   return new RegExp(`(^|[^A-Za-z0-9_$])${escaped}($|[^A-Za-z0-9_$])`).test(message);

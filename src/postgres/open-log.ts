@@ -1,24 +1,23 @@
-/** Opens the outbox for a recorder: connects, makes sure that it may be written to, and binds the conversations together. */
+/** Opens the outbox for a recorder: connects, checks that it may be written to, and binds the conversations together. */
 import type { Report } from "../events/daemon-event.ts";
-import { type Appended, type AppendedRow, LockBlocked, type OutboxLog } from "../outbox-log.ts";
-import { type Answer, type Connection, type ConnectionSettings, connect, inSavepoint } from "./connection.ts";
-import { isLockTimeout } from "./failure.ts";
-import { advisoryLockHolders, describeTransactions, endStalledPeers } from "./holders.ts";
-import { sinceIn, sinceStatement } from "./journal.ts";
-import { type MergeRule, type MergeSource, mergeSource } from "./merge-source.ts";
-import { append, commit, fingerprintStatement, lockingStatements, lockKey } from "./metric-writer.ts";
+import type { JournalReader, OutboxLog } from "../outbox-log.ts";
+import { type Connection, type ConnectionSettings, connect } from "./connection.ts";
+import { describeTransactions } from "./lock-holders.ts";
+import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { metricWriter, writerStatements } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
+import { drawn, poller, pollStatements } from "./poll.ts";
 import { type Fitness, preflight } from "./preflight.ts";
-import { PLANNED_ONCE, prepare } from "./prepared.ts";
+import { prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
-import { drawn, poller, pollStatements } from "./settled.ts";
 import { leftOut, readAround } from "./unreadable.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
 /**
- * @param onLoss called when the connection is lost while no statement is under way.
+ * The outbox over a new connection. Warnings about the database are reported.
+ * @param onLoss called when the server or the network ends the connection.
  * @throws DatabaseFailure when the database cannot be reached.
  * @throws UnfitDatabase when it must not be written to.
  */
@@ -28,14 +27,12 @@ export async function openLog(
   stop: AbortSignal,
   onLoss?: () => void,
 ): Promise<OutboxLog> {
-  const connection = await connect(settings, stop, onLoss);
+  const connection = await connect(settings, stop, { loss: onLoss });
   try {
     const fitness = await preflight(connection.read, namesIn(settings.schema));
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
-    const remarks = connection.notices.map(
-      (notice) => `the server says when a connection is made: ${notice}`,
-    );
-    for (const warning of [...remarks, ...fitness.warnings]) report({ event: "db.warning", warning });
+    const notices = connection.notices.map((notice) => `notice of the server at connect: ${notice}`);
+    for (const warning of [...notices, ...fitness.warnings]) report({ event: "db.warning", warning });
     return await bind(connection, settings, fitness, report);
   } catch (error) {
     connection.destroy();
@@ -50,92 +47,37 @@ async function bind(
   report: Report,
 ): Promise<OutboxLog> {
   const names = namesIn(settings.schema);
-  const { run, read } = connection;
-  // Inside the writers' transaction a statement joins it; outside, it is one of its own.
-  let locked = false;
-  const join = inSavepoint(run);
-  const query = (text: string) => (locked ? join(text) : read(text));
-  const unreadable = new Set<string>();
-  const instead = leftOut(({ id, reason }) => {
-    if (!unreadable.has(id)) report({ event: "row.unreadable", row_id: id, reason });
-    unreadable.add(id);
-  });
-  const aroundDamage =
-    (merges: MergeSource["merges"]): MergeSource["merges"] =>
-    async (after, upTo) => [...(await readAround(after, upTo, merges, instead))];
-  const plain = mergeSource(read, names, settings.merge, fitness.columns);
+  const { columns, watched, place, leastId, idsIndexed } = fitness;
+  const aroundDamage = around(report);
+  const plain = mergeSource(connection.read, names, settings.merge, columns);
   const source = { ...plain, merges: aroundDamage(plain.merges) };
-  const polls = pollStatements(names, fitness.watched, source);
-  const since = sinceStatement(names);
-  const fingerprint = fingerprintStatement(names);
-  const { say, name } = await prepare(connection, fitness.backend, [
-    ...Object.values(polls),
-    since,
-    fingerprint,
-  ]);
-  const begin = lockingStatements(settings, names, fitness.deadlockMs);
-  /** @param more statements behind the lock's. */
-  const runLocked = async (more: string): Promise<Answer> => {
-    try {
-      const answer = await run(begin + more);
-      locked = true;
-      return answer;
-    } catch (error) {
-      if (!isLockTimeout(error)) throw error;
-      await run("ROLLBACK");
-      await endStalledPeers(read, lockKey(names), settings.statementTimeoutMs);
-      const holders = await advisoryLockHolders(read, lockKey(names));
-      // Nobody has it: what was waited for was the table.
-      throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
-    }
-  };
-  const beginLocked = async (): Promise<void> => {
-    await runLocked("");
-  };
-  const appendRows = (rows: readonly AppendedRow[]): Promise<Appended> =>
-    append(connection, names, fitness, rows, name("insert"));
-  const rollback = async (): Promise<void> => {
-    await run("ROLLBACK");
-    locked = false;
-  };
-  const reader = journalReader(query, connection.readOut, settings, fitness.columns);
+  const polls = pollStatements(names, watched, source);
+  const statements = [...Object.values(polls), ...Object.values(writerStatements(names))];
+  const prepared = await prepare(connection, fitness.backend, statements);
+  const { query, ...writer } = metricWriter(connection, names, settings, fitness, prepared);
+  const reader = journalReader(query, connection.readOut, settings, columns);
   return {
     ...reader,
+    ...writer,
     merges: aroundDamage(reader.merges),
-    leastId: fitness.leastId,
-    place: fitness.place,
-    idsIndexed: fitness.idsIndexed,
-    poll: poller(connection, say, polls, fitness.watched, source),
-    journalSince: async (head, after) =>
-      sinceIn((await query(say(since, head?.id ?? null, after))).rows, fitness.watched.server),
-    rehearse: (rowsFor) =>
-      rehearse(
-        {
-          connection,
-          names,
-          columns: fitness.columns,
-          place: fitness.place,
-          beginLocked,
-          append: appendRows,
-          rollback,
-        },
-        rowsFor,
-      ),
-    beginLocked,
-    beginFenced: async (head, after) => {
-      const { rows } = await runLocked(`; ${PLANNED_ONCE}; ${say(since, head.id, after)}`);
-      return sinceIn(rows, fitness.watched.server);
-    },
-    append: appendRows,
-    commit: async (last) => {
-      const appended = await commit(connection, say(fingerprint, last));
-      locked = false;
-      return appended;
-    },
-    rollback,
-    drawn: () => drawn(query, fitness.watched),
+    leastId,
+    place,
+    idsIndexed,
+    poll: poller(connection, prepared.say, polls, watched, source),
+    rehearse: (rowsFor) => rehearse({ connection, writer, names, columns, place }, rowsFor),
+    drawn: () => drawn(query, watched),
     describe: (transactions) => describeTransactions(query, transactions),
     end: connection.end,
     destroy: connection.destroy,
   };
+}
+
+/** Reads merges around rows that the server cannot read; reports each such row once. */
+function around(report: Report): (merges: JournalReader["merges"]) => JournalReader["merges"] {
+  const reported = new Set<string>();
+  const instead = leftOut(({ id, reason }) => {
+    if (!reported.has(id)) report({ event: "row.unreadable", row_id: id, reason });
+    reported.add(id);
+  });
+  return (merges) => (after, upTo) => readAround(after, upTo, merges, instead);
 }

@@ -1,12 +1,12 @@
 /**
- * The columns of the orchestrator's two tables, from the catalogue: what they are, and what this role may do with them.
- * Which of it makes the database unfit is for `preflight/tables.ts` to say; statements depend on some of it either way.
+ * The columns of the orchestrator's two tables, from the catalogue: their types, and what this role may do with them.
+ * `preflight/tables.ts` decides what of it makes the database unfit. Statements depend on some of it either way.
  */
 import { UnfitDatabase } from "../outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { literal, type Names } from "./names.ts";
 
-/** How the outbox is made, as far as statements depend on it. */
+/** The form of the outbox, as far as statements depend on it. */
 export type OutboxColumns = {
   readonly payload: "json" | "jsonb";
   readonly workItemId: string;
@@ -38,27 +38,28 @@ export async function columnsOf(query: Query, { schema }: Names): Promise<readon
   return rows;
 }
 
-/** @param rows as `columnsOf` gives them. */
+/** The form of the outbox. @param rows as `columnsOf` gives them. */
 export function outboxColumnsIn(rows: readonly TextRow[]): OutboxColumns {
-  const column = (name: string): TextRow | undefined =>
-    rows.find((row) => row["relname"] === "events_outbox" && row["attname"] === name);
+  const column = (name: string): TextRow =>
+    rows.find(({ relname, attname }) => relname === "events_outbox" && attname === name) ?? {};
+  const item = column("work_item_id");
   return {
-    payload: column("payload")?.["typname"] === "json" ? "json" : "jsonb",
-    workItemId: column("work_item_id")?.["typname"] ?? "text",
-    workItemNullable: column("work_item_id")?.["not_null"] !== "true",
-    itemsIndexed: column("work_item_id")?.["items_indexed"] === "true",
+    payload: column("payload")["typname"] === "json" ? "json" : "jsonb",
+    workItemId: item["typname"] ?? "text",
+    workItemNullable: item["not_null"] !== "true",
+    itemsIndexed: item["items_indexed"] === "true",
   };
 }
 
 /**
- * What reading needs to know: for the verbs that only read, where a problem of writing is none.
- * @throws UnfitDatabase where there is nothing to read.
+ * What reading needs to know, for the verbs that only read: a problem of writing does not concern them.
+ * @throws UnfitDatabase where there is no outbox to read.
  */
 export async function readableColumns(query: Query, names: Names): Promise<OutboxColumns> {
   const rows = await columnsOf(query, names);
-  if (rows.some((row) => row["relname"] === "events_outbox" && row["attname"] === "payload"))
+  if (rows.some(({ relname, attname }) => relname === "events_outbox" && attname === "payload"))
     return outboxColumnsIn(rows);
   throw new UnfitDatabase("unfit_schema", [
-    `there is no table ${names.written}.events_outbox with a payload: check METRICS_SCHEMA and DATABASE_URL`,
+    `table ${names.written}.events_outbox with a column payload does not exist: check METRICS_SCHEMA and DATABASE_URL`,
   ]);
 }

@@ -1,15 +1,15 @@
 /**
- * The log for commands that only read: up to a row of ours and not beyond, whatever is written meanwhile, and around rows
- * that the server cannot read. A damaged row of ours is missing then, and what is read says so itself: a set is not whole.
+ * The log for commands that only read: up to a row of ours and no further, whatever is written meanwhile, and around rows
+ * that the server cannot read. Where a damaged row of ours is left out, its set is incomplete, and the reader of the sets
+ * reports that.
  */
-
-import { parseCheckpoint } from "../core/checkpoint.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
-import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
+import { checkpointsBack } from "./checkpoints.ts";
 import type { Query } from "./connection.ts";
-import { isDamaged } from "./failure.ts";
-import { JOURNAL_COLUMNS, NEWEST_ROWS, OURS, pageOf, rawRow, rowsOfItem } from "./journal.ts";
+import { faultOf } from "./failure.ts";
+import { pageOf } from "./ids.ts";
+import { JOURNAL_COLUMNS, journalRows, NEWEST_ROWS, OURS, rowsOfItem, selectFrom } from "./journal.ts";
 import { literal, type Names } from "./names.ts";
 import { newestRows } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
@@ -28,32 +28,32 @@ type SturdyAccess = Omit<ReadAccess, "columns">;
 /** The same reader, around damaged rows. */
 export function sturdy(access: SturdyAccess): JournalReader {
   const { reader, unreadable } = access;
-  const instead = leftOut(unreadable);
-  const around = async <T>(after: bigint, upTo: bigint, read: (from: bigint, to: bigint) => Promise<T[]>) => [
-    ...(await readAround(after, upTo, read, instead)),
-  ];
-  const checkpoint = async (rowId: string) => {
-    const place = BigInt(rowId);
-    return (await around(place - 1n, place, async () => [await reader.checkpoint(rowId)]))[0] ?? null;
-  };
+  const around = <T>(
+    after: bigint,
+    upTo: bigint,
+    read: (from: bigint, to: bigint) => Promise<readonly T[]>,
+  ) => readAround(after, upTo, read, leftOut(unreadable));
   return {
     ...reader,
-    journal: (after, upTo) => readAround(after, upTo, reader.journal, instead),
+    journal: (after, upTo) => around(after, upTo, reader.journal),
     merges: (after, upTo) => around(after, upTo, reader.merges),
     recordedEvents: (after, upTo) => around(after, upTo, reader.recordedEvents),
-    // These do not say which row it was: the pages, which are read instead or besides, do.
+    // Failures of these do not name the row. The pages that are read instead of them, or beside them, do.
     facts: (...asked) => orWhenDamaged(reader.facts(...asked), false),
     setsOf: (...asked) => orWhenDamaged(reader.setsOf(...asked), []),
     otherMerges: (merges) => orWhenDamaged(reader.otherMerges(merges), new Map()),
-    checkpoints: (upTo) => checkpointsAround(access, checkpoint, upTo),
-    checkpoint,
+    checkpoints: (upTo) => checkpointsAround(access, upTo),
+    checkpoint: async (rowId) => {
+      const place = BigInt(rowId);
+      const read = async () => [await reader.checkpoint(rowId)];
+      return (await around(place - 1n, place, read))[0] ?? null;
+    },
   };
 }
 
-/** As the reader finds them; from the first damaged one on, one by one. */
+/** As the reader finds them; from the first damaged one on, by walking the log back. */
 async function* checkpointsAround(
   { reader, query, names, unreadable }: SturdyAccess,
-  payloadOf: JournalReader["checkpoint"],
   upTo: bigint,
 ): AsyncGenerator<CheckpointInLog> {
   let last = upTo;
@@ -62,30 +62,23 @@ async function* checkpointsAround(
       yield checkpoint;
       last = BigInt(checkpoint.rowId) - 1n;
     }
+    return;
   } catch (error) {
-    if (!isDamaged(error)) throw error;
-    for await (const { id } of newestRows(
-      query,
-      names,
-      { kinds: [CHECKPOINT_KIND], upTo: last },
-      unreadable,
-    )) {
-      const checkpoint = parseCheckpoint(await payloadOf(id));
-      if (typeof checkpoint !== "string") yield { rowId: id, seq: checkpoint.seq };
-    }
+    if (faultOf(error) !== "storage") throw error;
   }
+  yield* checkpointsBack(query, names, last, unreadable);
 }
 
 async function orWhenDamaged<T>(read: Promise<T>, otherwise: T): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    if (isDamaged(error)) return otherwise;
+    if (faultOf(error) === "storage") return otherwise;
     throw error;
   }
 }
 
-/** @param upTo the last row of ours that is read. */
+/** The reader, up to a row of ours. @param upTo the id of that row. */
 export function readerAt(access: ReadAccess, upTo: bigint): JournalReader {
   const { reader, query, names, unreadable } = access;
   return {
@@ -107,29 +100,20 @@ export function rowsAbout({ query, names }: ReadAccess, eventId: bigint): Promis
 }
 
 /** Rows of kind `metric.*` with after < id ≤ upTo that name an event, in id order. */
-export async function rowsNaming(
+export function rowsNaming(
   { query, names, unreadable }: ReadAccess,
   eventId: bigint,
   after: bigint,
   upTo: bigint,
 ): Promise<readonly RawJournalRow[]> {
-  return readAround(
-    after,
-    upTo,
-    async (from, to) => {
-      const { rows } = await query(
-        `SELECT ${JOURNAL_COLUMNS} FROM ${pageOf(names, from, to)} e
-          WHERE ${OURS} AND e.payload::text ~ '"event_id": ?"${literal(eventId)}"' ORDER BY e.id`,
-      );
-      return rows.map(rawRow);
-    },
-    leftOut(unreadable),
-  );
+  const naming = `${OURS} AND e.payload::text ~ '"event_id": ?"${literal(eventId)}"'`;
+  const read = (from: bigint, to: bigint): Promise<RawJournalRow[]> =>
+    journalRows(query, selectFrom(pageOf(names, from, to), JOURNAL_COLUMNS, naming));
+  return readAround(after, upTo, read, leftOut(unreadable));
 }
 
-/** Any row of the log. */
+/** The row of the outbox with this id, of any kind; null where there is none. */
 export async function rowOf(query: Query, { outbox }: Names, id: bigint): Promise<RawJournalRow | null> {
-  const { rows } = await query(`SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e WHERE e.id = ${literal(id)}`);
-  const row = rows[0];
-  return row === undefined ? null : rawRow(row);
+  const rows = await journalRows(query, selectFrom(outbox, JOURNAL_COLUMNS, `e.id = ${literal(id)}`));
+  return rows[0] ?? null;
 }

@@ -1,8 +1,10 @@
 /**
- * Rows that the server cannot read: storage is damaged, most often a large value whose parts are gone. One such row fails
- * every statement that passes it, so a page that fails is halved down to that row; the rows beside it are read.
+ * Rows that a statement cannot read. One such row fails every statement that covers it, so a range that fails is halved
+ * down to that row, and the rows beside it are read. As a rule the server's storage is damaged, most often because parts
+ * of a large value are gone.
  */
-import { failureOf, isDamaged } from "./failure.ts";
+import { failureOf, faultOf } from "./failure.ts";
+import type { Fault } from "./meaning.ts";
 
 export type UnreadableRow = {
   readonly id: string;
@@ -10,10 +12,10 @@ export type UnreadableRow = {
   readonly reason: string;
 };
 
-/** Called with each row that is left out. A row is named as often as it is met. */
+/** Called with each row that is left out, each time it is met. */
 export type LeaveOut = (row: UnreadableRow) => unknown;
 
-/** For `readAround`: a damaged row is reported, and read as nothing. */
+/** For `readAround`: an unreadable row is reported and read as nothing. */
 export function leftOut(report: LeaveOut): (row: UnreadableRow) => [] {
   return (row) => {
     report(row);
@@ -22,28 +24,28 @@ export function leftOut(report: LeaveOut): (row: UnreadableRow) => [] {
 }
 
 /**
- * Reads the rows with after < id ≤ upTo around damaged ones.
- * @param read a statement for a range of ids.
- * @param instead what a damaged row is read as.
+ * Reads the rows with after < id ≤ upTo around those that cannot be read.
+ * @param read reads a range of ids with one statement.
+ * @param instead gives what an unreadable row is read as.
+ * @param fault the failures that single out a row. Others are thrown.
  */
 export async function readAround<T>(
   after: bigint,
   upTo: bigint,
   read: (after: bigint, upTo: bigint) => Promise<readonly T[]>,
   instead: (row: UnreadableRow) => Promise<readonly T[]> | readonly T[],
-): Promise<readonly T[]> {
+  fault: Fault = "storage",
+): Promise<T[]> {
   try {
-    return await read(after, upTo);
+    return [...(await read(after, upTo))];
   } catch (error) {
-    if (!isDamaged(error)) throw error;
+    if (faultOf(error) !== fault) throw error;
     if (upTo - after <= 1n) {
       const { code, message } = failureOf(error);
-      return instead({ id: String(upTo), reason: `${code}: ${message}` });
+      return [...(await instead({ id: String(upTo), reason: `${code}: ${message}` }))];
     }
     const middle = (after + upTo) >> 1n;
-    return [
-      ...(await readAround(after, middle, read, instead)),
-      ...(await readAround(middle, upTo, read, instead)),
-    ];
+    const first = await readAround(after, middle, read, instead, fault);
+    return [...first, ...(await readAround(middle, upTo, read, instead, fault))];
   }
 }

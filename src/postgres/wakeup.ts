@@ -1,148 +1,120 @@
 /**
- * The listener: hears notifications and rings the bell. It is only a hint; without it the daemon polls.
+ * The listener: it hears notifications and rings the bell. Notifications are only a hint; without them the daemon polls.
  *
- * A listening connection can be deaf in ways that it does not notice: half-open, reset by a pooler that hands each
- * statement to another backend, or given up by the library after a few seconds. So each instance must hear a
- * notification on a channel of its own, again and again. The first one is sent by another connection: behind a pooler,
- * what it says itself comes back to it as often as chance gives it the backend that listens. One that does not hear is
- * thrown away, and the supervisor makes another, for ever.
+ * A listening connection can be deaf without noticing it: half-open, or behind a pooler that hands each statement to another
+ * backend. So each connection must hear a notification on a channel of its own, again and again. Another connection sends
+ * the first one: behind a pooler, what a connection sends itself comes back whenever it happens to get the backend that
+ * listens. A connection that does not hear is destroyed, and another one is made, indefinitely.
  */
-import type pg from "pg";
-import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../events/daemon-event.ts";
-import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
+import { DatabaseFailure } from "../outbox-log.ts";
+import { type ConnectionSettings, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
-import { innerConnection } from "./inner-connection.ts";
-import { literal, quote } from "./names.ts";
+import { quote } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
-  /** A channel that nobody else listens on. */
+  /** A channel on which no one else listens. */
   readonly selfChannel: string;
   readonly backoff: Backoff;
-  /** How often a notification is sent to oneself, and how long it may take. */
+  /** How often a connection sends itself a notification, and how long that may take to arrive. */
   readonly selfCheck: { readonly everyMs: number; readonly withinMs: number };
 };
 
-/** Deaf, though connected: behind a pooler in transaction mode, say. */
+type Ring = (source: "notification" | "listening" | "loss") => void;
+
+/** Connected, but deaf: behind a pooler in transaction mode, for example. */
 class Deaf extends Error {}
 
 /** Listens until `stop`; resolves when the last connection is gone. */
 export async function listen(
   settings: WakeupSettings,
-  ring: (source: "notification" | "listening" | "loss") => void,
+  ring: Ring,
   report: Report,
   clock: Clock,
   stop: AbortSignal,
 ): Promise<void> {
   let attempt = 0;
-  let told: "connected" | "lost" | "degraded" | null = null;
+  let reported: "connected" | "lost" | "degraded" | null = null;
   while (!stop.aborted) {
-    const { reason, heard } = await listenOnce(settings, ring, stop, () => {
+    let heard = false;
+    const reason = await listenOnce(settings, ring, stop, () => {
       attempt = 0;
-      if (told !== "connected") report({ event: "listen.connected" });
-      told = "connected";
-      // Whatever was sent while nobody listened is found by looking.
+      heard = true;
+      if (reported !== "connected") report({ event: "listen.connected" });
+      reported = "connected";
+      // A poll finds what was announced while nothing listened.
       ring("listening");
-    });
+    }).catch((error: unknown) => error);
     if (stop.aborted) return;
-    // What took this connection may have taken the other one as well, silently.
+    // The cause of this loss may have taken the writer's connection as well, silently.
     if (heard) ring("loss");
     attempt += 1;
     const delay = backoffDelay(settings.backoff, attempt, clock.random());
     if (reason instanceof Deaf) {
-      if (told !== "degraded") report({ event: "listen.degraded", reason: reason.message });
-      told = "degraded";
+      if (reported !== "degraded") report({ event: "listen.degraded", reason: reason.message });
+      reported = "degraded";
     } else {
-      if (told !== "lost") report({ event: "listen.lost", failure: failureOf(reason), retry_in_ms: delay });
-      told = "lost";
+      if (reported !== "lost")
+        report({ event: "listen.lost", failure: failureOf(reason), retry_in_ms: delay });
+      reported = "lost";
     }
     await pause(delay, stop);
   }
 }
 
-/** One instance's life. @returns why it ended, and whether it ever heard anything. */
+/** The life of one connection. @throws why it ended. */
 async function listenOnce(
   settings: WakeupSettings,
-  ring: (source: "notification") => void,
+  ring: Ring,
   stop: AbortSignal,
   hears: () => void,
-): Promise<{ readonly reason: unknown; readonly heard: boolean }> {
-  // The library keeps its connection to itself, tells no reason of its loss, and closes a half-open one never: so it is
-  // made here.
-  const config = readConfig(settings);
-  if (config instanceof Error) return { reason: config, heard: false };
-  const connection = innerConnection(config);
-  // The library writes a plain word without quotes, and does not know every reserved one.
-  const query = connection.query.bind(connection);
-  connection.query = (text) => {
-    query(text === `LISTEN ${settings.notifyChannel}` ? `LISTEN ${quote(settings.notifyChannel)}` : text);
-  };
-  const subscriber = pgListen.default(
-    { ...config, connection },
-    {
-      // Throw-away: no attempt of its own to come back, no query of its own, no parsing of what strangers send.
-      retryLimit: 1,
-      paranoidChecking: false,
-      parse: (text: string) => text,
-      serialize: (text: string) => text,
-    },
-  );
-  const ended = Promise.withResolvers<unknown>();
-  for (const sign of ["errorMessage", "error", "end"]) {
-    connection.on(sign, (error: unknown) => ended.resolve(error ?? new Error("Connection terminated")));
-  }
+): Promise<void> {
+  const over = Promise.withResolvers<never>();
+  over.promise.catch(() => undefined);
   let hear: (() => void) | null = null;
-  let heard = false;
-  subscriber.events.on("error", (error) => ended.resolve(error));
-  subscriber.events.on("notification", ({ channel }) => {
-    if (channel === settings.selfChannel) hear?.();
-    else ring("notification");
+  const connection = await connect(settings, stop, {
+    loss: (failure) => over.reject(new DatabaseFailure(failure)),
+    notification: (channel) => {
+      if (channel === settings.selfChannel) hear?.();
+      else ring("notification");
+    },
   });
-  const onStop = (): void => ended.resolve(null);
-  stop.addEventListener("abort", onStop, { once: true });
-  const notifyOurselves = async (): Promise<void> => {
-    await subscriber.notify(settings.selfChannel, "");
-  };
-  const notifyFromElsewhere = async (): Promise<void> => {
-    const other = await connect(settings, stop);
-    await other.run(`SELECT pg_catalog.pg_notify(${literal(settings.selfChannel)}, '')`);
-    // Not waited for: it has nothing more to say, and a silent server would keep the checks from going on.
-    void other.end();
-  };
   const checks = async (): Promise<void> => {
-    await subscriber.connect();
-    await subscriber.listenTo(settings.notifyChannel);
-    await subscriber.listenTo(settings.selfChannel);
-    for (let notify = notifyFromElsewhere; !stop.aborted; notify = notifyOurselves) {
+    const notify = `NOTIFY ${quote(settings.selfChannel)}`;
+    await connection.runEach(
+      [settings.notifyChannel, settings.selfChannel].map((one) => `LISTEN ${quote(one)}`),
+    );
+    for (let send = fromElsewhere; !stop.aborted; send = fromHere) {
       const hearing = Promise.withResolvers<boolean>();
       hear = () => hearing.resolve(true);
-      await notify();
+      await send(notify);
       setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
       if (!(await hearing.promise))
         throw new Deaf(
-          "our own notification was not heard: if DATABASE_URL leads to a pooler in transaction mode, point it at the server itself",
+          "its own notification did not arrive: if DATABASE_URL leads to a pooler in transaction mode, point it at the server itself",
         );
-      heard = true;
       hears();
       await pause(settings.selfCheck.everyMs, stop);
     }
   };
-  checks().catch(ended.resolve);
-  const reason = await ended.promise;
-  stop.removeEventListener("abort", onStop);
-  subscriber.close().catch(() => undefined);
-  connection.stream.destroy();
-  return { reason, heard };
-}
-
-/** Or why it cannot be read now. */
-function readConfig(settings: ConnectionSettings): pg.ClientConfig | Error {
+  const fromHere = async (notify: string): Promise<void> => {
+    await connection.run(notify);
+  };
+  const fromElsewhere = async (notify: string): Promise<void> => {
+    const other = await connect(settings, stop);
+    await other.run(notify);
+    // Not awaited: a silent server would keep the checks from continuing.
+    void other.end();
+  };
+  stop.addEventListener("abort", over.reject, { once: true });
   try {
-    return clientConfig(settings);
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    await Promise.race([checks(), over.promise]);
+  } finally {
+    stop.removeEventListener("abort", over.reject);
+    void connection.end();
+    connection.destroy();
   }
 }

@@ -30,11 +30,11 @@ import {
   CommitUnknown,
   type FoundMerge,
   type Head,
-  isLocked,
   type OutboxLog,
   PAGE_ROWS,
   UnfitDatabase,
 } from "../outbox-log.ts";
+import { isLocked } from "../postgres/meaning.ts";
 import { Progress } from "../progress.ts";
 import type { DueMerges } from "../restore/due-merges.ts";
 import { BatchSize } from "./batch-size.ts";

@@ -78,7 +78,7 @@ async function failing(setting: string, statement: string): Promise<string> {
 describe("a login:", () => {
   it("no password anywhere", async () => {
     expect(await told(noPassword)).toMatch(
-      /set PGPASSWORD_FILE or PGPASSFILE .*NO_PASSWORD: the server asks for a password/,
+      /set PGPASSWORD_FILE, or PGPASSFILE .*NO_PASSWORD: the server asks for a password/,
     );
   });
 
@@ -114,7 +114,7 @@ describe("a login:", () => {
 
   it("TLS asked of a server without it", async () => {
     expect(await told((url) => url.searchParams.set("sslmode", "verify-full"))).toMatch(
-      /the server speaks no TLS: set it up there, or use sslmode=disable .*\(NO_TLS: /,
+      /the server does not support TLS: enable it on the server, or use sslmode=disable .*\(NO_TLS: /,
     );
   });
 

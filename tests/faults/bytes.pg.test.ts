@@ -130,9 +130,9 @@ describe("a statement's answer", () => {
     "to COPY": async (url) => {
       const connection = await connect(settings(url));
       try {
-        const chunks: Buffer[] = [];
-        await connection.readOut(`COPY (${SELECT}) TO STDOUT`, (chunk) => chunks.push(Buffer.from(chunk)));
-        return Buffer.concat(chunks).toString().split("\n").slice(0, -1);
+        const rows: unknown[] = [];
+        await connection.readOut(`COPY (${SELECT}) TO STDOUT`, (fields) => rows.push(...fields));
+        return rows;
       } finally {
         connection.destroy();
       }

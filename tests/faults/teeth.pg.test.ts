@@ -103,13 +103,13 @@ const MUTANTS: readonly (readonly [
     "id > last instead of the low mark",
     lateCommit,
     /not recorded/,
-    [{ file: "postgres/settled.ts", replace: 'new Set(row["holders"]?.split(" "))', by: "new Set()" }],
+    [{ file: "postgres/poll.ts", replace: 'new Set(row["holders"]?.split(" "))', by: "new Set()" }],
   ],
   [
     "the table's lock alone, without the sequence's",
     drawnEarly,
     /not recorded/,
-    [{ file: "postgres/settled.ts", replace: ", ...watched.sequences", by: "" }],
+    [{ file: "postgres/poll.ts", replace: ", ...watched.sequences", by: "" }],
   ],
   [
     "prepared transactions overlooked, as their pid is null",
@@ -117,7 +117,7 @@ const MUTANTS: readonly (readonly [
     /not recorded/,
     [
       {
-        file: "postgres/settled.ts",
+        file: "postgres/poll.ts",
         replace: "l.pid IS DISTINCT FROM pg_backend_pid()",
         by: "l.pid <> pg_backend_pid()",
       },

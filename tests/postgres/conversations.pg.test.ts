@@ -2,13 +2,14 @@
 import { beforeAll, expect, it } from "vitest";
 import { recordedMerge } from "../../src/postgres/audit.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
-import { describeTransactions } from "../../src/postgres/holders.ts";
+import { newest } from "../../src/postgres/ids.ts";
+import { describeTransactions } from "../../src/postgres/lock-holders.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
 import { newestRows } from "../../src/postgres/newest-rows.ts";
+import { poller, pollStatements } from "../../src/postgres/poll.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { IN_FULL } from "../../src/postgres/prepared.ts";
-import { newest, poller, pollStatements } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";

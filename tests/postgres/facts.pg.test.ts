@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readLog } from "../../src/cli/read-log.ts";
 import { lookAt } from "../../src/cli/read-snapshot.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
-import { Lines, value } from "../../src/postgres/facts.ts";
+import { textOf } from "../../src/postgres/copy-out.ts";
 import { snapshotText } from "../core/build.ts";
 import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -134,24 +134,11 @@ describe("a log of more than 1000 merges without a checkpoint", () => {
   });
 });
 
-describe("COPY's text", () => {
-  test("is cut into lines wherever its chunks end", () => {
-    const text = Buffer.from("ä\t1\n🦉\\n\t\n\nlast\n");
-    for (let size = 1; size <= text.length; size += 1) {
-      const lines: string[] = [];
-      const cut = new Lines((line) => lines.push(line));
-      for (let at = 0; at < text.length; at += size) cut.take(text.subarray(at, at + size));
-      expect(lines).toEqual(["ä\t1", "🦉\\n\t", "", "last"]);
-    }
-  });
-
-  test("is read as it was written", () => {
-    expect(["\\N", "", "a\\tb\\\\N\\n", "\\\\N", undefined].map(value)).toEqual([
-      null,
-      "",
-      "a\tb\\N\n",
-      "\\N",
-      null,
-    ]);
-  });
+test.each([
+  ["\\N", null],
+  ["", ""],
+  ["a\\tb\\\\N\\n", "a\tb\\N\n"],
+  ["\\\\N", "\\N"],
+])("COPY's text %j is read as it was written", (field, text) => {
+  expect(textOf(field)).toBe(text);
 });

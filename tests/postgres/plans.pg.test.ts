@@ -6,9 +6,9 @@ import type { Connection } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
 import { namesIn } from "../../src/postgres/names.ts";
+import { pollStatements } from "../../src/postgres/poll.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
-import { pollStatements } from "../../src/postgres/settled.ts";
 import { connectTo } from "../support/connection.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
@@ -45,7 +45,7 @@ it("what was planned on an empty table and without values goes by the table's in
   const { say } = await prepare(connection, backend, [...Object.values(statements), since]);
   const texts = [
     say(statements.merges, 0n, 20_000n),
-    say(statements.news, 0n, "1"),
+    say(statements.peerWrites, 0n, "1"),
     say(statements.seen, "1"),
     say(since, "1", 0n),
   ];

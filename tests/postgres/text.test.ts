@@ -26,7 +26,7 @@ describe("SQL text", () => {
 });
 
 describe("a failure", () => {
-  it("of every address of a host is told as the first one's", () => {
+  it("of every address of a host is reported as the first one's", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED ::1:5432"), { code: "ECONNREFUSED" });
     expect(failureOf(new AggregateError([refused, new Error("another")]))).toStrictEqual({
       code: "ECONNREFUSED",
@@ -34,7 +34,7 @@ describe("a failure", () => {
     });
   });
 
-  it("that is no error, or has no code, is told all the same", () => {
+  it("that is not an error, or has no code, is reported all the same", () => {
     expect(failureOf("gone")).toStrictEqual({ code: "UNKNOWN", message: "gone" });
     expect(failureOf(new Error("ended"))).toStrictEqual({ code: "CONNECTION", message: "ended" });
     expect(failureOf(Object.assign(new Error("odd"), { code: 7 }))).toMatchObject({ code: "CONNECTION" });
@@ -49,7 +49,7 @@ describe("a failure", () => {
   });
 });
 
-it("whoever is stopping opens no connection any more", async () => {
+it("a process that is stopping opens no connection", async () => {
   const settings = {
     database: { read: () => ({ connectionString: "postgres://nobody@127.0.0.1:1/nothing" }) },
     applicationName: "test",

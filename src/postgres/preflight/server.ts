@@ -1,15 +1,22 @@
-/** The server and the database, before any table is looked at: whether it takes writes, and any name of a project. */
+/** The server and the database, before any table is looked at: whether it takes writes, and every project name. */
 import { UnfitDatabase } from "../../outbox-log.ts";
 import type { Query } from "../connection.ts";
 import { STARTED } from "../server-identity.ts";
-import type { Findings } from "./findings.ts";
+
+/** What the checks found: each line says what is wrong and what to do about it. */
+export type Findings = {
+  /** Nothing is written as long as there is one. */
+  readonly problems: string[];
+  /** Something works less well than it could. */
+  readonly warnings: string[];
+};
 
 export type Server = {
-  readonly version: string;
+  readonly serverVersion: string;
   /** The first number of the version. */
   readonly major: number;
   readonly role: string;
-  /** The role as it is written in a statement. */
+  /** The role as statements name it. */
   readonly quotedRole: string;
   /** The process id of the backend that answered. */
   readonly backend: string;
@@ -21,8 +28,11 @@ export type Server = {
 
 const OLDEST_SERVER = 15;
 
-/** @throws UnfitDatabase for a standby, or a database that is set read-only: it becomes fit by itself, and what else it lacks is another server's to have. */
-export async function inspectServer(query: Query): Promise<Findings & { readonly server: Server }> {
+/**
+ * Checks the server and the database.
+ * @throws UnfitDatabase for a standby or a read-only database: it becomes fit by itself, or another server takes its place.
+ */
+export async function inspectServer(query: Query, found: Findings): Promise<Server> {
   const { rows } = await query(
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
             current_setting('server_version_num') AS version_num, current_setting('default_transaction_read_only') AS read_only, pg_is_in_recovery()::text AS standby,
@@ -31,7 +41,7 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
   );
   const row = rows[0] ?? {};
   const server = {
-    version: row["version"] ?? "",
+    serverVersion: row["version"] ?? "",
     major: Math.floor(Number(row["version_num"]) / 10_000),
     role: row["role"] ?? "",
     quotedRole: row["quoted_role"] ?? "",
@@ -39,26 +49,22 @@ export async function inspectServer(query: Query): Promise<Findings & { readonly
     started: row["started"] ?? "",
     deadlockMs: Number(row["deadlock_ms"]),
   };
-  if (row["standby"] === "true") {
+  if (row["standby"] === "true")
     throw new UnfitDatabase("read_only_server", [
-      "this server is a standby and takes no writes: waiting for its promotion (or point DATABASE_URL at the primary)",
+      "this server is a standby and takes no writes: the daemon waits for its promotion (or point DATABASE_URL at the primary)",
     ]);
-  }
-  if (row["read_only"] === "on") {
+  if (row["read_only"] === "on")
     throw new UnfitDatabase("read_only_server", [
-      `the database is read-only (default_transaction_read_only is on for the database or for role ${server.quotedRole}): waiting until ` +
-        `it is off (ALTER DATABASE … or ALTER ROLE ${server.quotedRole} RESET default_transaction_read_only)`,
+      `the database is read-only (default_transaction_read_only is on for the database or for role ${server.quotedRole}): the daemon waits ` +
+        `until it is off (ALTER DATABASE … or ALTER ROLE ${server.quotedRole} RESET default_transaction_read_only)`,
     ]);
-  }
-  const problems: string[] = [];
-  const warnings: string[] = [];
   if (row["encoding"] !== "UTF8")
-    problems.push(
-      `the database's encoding is ${row["encoding"]}, UTF8 is needed for project names: recreate the database with ENCODING 'UTF8'`,
+    found.problems.push(
+      `the database has encoding ${row["encoding"]}, and project names need UTF8: recreate the database with ENCODING 'UTF8'`,
     );
   if (server.major < OLDEST_SERVER)
-    warnings.push(
-      `PostgreSQL ${server.version} is older than ${OLDEST_SERVER}, the oldest version that is tested: upgrade the server`,
+    found.warnings.push(
+      `PostgreSQL ${server.serverVersion} is older than ${OLDEST_SERVER}, the oldest tested version: upgrade the server`,
     );
-  return { server, problems, warnings };
+  return server;
 }

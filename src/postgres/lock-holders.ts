@@ -1,38 +1,45 @@
 /**
- * Who is in the way: sessions and prepared transactions behind a lock. Our role may know the application and the role
- * of everybody, and the age of its own sessions' transactions; others' ages are null without `pg_read_all_stats`.
+ * The sessions and prepared transactions that hold a lock: long transactions that keep the low-water mark back, and the
+ * holder of the writers' lock. Our role sees the application and the role of all sessions, but the age of a transaction
+ * only for its own sessions; other ages are null without `pg_read_all_stats`.
  */
+import { createHash } from "node:crypto";
 import type { Holder } from "../events/fields.ts";
 import { DAEMON_NAME } from "./application-name.ts";
 import type { Query } from "./connection.ts";
-import { literal, literals } from "./names.ts";
+import { literal, literals, type Names } from "./names.ts";
 
-/** The holders of these transactions' locks. */
+/** The writers' lock of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
+export function lockKey({ schema }: Names): bigint {
+  return createHash("sha256").update(`damascus-metrics:${schema}.events_outbox`).digest().readBigInt64BE();
+}
+
+/** The sessions of these transactions, which `pg_locks.virtualtransaction` names. */
 export function describeTransactions(query: Query, transactions: ReadonlySet<string>): Promise<Holder[]> {
   return holders(query, `l.virtualtransaction IN (${literals(transactions)})`);
 }
 
-/** The holders of an advisory lock; its 64 bits stand in two halves in `pg_locks`. */
-export function advisoryLockHolders(query: Query, lockKey: bigint): Promise<Holder[]> {
-  return holders(query, holdsLock(lockKey));
+/** The holder of the writers' lock; none where it is free. */
+export function writersLockHolders(query: Query, names: Names): Promise<Holder[]> {
+  return holders(query, isWritersLock(names));
 }
 
 /**
- * Ends the backends of daemons of our role that hold the writers' lock in a transaction that began longer ago than any of
- * ours may last: their daemon was stopped, or its host is gone. The server rolls the transaction back.
- * @returns how many it ended.
+ * Ends the backends of daemons of our role that hold the writers' lock in a transaction older than any of ours may become:
+ * their daemon is stopped, or its host is gone. The server rolls the transaction back.
+ * @param afterMs the age, in milliseconds.
  */
-export async function endStalledPeers(query: Query, lockKey: bigint, afterMs: number): Promise<number> {
-  const { rows } = await query(
+export async function endStalledPeers(query: Query, names: Names, afterMs: number): Promise<void> {
+  await query(
     `SELECT pg_terminate_backend(a.pid)::text AS ended FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE ${holdsLock(lockKey)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
+      WHERE ${isWritersLock(names)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
         AND clock_timestamp() - a.xact_start > ${literal(afterMs)} * interval '1 millisecond'`,
   );
-  return rows.length;
 }
 
-function holdsLock(lockKey: bigint): string {
-  const key = BigInt.asUintN(64, lockKey);
+/** The 64 bits of an advisory lock are in two halves in `pg_locks`. */
+function isWritersLock(names: Names): string {
+  const key = BigInt.asUintN(64, lockKey(names));
   return `l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
      AND l.classid = ${literal(key >> 32n)} AND l.objid = ${literal(key & 0xffff_ffffn)}`;

@@ -1,0 +1,150 @@
+/**
+ * One poll of the log: its newest id, the transactions that may still bring rows below it, whether the last applied row is
+ * still there, the first new merges, and whether peers wrote.
+ */
+import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
+import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../outbox-log.ts";
+import type { Answer, Connection, Query, TextRow } from "./connection.ts";
+import { faultOf } from "./failure.ts";
+import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
+import { FIRST_MERGES, foundMerge, type MergeSource } from "./merge-source.ts";
+import { literal, literals, type Names } from "./names.ts";
+import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
+import { expectServer, STARTED } from "./server-identity.ts";
+
+/** What must stay as it was, and whose locks show who may still bring rows. Relations by oid, as decimal text. */
+export type Watched = {
+  readonly outbox: string;
+  /** From which the outbox's id is drawn. */
+  readonly sequences: readonly string[];
+  /** The name of the sequence that is asked for its last id; null where our role may not read it. */
+  readonly counter: string | null;
+  /** Since when the server runs, see `STARTED`. */
+  readonly server: string;
+};
+
+/** Ids in which one poll reads merges. More is a backlog and is read by pages. */
+const READ_IDS = 20_000n;
+
+/**
+ * The newest id and the lock holders in one statement, see `core/low-water-mark.ts`: holders of the table, of its
+ * partitions, and of the sequences from which its id is drawn. Prepared transactions have no pid. Only the partitions are
+ * looked up each time, because they come and go: planning a lookup of the sequences takes longer than all the rest.
+ */
+const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
+  name: "seen",
+  types: ["bigint"],
+  text: (applied) => `
+  SELECT
+    '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
+    (SELECT max(id) FROM ${outbox})::text AS newest, ${lastDrawn(watched)} AS drawn,
+    (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${applied}::bigint AND ${OURS} LIMIT 1) AS applied,
+    (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')
+       FROM pg_locks l
+      WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
+        AND l.relation = ANY (ARRAY(SELECT inhrelid FROM pg_inherits WHERE inhparent = ${literal(watched.outbox)})
+                              || ARRAY[${literals([watched.outbox, ...watched.sequences])}]::oid[])) AS holders`,
+});
+
+/** Read from the sequence itself: the function for it takes the lock by which writers are recognized. */
+function lastDrawn({ counter }: Watched): string {
+  return counter === null ? "NULL" : `(SELECT last_value - (NOT is_called)::int FROM ${counter})::text`;
+}
+
+/** The id that the sequence gave last; null where our role may not read it. */
+export async function drawn(query: Query, watched: Watched): Promise<bigint | null> {
+  const { rows } = await query(`SELECT ${lastDrawn(watched)} AS drawn`);
+  return idOrNull(rows[0]?.["drawn"]);
+}
+
+/**
+ * Peer writes: the first row of kind `metric.*` after an id. By its id and not by EXISTS, for which the planner would
+ * search from the table's beginning. And whether the journal's first row is there: read after the merges, because
+ * retention may delete rows in between.
+ */
+const peerWritesStatement = ({ outbox }: Names): Statement => ({
+  name: "peer_writes",
+  types: ["bigint", "bigint"],
+  text: (position, begins) =>
+    `SELECT (SELECT e.id FROM ${outbox} e WHERE e.id > ${position} AND ${OURS} ORDER BY e.id LIMIT 1)::text AS written,
+            EXISTS (SELECT FROM ${outbox} e WHERE e.id = ${begins}::bigint)::text AS begins`,
+});
+
+type PollStatements = Readonly<Record<"seen" | "merges" | "peerWrites", Statement>>;
+
+/** The statements of a poll, to be prepared with the connection. */
+export function pollStatements(names: Names, watched: Watched, source: MergeSource): PollStatements {
+  return {
+    seen: seenStatement(names, watched),
+    merges: source.first,
+    peerWrites: peerWritesStatement(names),
+  };
+}
+
+/** @returns the poll. It throws DatabaseFailure when the table or the server was replaced: the connection must be made anew. */
+export function poller(
+  { read, readEach }: Pick<Connection, "read" | "readEach">,
+  say: Prepared["say"],
+  statements: PollStatements,
+  watched: Watched,
+  source: MergeSource,
+): OutboxLog["poll"] {
+  return async ({ head: applied, after: from, folded, begins }) => {
+    // A parameter of the statements must be a bigint.
+    const after = from < SMALLEST_ID ? SMALLEST_ID : from;
+    const upTo = after > LARGEST_ID - READ_IDS ? LARGEST_ID : after + READ_IDS;
+    const seenText = say(statements.seen, applied?.id ?? null);
+    const peersText = say(statements.peerWrites, folded < SMALLEST_ID ? SMALLEST_ID : folded, begins);
+    /** The same merges, row by row where one cannot be read. */
+    const withCare = async (seen: Seen, readUpTo: bigint): Promise<Poll> => {
+      const found = await source.merges(after, readUpTo);
+      return { ...seen, found, readUpTo, ...peerWritesIn(await read(peersText)) };
+    };
+    try {
+      const mergesText = say(statements.merges, after, upTo);
+      const [, seen, merged, peers] = await readEach([PLANNED_ONCE, seenText, mergesText, peersText]);
+      const found = merged?.rows.map(foundMerge) ?? [];
+      const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
+      const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
+      if (found.some(lacksItem)) return await withCare(seenIn(seen, watched), readUpTo);
+      return { ...seenIn(seen, watched), found, readUpTo, ...peerWritesIn(peers) };
+    } catch (error) {
+      if (!["value", "storage"].includes(faultOf(error))) throw error;
+      const seen = seenIn(await read(seenText), watched);
+      return withCare(seen, upTo < seen.newest ? upTo : seen.newest);
+    }
+  };
+}
+
+/**
+ * A prepared statement takes its snapshot before it waits for a table. If a migration rewrote the table meanwhile, every
+ * work item is missing in that snapshot. A statement sent in full takes its snapshot when it has the table.
+ */
+function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
+  return workItemId !== null && facts === null && recordedAs === null;
+}
+
+function peerWritesIn(answer: Answer | undefined): Pick<Poll, "news" | "beginsThere"> {
+  const row = answer?.rows[0];
+  return { news: row?.["written"] != null, beginsThere: row?.["begins"] === "true" };
+}
+
+type Seen = Pick<Poll, "newest" | "drawn" | "holders" | "appliedFingerprint">;
+
+function seenIn(answer: Answer | undefined, watched: Watched): Seen {
+  const row: TextRow = answer?.rows[0] ?? {};
+  if (row["outbox"] !== watched.outbox)
+    throw new DatabaseFailure({
+      code: "TABLE_REPLACED",
+      message: "events_outbox was replaced by another table",
+    });
+  expectServer(row["server"], watched.server);
+  return {
+    newest: BigInt(row["newest"] ?? BEFORE_ALL),
+    drawn: idOrNull(row["drawn"]),
+    holders: new Set(row["holders"]?.split(" ")),
+    appliedFingerprint: row["applied"] ?? null,
+  };
+}
