@@ -19,14 +19,19 @@ const idle = async (daemon: TestDaemon): Promise<void> => {
   await daemon.event("reconciliation.completed");
 };
 
-/** Ends the backends of our role whose last statement is like this. @returns when. */
+/** Ends the backend of our role whose last statement is like this, when it is idle: what was heard may still cause a poll. @returns when. */
 async function terminate(database: TestDatabase, statement: string): Promise<number> {
-  const { rowCount } = await database.admin.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE usename = $1 AND state = 'idle' AND (query ~ '^(UN)?LISTEN|^NOTIFY') = ($2 = 'listener')`,
-    [database.role, statement],
-  );
-  expect(rowCount).toBe(1);
+  let ended: number | null = 0;
+  await until("it is idle", async () => {
+    const { rowCount } = await database.admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE usename = $1 AND state = 'idle' AND (query ~ '^(UN)?LISTEN|^NOTIFY') = ($2 = 'listener')`,
+      [database.role, statement],
+    );
+    ended = rowCount;
+    return ended !== 0;
+  });
+  expect(ended).toBe(1);
   return performance.now();
 }
 
