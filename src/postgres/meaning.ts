@@ -52,7 +52,8 @@ const ADVICE = {
     "the server ends idle sessions (idle_session_timeout): ALTER ROLE … SET idle_session_timeout = 0 for the daemon's role",
   limit:
     "a configured limit of the server is reached (such as temp_file_limit): raise it for the daemon's role",
-  locked: "another session holds a lock that the statement needs: try again, or try a longer --timeout",
+  locked:
+    "another session holds a lock on a table or row that is needed: try again, or try a longer --timeout",
   login:
     "the database refused the login: check the user, pg_hba.conf, and whether the server requires TLS (sslmode)",
   no_password:
