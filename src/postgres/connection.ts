@@ -67,7 +67,6 @@ const ANSWER_GRACE_MS = 2_000;
 export type ConnectionEvents = {
   /** The server or the network ended the connection: without a statement under way nothing else would show it. */
   readonly loss?: ((failure: Failure) => void) | undefined;
-  readonly notification?: (channel: string) => void;
 };
 
 /** Opens a connection. @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
@@ -90,7 +89,6 @@ export async function connect(
     lose();
   });
   client.on("end", lose);
-  client.on("notification", ({ channel }) => events.notification?.(channel));
   const notices: string[] = [];
   client.on("notice", ({ message, hint }) => {
     if (state === "connecting") notices.push([message, hint].filter(Boolean).join(": "));
@@ -200,7 +198,7 @@ function clientOf(settings: ConnectionSettings): pg.Client {
 }
 
 /** @throws what reading the settings throws. */
-function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
+export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
   return {
     ...settings.database.read(),
     application_name: settings.applicationName,

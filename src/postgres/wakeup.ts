@@ -6,13 +6,14 @@
  * the first one: behind a pooler, what a connection sends itself comes back whenever it happens to get the backend that
  * listens. A connection that does not hear is destroyed, and another one is made, indefinitely.
  */
+import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../events/daemon-event.ts";
-import { DatabaseFailure } from "../outbox-log.ts";
-import { type ConnectionSettings, connect } from "./connection.ts";
+import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
-import { quote } from "./names.ts";
+import { innerConnection } from "./inner-connection.ts";
+import { literal, quote } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
@@ -72,25 +73,51 @@ async function listenOnce(
   stop: AbortSignal,
   hears: () => void,
 ): Promise<void> {
+  // The library hides its connection, reports no reason for its loss, and never closes a half-open one. So it is made here.
+  const config = clientConfig(settings);
+  const connection = innerConnection(config);
+  // The library writes a plain word without quotes, and does not know every reserved one.
+  const query = connection.query.bind(connection);
+  connection.query = (text) => {
+    query(text === `LISTEN ${settings.notifyChannel}` ? `LISTEN ${quote(settings.notifyChannel)}` : text);
+  };
+  // Disposable: no attempt to reconnect, no query of its own, no parsing of payloads.
+  const subscriber = pgListen.default(
+    { ...config, connection },
+    {
+      retryLimit: 1,
+      paranoidChecking: false,
+      parse: (text: string) => text,
+      serialize: (text: string) => text,
+    },
+  );
   const over = Promise.withResolvers<never>();
   over.promise.catch(() => undefined);
+  for (const sign of ["errorMessage", "error", "end"])
+    connection.on(sign, (error: unknown) => over.reject(error ?? new Error("Connection terminated")));
   let hear: (() => void) | null = null;
-  const connection = await connect(settings, stop, {
-    loss: (failure) => over.reject(new DatabaseFailure(failure)),
-    notification: (channel) => {
-      if (channel === settings.selfChannel) hear?.();
-      else ring("notification");
-    },
+  subscriber.events.on("error", over.reject);
+  subscriber.events.on("notification", ({ channel }) => {
+    if (channel === settings.selfChannel) hear?.();
+    else ring("notification");
   });
+  const fromHere = async (): Promise<void> => {
+    await subscriber.notify(settings.selfChannel, "");
+  };
+  const fromElsewhere = async (): Promise<void> => {
+    const other = await connect(settings, stop);
+    await other.run(`SELECT pg_catalog.pg_notify(${literal(settings.selfChannel)}, '')`);
+    // Not awaited: a silent server would keep the checks from continuing.
+    void other.end();
+  };
   const checks = async (): Promise<void> => {
-    const notify = `NOTIFY ${quote(settings.selfChannel)}`;
-    await connection.runEach(
-      [settings.notifyChannel, settings.selfChannel].map((one) => `LISTEN ${quote(one)}`),
-    );
+    await subscriber.connect();
+    await subscriber.listenTo(settings.notifyChannel);
+    await subscriber.listenTo(settings.selfChannel);
     for (let send = fromElsewhere; !stop.aborted; send = fromHere) {
       const hearing = Promise.withResolvers<boolean>();
       hear = () => hearing.resolve(true);
-      await send(notify);
+      await send();
       setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
       if (!(await hearing.promise))
         throw new Deaf(
@@ -100,21 +127,12 @@ async function listenOnce(
       await pause(settings.selfCheck.everyMs, stop);
     }
   };
-  const fromHere = async (notify: string): Promise<void> => {
-    await connection.run(notify);
-  };
-  const fromElsewhere = async (notify: string): Promise<void> => {
-    const other = await connect(settings, stop);
-    await other.run(notify);
-    // Not awaited: a silent server would keep the checks from continuing.
-    void other.end();
-  };
   stop.addEventListener("abort", over.reject, { once: true });
   try {
     await Promise.race([checks(), over.promise]);
   } finally {
     stop.removeEventListener("abort", over.reject);
-    void connection.end();
-    connection.destroy();
+    subscriber.close().catch(() => undefined);
+    connection.stream.destroy();
   }
 }
