@@ -128,12 +128,24 @@ export class Prometheus {
 
   /** The text of a scrape, in Prometheus's text format 0.0.4. */
   async expose(scrape: Scrape): Promise<string> {
+    this.#startCrossings(scrape.metrics);
     const [now, counted] = await Promise.all([seriesOf(scrape), this.#registry.metrics()]);
     return `${now}\n${counted}`;
   }
 
   get contentType(): string {
     return this.#registry.contentType;
+  }
+
+  /** Which gates there are is configured: each of their crossings starts at 0 as well. */
+  #startCrossings(metrics: Scrape["metrics"]): void {
+    for (const metric of metrics) {
+      for (const scope of metric.record) {
+        for (const to of ["low", "high"]) {
+          if (metric.gate !== null) this.#crossings.inc({ gate: metric.gate.name, scope, to }, 0);
+        }
+      }
+    }
   }
 
   #connection(connection: (typeof CONNECTIONS)[number]): void {

@@ -49,6 +49,7 @@ const HELP: Readonly<Record<string, string>> = {
   gate_since_timestamp_seconds: "When the merge took place at which a gate last crossed.",
   projects: "Projects that have merged anything.",
   projects_dropped: `Projects beyond the ${MOST_PROJECTS} busiest, which are not exported.`,
+  projects_restricted: "Projects that a gate restricts by their own value, exported or not.",
   project_gate_state: "The state of a project's own gate; see effective.",
   project_effective_state: "The state that a policy about a project must use.",
   project_effective_value: "The value that a policy about a project must use.",
@@ -81,6 +82,7 @@ export async function seriesOf(scrape: Scrape): Promise<string> {
   daemonSeries(set, scrape);
   for (const metric of scrape.metrics) globalSeries(set, metric, scrape.snapshot);
   projectSeries(set, scrape.snapshot);
+  for (const metric of scrape.metrics) restrictedProjects(set, metric, scrape.snapshot);
   return await registry.metrics();
 }
 
@@ -141,7 +143,7 @@ function globalSeries(set: SetSeries, metric: MetricSettings, snapshot: Snapshot
   if (now?.gate == null) return;
   const { state, since } = now.gate;
   setState(set, "gate_state", state, place);
-  set("gate_restricted", state !== "unknown" && state !== CATALOGUE[name].permissive, place);
+  set("gate_restricted", isRestrictive(name, state), place);
   set("gate_since_timestamp_seconds", seconds(since), place);
 }
 
@@ -163,6 +165,21 @@ function projectSeries(set: SetSeries, snapshot: Snapshot | null): void {
       set("project_effective_value", effective.value, place);
     }
   }
+}
+
+/** How many projects a gate restricts by their own value, exported or not. */
+function restrictedProjects(set: SetSeries, metric: MetricSettings, snapshot: Snapshot | null): void {
+  const gate = gateFor(metric, "project");
+  if (gate === null || snapshot === null) return;
+  const restricted = snapshot.metrics.filter(
+    ({ metric: of, effective }) =>
+      of === metric.name && effective?.scope === "project" && isRestrictive(of, effective.state),
+  );
+  set("projects_restricted", restricted.length, { gate: gate.name, metric: metric.name });
+}
+
+function isRestrictive(metric: MetricName, state: GateState): boolean {
+  return state !== "unknown" && state !== CATALOGUE[metric].permissive;
 }
 
 /** A state set: one series for each state, of which one is 1. */

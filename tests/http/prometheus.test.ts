@@ -6,7 +6,7 @@ import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { Readiness } from "../../src/events/readiness.ts";
 import { Prometheus } from "../../src/http/prometheus.ts";
 import { MOST_PROJECTS } from "../../src/http/series.ts";
-import { GLOBAL, snapshotWith, youngProject } from "../cli/snapshot-example.ts";
+import { GLOBAL, metricOf, OVERLAP, snapshotWith, youngProject } from "../cli/snapshot-example.ts";
 import { CONTRACT } from "../core/build.ts";
 import { findProgram, runProgram } from "../support/programs.ts";
 
@@ -156,6 +156,32 @@ describe("projects", () => {
     expect(await text(snapshotWith())).not.toContain("p206");
   });
 
+  test("those that a gate restricts by their own value are counted, also beyond what is exported", async () => {
+    const high = { ...OVERLAP, state: "high" } as const;
+    const own = { scope: "project", value: 0.2, state: "high" } as const;
+    const names = Array.from({ length: MOST_PROJECTS + 9 }, (_, index) => `p${index}`);
+    const restricted = names.map((name) =>
+      metricOf("rebase_conflict_rate", name, {
+        value: 0.2,
+        numerator: 20,
+        n: 100,
+        window: 100,
+        gate: high,
+        effective: own,
+      }),
+    );
+    // Follows the global gate.
+    const young = youngProject("young").map((one) =>
+      one.effective === null ? one : { ...one, effective: { ...one.effective, state: "high" as const } },
+    );
+    const place = 'projects_restricted{gate="scope_overlap",metric="rebase_conflict_rate"}';
+    expect(await scrape(snapshotWith({ metrics: [...GLOBAL, ...restricted, ...young] }))).toMatchObject({
+      [place]: MOST_PROJECTS + 9,
+    });
+    expect(await scrape(snapshotWith())).toMatchObject({ [place]: 0 });
+    expect(await scrape(null)).not.toHaveProperty([place]);
+  });
+
   test("any name is one label, harmless to print, and no two share one", async () => {
     const names = [
       'a"} 1\nup 0',
@@ -219,6 +245,22 @@ describe("counters", () => {
       'commit_to_record_seconds_bucket{le="0.025"}': 1,
       'commit_to_record_seconds_bucket{le="300"}': 2,
     });
+  });
+
+  test("of every gate's crossings begin at 0", async () => {
+    const gates = [
+      'gate="trust",scope="global"',
+      'gate="scope_overlap",scope="global"',
+      'gate="scope_overlap",scope="project"',
+    ];
+    const all = gates.flatMap((gate) => ["low", "high"].map((to) => `crossings_total{${gate},to="${to}"}`));
+    const samples = await scrape();
+    expect(
+      Object.keys(samples)
+        .filter((name) => name.startsWith("crossings_total"))
+        .toSorted(),
+    ).toStrictEqual(all.toSorted());
+    expect(all.map((name) => samples[name])).toStrictEqual(all.map(() => 0));
   });
 
   test("a clock that was set back does not make time negative", async () => {
