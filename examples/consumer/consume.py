@@ -1,47 +1,49 @@
 #!/usr/bin/env python3
-"""Follows the metric events of damascus-metrics and says what a scheduler may do: an example to copy from,
-hence one file.
+"""Follows the metric events of damascus-metrics and prints each policy decision.
 
-    consume.py --dsn postgresql://…/damascus --state consumer.json     follow the outbox, until interrupted
-    consume.py --dsn … --state consumer.json --once                    read what is there, and end
-    psql … -Atc "$(consume.py --print-query)" | consume.py --stdin     rows from standard input
-
-Decisions go to standard output, one JSON object per line, whenever one changes:
+An example of one file, to copy from. It prints one JSON object per line on standard output for each decision that changes:
 
     {"policy": "trust", "project": null, "from": "unknown", "to": "high", "value": 0.9, "seq": 50, "event_id": "48450"}
     {"policy": "scope_overlap", "project": "atlas", "from": "low", "to": "high", "basis": "global", …}
 
-Needs Python 3.9 and nothing else. With python3-jsonschema the published schemas are checked in full, without it their
-common part; with psycopg (3) it is woken by notifications, without it psql is asked every few seconds.
+It needs Python 3.9. With python3-jsonschema it checks the published schemas in full, without it their common part. With
+psycopg (3) a notification wakes it, without psycopg it runs psql every few seconds.
 
 How rows are read without losing any
 ------------------------------------
-Ids of an outbox are drawn before the commit, so `id > last` usually loses rows: a transaction that drew a lower id may
-commit after a higher one was read. Two things make it safe for metric.* rows, and only for them:
+An id of an outbox is drawn before the commit, so `id > last` usually loses rows: a transaction that drew a lower id may
+commit after a higher id was read. Two facts make it safe for metric.* rows, and only for them:
 
 1. The daemons draw their ids and commit while they hold one lock, so ids of metric.* rows ascend in the order of their
-   commits. Whoever reads metric.* rows by id alone sees a prefix, never a hole.
-2. That need not be believed. Rows of one merge are committed together and each says how many there are (`set_size`),
-   and the global rows count merges without gap or repeat (`seq`). So the reader's horizon is the newest whole set whose
-   seq follows the one before it: beyond it nothing is consumed. A hole that does not close within --patience seconds is
-   an error, not something to step over.
+   commits. A reader of metric.* rows by id alone sees a prefix, never a hole.
+2. The rows prove it. All rows of one merge commit together and each has their number (`set_size`), and the global rows
+   count the merges without gap or repeat (`seq`). So the reader's horizon is the newest whole set whose seq follows the
+   one before it, and nothing beyond it is consumed. A hole that stays for --patience seconds is an error.
 
 Rows of other kinds have no such order: do not follow phase.transition this way.
 
-The position is a row: its id and a hash of its payload, as a key may come again with its id after a restore. Each look
-asks for that row too. If it is gone or another one (a restore, a failover that lost commits, a retention job that went
-past it), the log is read again from its beginning, in silence: what was decided long ago is not said again, only where
-the policies stand otherwise in the end than they did before.
+The position is a row: its id and a hash of its payload, as a key may come again with its id after a restore. Each poll
+reads that row too. If it is gone or changed (a restore, a failover that lost commits, retention past it), the log is
+read again from its beginning. Only decisions that differ in the end from those before are printed.
 
-What retention has deleted cannot be read: a project that has not merged since has no row. What an earlier run knew of
-it is kept; who begins anew finds it in the daemon's /snapshot.json.
+Retention deletes rows, so a project that has not merged since has none. The state file keeps what an earlier run knew
+of it; a new consumer finds it in the daemon's /snapshot.json.
+
+What is printed, and what is kept
+---------------------------------
+The state file is written after the decisions: to a file with a name of its own, synced, and renamed, so it is always
+whole. Where printing or writing fails (closed pipe, full disk), the position stays, and the next run prints the same
+decisions again. So a decision may come twice, and none is lost: act on `to`, not on the change.
 """
 import argparse
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import pathlib
 import re
+import secrets
 import select
 import subprocess
 import sys
@@ -62,14 +64,14 @@ OLDEST_SEQ = """SELECT payload->>'seq' FROM events_outbox
 
 
 class Unusable(Exception):
-    """The log cannot be followed: somebody has to look."""
+    """It cannot go on, and you have to change something."""
 
 
 # ---------------------------------------------------------------------------------------------------- validation
 
 
 class Contracts:
-    """The published schemas. A kind without one is newer than this copy, and is passed over."""
+    """The published schemas. A kind without a schema is newer than this copy, and is skipped."""
 
     def __init__(self, folder, full=True):
         self.schemas = {
@@ -152,7 +154,7 @@ UNKNOWN = {"value": None, "state": "unknown"}
 
 
 class Policies:
-    """What the two policies stand at, folded from metric rows."""
+    """The state of both policies, folded from metric rows."""
 
     def __init__(self, saved=None):
         saved = saved or {}
@@ -161,7 +163,7 @@ class Policies:
         self.projects = saved.get("projects", {})
 
     def forget(self):
-        """Begins anew, for another log."""
+        """For another log."""
         self.trust, self.overlap, self.projects = dict(UNKNOWN), dict(UNKNOWN), {}
 
     def saved(self):
@@ -177,12 +179,12 @@ class Policies:
         return {"scope": None, **UNKNOWN}
 
     def fold(self, rows):
-        """Takes in one merge's rows and yields every decision that changes.
+        """Folds one merge's rows and yields every decision that changes.
 
-        A global crossing changes the decision about every project that has too few merges of its own, although no row
-        names these projects: therefore all of them are looked at again, not only the merge's.
+        A global crossing changes the decision about every project that has too few merges of its own, and no row names
+        these projects. So all of them are decided again, not only the merge's.
         """
-        before = self.standing()
+        before = self.decided()
         for kind, row in rows:
             reading = {"value": row["value"], "state": row["state"] or "unknown"} if "value" in row else None
             if kind == "metric.first_pass_merge_rate" and row["scope"] == "global":
@@ -198,12 +200,12 @@ class Policies:
                     raise Unusable(f"effective of {row['key']} is not what the rows before it give")
         yield from self.since(before)
 
-    def standing(self):
-        """Where both policies stand: trust, and overlap of each project."""
+    def decided(self):
+        """Trust, and the overlap of each project."""
         return self.trust, {project: self.effective(project) for project in self.projects}
 
     def since(self, before):
-        """Yields every decision that has changed since the policies stood so."""
+        """Yields every decision that differs from these."""
         trust, projects = before
         if self.trust["state"] != trust["state"]:
             yield {"policy": "trust", "project": None, "from": trust["state"], "to": self.trust["state"],
@@ -219,14 +221,14 @@ class Policies:
 
 
 class Reader:
-    """Takes rows in the order of their ids and hands out whole merges, up to the safe horizon."""
+    """Takes rows in the order of their ids and returns whole merges, up to the safe horizon."""
 
     def __init__(self, contracts, saved=None):
         saved = saved or {}
         self.contracts = contracts
         # Everything up to this id is consumed.
         self.after = int(saved.get("after", 0))
-        # The newest row of ours that is: it proves that the log is still the same one.
+        # The newest consumed row of ours: it proves that the log is still the same one.
         self.anchor = saved.get("anchor")
         self.seq = saved.get("seq")
         self.keys = {}
@@ -242,7 +244,7 @@ class Reader:
     def take(self, rows, last_page=True):
         """Yields the rows of each merge as [(kind, payload), ...].
 
-        Returns whether a hole is in the way: then the rest is to be read again later.
+        Returns whether a hole is in the way: then read the rest again later.
         """
         read = list(rows)
         # Other writers' rows may stand between the rows of a merge.
@@ -257,7 +259,7 @@ class Reader:
             if len(members) < size or any(event_of(row) != event_of(members[0]) for row in members):
                 if self.seq is not None:
                     return True
-                # The old end of a log whose older rows were deleted: a cut set, passed over.
+                # The old end of a log whose older rows were deleted: a cut set is skipped.
                 self.consume(members[:1])
                 continue
             place = next((row["payload"]["seq"] for row in members if is_global(row)), None)
@@ -265,7 +267,7 @@ class Reader:
                 if self.seq is not None and place > self.seq + 1:
                     return True
                 if self.seq is not None and place <= self.seq:
-                    raise Unusable(f"merge {place} comes after merge {self.seq}: begin anew, without the state file")
+                    raise Unusable(f"merge {place} comes after merge {self.seq}: remove the state file")
                 self.seq = place
             self.consume(members)
             del ours[:used]
@@ -276,7 +278,7 @@ class Reader:
         return False
 
     def set_at_front(self, rows):
-        """The rows of the first merge, without repeats, and how many rows were looked at for them."""
+        """The rows of the first merge, without duplicates, and how many rows were read for them."""
         members, keys = [], set()
         for used, row in enumerate(rows, 1):
             identity = identity_of(row)
@@ -300,7 +302,7 @@ class Reader:
         problem = self.contracts.problem(row["kind"], row["payload"])
         if problem is not None and row["id"] not in self.rejected:
             self.rejected.add(row["id"])
-            print(f"rejected row {row['id']} of kind {row['kind']!a}: {ascii(problem)}", file=sys.stderr)
+            warn(f"rejected row {row['id']} of kind {row['kind']!a}: {ascii(problem)}")
         return problem is None
 
 
@@ -323,10 +325,10 @@ def identity_of(row):
 
 
 class Psql:
-    """One psql for each question: slow, and it needs nothing but psql."""
+    """One psql for each query: slow, and it needs nothing but psql."""
 
     def __init__(self, dsn):
-        # Arguments can be read by everybody on the machine: the password of a URL goes through the environment.
+        # Every user of the machine can read arguments: the password of a URL goes through the environment.
         password = urllib.parse.urlsplit(dsn).password
         self.dsn = dsn if password is None else dsn.replace(f":{password}@", "@", 1)
         self.environment = dict(os.environ)
@@ -346,7 +348,7 @@ class Psql:
 
 
 class Psycopg:
-    """A connection that listens: a notification is a hint to look, nothing more."""
+    """A connection that listens: a notification is a hint to poll, nothing more."""
 
     def __init__(self, psycopg, dsn, channel):
         self.failure = psycopg.Error
@@ -369,7 +371,7 @@ class Psycopg:
             select.select([self.connection], [], [], seconds)
             self.connection.execute("SELECT 1")
         except self.failure as error:
-            raise Unusable(f"the database went away: {error}") from None
+            raise Unusable(f"the connection to the database is lost: {error}") from None
 
 
 def database(dsn, channel):
@@ -381,11 +383,93 @@ def database(dsn, channel):
     return Psycopg(psycopg, dsn, channel)
 
 
+# --------------------------------------------------------------------------------------------------- output, state
+
+
+def warn(text):
+    """On standard error. Where that is closed, print() would take standard output instead."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
+def decide(decision):
+    """Prints one decision. A closed pipe is left to main()."""
+    try:
+        print(json.dumps(decision), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unusable(f"decisions cannot be printed: {error.strerror}") from None
+
+
+def sync_output():
+    """Decisions that go to a file must be on the disk before the position that says so."""
+    try:
+        os.fsync(sys.stdout.fileno())
+    except OSError as error:
+        # A pipe or a terminal.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise Unusable(f"decisions cannot be printed: {error.strerror}") from None
+
+
+class State:
+    """The file that keeps the position and the policies between two runs: the old one or the new one, always whole."""
+
+    def __init__(self, path):
+        self.path = path.resolve()
+        self.kept = None
+
+    def read(self):
+        """What an earlier run has kept; nothing on the first one."""
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Unusable(f"{self.path} cannot be read: {error.strerror}") from None
+        except ValueError:
+            kept = None
+        if not isinstance(kept, dict):
+            raise Unusable(f"{self.path} is not a state file: remove it, and the log is read from its beginning")
+        return kept
+
+    def write(self, document):
+        text = json.dumps(document)
+        if text == self.kept:
+            return
+        sync_output()
+        # A name that no other consumer of this folder has.
+        beside = self.path.with_name(f".consume-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            with open(beside, "x", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise Unusable(f"the position cannot be kept in {self.path}: {error.strerror}") from None
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+        self.kept = text
+
+
+def sync_folder(path):
+    """So that the new name survives a power cut."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 # ----------------------------------------------------------------------------------------------------------- main
 
 
-def tell(policies, merges, quiet=False):
-    """Prints what changes, unless it is to be quiet. Returns what the generator of merges returned."""
+def fold(policies, merges, quiet=False):
+    """Prints the decisions that change, unless quiet. Returns what the generator of merges returned."""
     while True:
         try:
             rows = next(merges)
@@ -396,11 +480,11 @@ def tell(policies, merges, quiet=False):
             if quiet:
                 continue
             seq = next((row["seq"] for _, row in rows if row["scope"] == "global"), None)
-            print(json.dumps({**decision, "seq": seq, "event_id": newest["merge"]["event_id"]}), flush=True)
+            decide({**decision, "seq": seq, "event_id": newest["merge"]["event_id"]})
 
 
-def look(source, reader, limit):
-    """The rows behind the reader's position; None where the row that it stands on is gone or another one."""
+def poll(source, reader, limit):
+    """The rows behind the reader's position; None where the row of the position is gone or changed."""
     place = {"after": reader.after, "limit": limit}
     if reader.anchor is None:
         return [json.loads(line) for line in source.ask(QUERY.format(**place))]
@@ -410,35 +494,35 @@ def look(source, reader, limit):
 
 
 def pruned(source, reader):
-    """Whether the log begins behind the reader's position: older rows were deleted, and it is no other log."""
+    """Whether the same log begins behind the reader's position: older rows were deleted."""
     oldest = source.ask(OLDEST_SEQ)
     return reader.seq is not None and bool(oldest) and int(oldest[0]) > reader.seq
 
 
 def follow(arguments, reader, policies, save):
     source = database(arguments.dsn, arguments.channel)
-    # Where the policies stood before the log was read again; None where what changes is said at once.
+    # The decisions before the log was read again; None where each change is printed at once.
     before = None
     hole_since, page = None, PAGE
     while True:
         after = reader.after
-        rows = look(source, reader, page)
+        rows = poll(source, reader, page)
         if rows is None:
-            print("the log was reset: reading it again", file=sys.stderr)
-            before = before or policies.standing()
+            warn("the log was reset: reading it again")
+            before = before or policies.decided()
             if not pruned(source, reader):
                 policies.forget()
             reader.restart()
             continue
         last_page = len(rows) < page
-        hole = tell(policies, reader.take(rows, last_page), quiet=before is not None)
-        # Thousands of rows of somebody else may stand between two of a merge.
+        hole = fold(policies, reader.take(rows, last_page), quiet=before is not None)
+        # Thousands of unmarked rows may stand between two rows of a merge.
         page = PAGE if reader.after != after or last_page else page * 2
         if before is not None and last_page and not hole:
             for decision in policies.since(before):
-                print(json.dumps({**decision, "seq": reader.seq, "event_id": None}), flush=True)
+                decide({**decision, "seq": reader.seq, "event_id": None})
             before = None
-        # Until it is said what has changed, a new start must begin anew as well.
+        # Until the changes are printed, a new run must begin anew as well.
         if before is None:
             save()
         if hole:
@@ -454,57 +538,117 @@ def follow(arguments, reader, policies, save):
         source.wait(0.2 if hole else arguments.poll)
 
 
-def read_state(path):
-    """What an earlier run has kept; nothing on the first one."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise Unusable(f"{path} is no state file ({error}): without it the log is read from its beginning") from None
+def rows_of(lines):
+    """Rows as --print-query gives them."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            yield {"id": str(int(row["id"])), "kind": row["kind"], "payload": row["payload"]}
+        except (ValueError, KeyError, TypeError):
+            raise Unusable(f"line {number} of standard input is not a row") from None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--dsn", default=os.environ.get("DATABASE_URL"), help="connection string; default DATABASE_URL")
-    parser.add_argument("--stdin", action="store_true", help="read rows from standard input, also where a DSN is set")
-    parser.add_argument("--state", type=pathlib.Path, help="file that keeps the position and the decisions")
+USAGE = """examples:
+  consume.py --state consumer.json          follow the outbox until interrupted
+  consume.py --state consumer.json --once   read what is new, and end
+  psql -Atc "$(consume.py --print-query)" | consume.py --stdin
+
+environment:
+  DATABASE_URL   connection string where --dsn is not given
+
+exit codes:
+  0  done, interrupted, or standard output has no reader any more
+  1  rows were rejected, or it could not go on: see standard error
+  2  wrong usage, or standard output is closed
+"""
+
+
+def seconds(text):
+    value = float(text)
+    if not 0 < value < 86_400:
+        raise ValueError
+    return value
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(
+        prog="consume.py",
+        description=__doc__.split("\n", 1)[0],
+        epilog=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--dsn", metavar="URL", help="connection string; default DATABASE_URL")
+    parser.add_argument("--stdin", action="store_true", help="read rows from standard input instead of a database")
+    parser.add_argument("--state", type=pathlib.Path, metavar="FILE", help="keep position and decisions there")
     parser.add_argument("--once", action="store_true", help="end when everything is read")
-    parser.add_argument("--poll", type=float, default=5, help="seconds between looks; default 5")
-    parser.add_argument("--patience", type=float, default=30, help="seconds that a hole may last; default 30")
-    parser.add_argument("--channel", default="events_outbox", help="notifications that wake it; default events_outbox")
-    parser.add_argument("--contracts", type=pathlib.Path, default=CONTRACTS, help="folder of the published schemas")
+    parser.add_argument("--poll", type=seconds, default=5, metavar="SECONDS", help="time between polls; default 5")
+    parser.add_argument(
+        "--patience", type=seconds, default=30, metavar="SECONDS", help="how long a hole may last; default 30"
+    )
+    parser.add_argument(
+        "--channel", default="events_outbox", metavar="NAME", help="notifications that wake it; default events_outbox"
+    )
+    parser.add_argument(
+        "--contracts",
+        type=pathlib.Path,
+        default=CONTRACTS,
+        metavar="FOLDER",
+        help="the published schemas; default config/contracts of this checkout",
+    )
     parser.add_argument("--no-jsonschema", action="store_true", help="check only what needs no library")
     parser.add_argument("--print-query", action="store_true", help="print the query for psql, and end")
     arguments = parser.parse_args()
-    kept = read_state(arguments.state) if arguments.state else {}
+    arguments.dsn = arguments.dsn or os.environ.get("DATABASE_URL")
+    if not (arguments.dsn or arguments.stdin or arguments.print_query):
+        parser.error("no database: give --dsn or DATABASE_URL, or rows with --stdin")
+    return arguments
+
+
+def main():
+    # Decisions would be lost, and what is opened next would take their place.
+    if sys.stdout is None:
+        warn("consume.py: standard output is closed")
+        return 2
+    arguments = read_arguments()
+    state = State(arguments.state) if arguments.state else None
+    kept = state.read() if state else {}
     reader = Reader(Contracts(arguments.contracts, full=not arguments.no_jsonschema), kept.get("position"))
     policies = Policies(kept.get("policies"))
     if arguments.print_query:
-        print(QUERY.format(after=reader.after, limit="ALL"))
+        print(QUERY.format(after=reader.after, limit="ALL"), flush=True)
         return 0
 
     def save():
-        if arguments.state:
-            beside = arguments.state.with_suffix(".new")
-            beside.write_text(json.dumps({"position": reader.saved(), "policies": policies.saved()}), encoding="utf-8")
-            beside.replace(arguments.state)
+        if state:
+            state.write({"position": reader.saved(), "policies": policies.saved()})
 
-    if arguments.dsn and not arguments.stdin:
-        follow(arguments, reader, policies, save)
-    else:
-        rows = (json.loads(line) for line in sys.stdin if line.strip())
-        hole = tell(policies, reader.take(rows))
+    if arguments.stdin:
+        hole = fold(policies, reader.take(rows_of(sys.stdin or ())))
         save()
         if hole:
             raise Unusable(f"after row {reader.after} (merge {reader.seq}) the rows have a hole")
+    else:
+        follow(arguments, reader, policies, save)
     return 1 if reader.rejected else 0
 
 
-if __name__ == "__main__":
+def run():
+    """main(), and its exit code. What could not be printed must not be tried again at the end."""
     try:
-        sys.exit(main())
-    except Unusable as error:
-        sys.exit(f"consume.py: {error}")
+        return main()
     except KeyboardInterrupt:
-        sys.exit(0)
+        return 0
+    except BrokenPipeError:
+        code, reason = 0, None
+    except Unusable as error:
+        code, reason = 1, error
+    if reason is not None:
+        warn(f"consume.py: {reason}")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run())

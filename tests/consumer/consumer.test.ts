@@ -223,13 +223,13 @@ describe("the safe horizon", () => {
     expect(byText(told)).toStrictEqual(byText(decisions));
   });
 
-  test("a state file that is none is named, and nothing is read", () => {
+  test.each(['{"position": ', "[]"])("a state file that holds %s is named, and nothing is read", (text) => {
     using folder = mkdtempDisposableSync(join(tmpdir(), "consumer-"));
     const state = join(folder.path, "state.json");
-    writeFileSync(state, '{"position": ');
+    writeFileSync(state, text);
     const { status, stdout, stderr } = quick([], "--state", state);
     expect([status, stdout]).toStrictEqual([1, ""]);
-    expect(stderr).toMatch(/^consume\.py: .*state\.json is no state file.*\n$/);
+    expect(stderr).toMatch(/^consume\.py: .*state\.json is not a state file.*\n$/);
   });
 
   test("psql is not told the password where everybody may read it", () => {
