@@ -1,7 +1,7 @@
 /** What can be said of the image and the services without an engine; `npm run test:compose` looks at them running. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { VERSION } from "../src/version.ts";
 import { findProgram, runProgram } from "./support/programs.ts";
 
@@ -69,13 +69,30 @@ describe("the services", () => {
   test("lock the daemon down, publish nothing of it, and hand it its password as a file", (context) => {
     const all = services();
     if (all === null) return context.skip("docker compose is not installed");
-    for (const name of ["metrics", "orchestrator"]) expect(all[name]).toMatchObject(LOCKED);
+    for (const name of ["metrics", "page", "orchestrator"]) expect(all[name]).toMatchObject(LOCKED);
     expect(all["metrics"]).not.toHaveProperty("ports");
     expect(all["metrics"]).toMatchObject({
       environment: { PGPASSWORD_FILE: "/run/secrets/metrics_password" },
       stop_grace_period: "10s",
       restart: "unless-stopped",
     });
+  });
+
+  test("publish the status page to this machine alone, by a profile, on a port that a variable names", (context) => {
+    const published = (port: string): unknown => {
+      vi.stubEnv("METRICS_PAGE_PORT", port);
+      const all = services();
+      vi.unstubAllEnvs();
+      return all?.["page"]?.["ports"];
+    };
+    const ports = published("");
+    if (ports === undefined) return context.skip("docker compose is not installed");
+    const place = { host_ip: "127.0.0.1", target: 9464, protocol: "tcp" };
+    expect(ports).toMatchObject([{ ...place, published: "9464" }]);
+    expect(published("9000")).toMatchObject([{ ...place, published: "9000" }]);
+    const { profiles, ports: _, ...page } = services()?.["page"] ?? {};
+    expect(profiles).toStrictEqual(["page"]);
+    expect(page).toStrictEqual(services()?.["metrics"]);
   });
 
   test("are what docs/compose.md shows for an orchestrator's own file", (context) => {
