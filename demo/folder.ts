@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
 
 /** From the project's root. */
 const NAME = ".data/demo";
@@ -36,6 +37,20 @@ export function takeFolder(): Folder {
     },
     [Symbol.dispose]: remove,
   };
+}
+
+/**
+ * A variable that the running demo has written. Throws when no demo runs, or when it has not written any yet.
+ */
+export function variableOfDemo(name: string): string {
+  if (runningDemo() === null) throw new Error("no demo runs. Start one in another terminal: npm run demo");
+  try {
+    const value = parseEnv(readFileSync(join(FOLDER, ENVIRONMENT), "utf8"))[name];
+    if (value !== undefined) return value;
+  } catch {
+    // No such file.
+  }
+  throw new Error("the demo is still at its story. Wait until it says that it continues");
 }
 
 function runningDemo(): number | null {

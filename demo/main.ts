@@ -5,13 +5,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 import pg from "pg";
+import { mergeByHand, OWNER_URL, sqlByHand } from "./by-hand.ts";
 import { readSnapshot, showSnapshot } from "./command.ts";
 import { crossCheck, unrecorded } from "./cross-check.ts";
 import { startDaemon } from "./daemon-process.ts";
-import { startDatabase } from "./database.ts";
+import { type Database, startDatabase } from "./database.ts";
 import { type Folder, takeFolder } from "./folder.ts";
 import { narrator, paint } from "./narrator.ts";
-import { type DemoOptions, demoOptions } from "./options.ts";
+import { type DemoCommand, type DemoOptions, demoCommand } from "./options.ts";
 import { IDLE_PACE, openOrchestrator } from "./orchestrator.ts";
 import { type Mood, STRETCHES } from "./scenario.ts";
 
@@ -22,9 +23,20 @@ const FAREWELL = Symbol("farewell");
 
 const started = performance.now();
 
-process.exitCode = await main(demoOptions(process.argv.slice(2)));
+process.exitCode = await main(demoCommand(process.argv.slice(2)));
 
-async function main(options: DemoOptions): Promise<number> {
+async function main(command: DemoCommand): Promise<number> {
+  if (command.verb === "play") return play(command.options);
+  try {
+    await (command.verb === "merge" ? mergeByHand(command.options) : sqlByHand(command.statement));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+async function play(options: DemoOptions): Promise<number> {
   const end = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end.abort(FAREWELL));
   process.stdout.on("error", () => end.abort(FAREWELL));
@@ -82,7 +94,7 @@ async function demo(options: DemoOptions, end: AbortController): Promise<void> {
   print(`\n${await agreement(reader, database.daemonUrl, signal)}`);
 
   if (!options.exit) {
-    print(wayToLook(folder, database.daemonUrl, daemon.address));
+    print(wayToLook(folder, database, daemon.address));
     story.summarise(1);
     await orchestrator.play(FOREVER, IDLE_PACE, signal);
     signal.throwIfAborted();
@@ -137,12 +149,16 @@ function stretchBegins(mood: Mood): string {
     : "the orchestrator begins a bad stretch: half its merges need retries, three in ten had a rebase conflict";
 }
 
-function wayToLook(folder: Folder, databaseUrl: string, address: string | null): string {
+function wayToLook(folder: Folder, { daemonUrl, ownerUrl }: Database, address: string | null): string {
   const port = address === null ? {} : { METRICS_HTTP_PORT: new URL(address).port };
-  const file = folder.writeEnvironment({ DATABASE_URL: databaseUrl, ...port });
+  const file = folder.writeEnvironment({ DATABASE_URL: daemonUrl, [OWNER_URL]: ownerUrl, ...port });
   return `
-It goes on with a merge every ${1 / IDLE_PACE} s. To look at it from another terminal, in the project's folder:
+It continues with a merge every ${1 / IDLE_PACE} s. From another terminal, in the project's folder:
   npx node --env-file=${file} bin/metrics.js snapshot${address === null ? "" : `\n  ${address}/   also /metrics and /snapshot.json`}
+Merge something yourself, here enough to push both gates over their bounds, and see page, snapshot and events react:
+  npm run demo -- merge --project atlas --attempts 3 --conflict --count 20
+Any SQL, as the owner of the tables (${OWNER_URL} in ${file} is for your own client):
+  npm run demo -- sql "SELECT id, payload FROM events_outbox WHERE kind = 'metric.threshold_crossed' ORDER BY id"
 Ctrl-C stops everything and removes its data.
 `;
 }

@@ -13,16 +13,50 @@ export type StoryOptions = {
 };
 export type DemoOptions = StoryOptions & { readonly exit: boolean };
 
+/** What is merged by hand, and how many times. */
+export type MergeOptions = {
+  readonly project: string;
+  readonly attempts: number;
+  readonly conflict: boolean;
+  readonly count: number;
+};
+
+export type DemoCommand =
+  | { readonly verb: "play"; readonly options: DemoOptions }
+  | { readonly verb: "merge"; readonly options: MergeOptions }
+  | { readonly verb: "sql"; readonly statement: string };
+
 /** Prints help and exits with 0, or an error and exits with 2. */
-export function demoOptions(args: readonly string[]): DemoOptions {
-  const command = storyCommand("npm run demo --")
+export function demoCommand(args: readonly string[]): DemoCommand {
+  let asked: DemoCommand | undefined;
+  const demo = storyCommand("npm run demo --")
     .description("The real daemon, a throwaway PostgreSQL, and an orchestrator that merges work items.")
     .option("--exit", "end after the first snapshot")
-    .parse(args, { from: "user" });
-  return { ...story(command), exit: command.opts<{ exit?: true }>().exit === true };
+    .action(({ exit }: { exit?: true }) => {
+      asked = { verb: "play", options: { ...story(demo), exit: exit === true } };
+    });
+  demo
+    .command("merge")
+    .description("Merges work items in the demo that runs, and prints what the daemon recorded.")
+    .option("--project <name>", "whose work items", "atlas")
+    .option("--attempts <number>", "builds that each one took; 1 is a first pass", wholeNumber(1), 1)
+    .option("--conflict", "their last verdict was a rebase conflict")
+    .option("--count <number>", "how many, one after the other", wholeNumber(1), 1)
+    .action(({ conflict, ...facts }: Omit<MergeOptions, "conflict"> & { conflict?: true }) => {
+      asked = { verb: "merge", options: { ...facts, conflict: conflict === true } };
+    });
+  demo
+    .command("sql <statement>")
+    .description("Runs SQL in the database of the demo that runs, as its owner; prints each row as JSON.")
+    .action((statement: string) => {
+      asked = { verb: "sql", statement };
+    });
+  demo.parse(args, { from: "user" });
+  if (asked === undefined) throw new Error("no command was chosen");
+  return asked;
 }
 
-/** As demoOptions. */
+/** As demoCommand. */
 export function orchestratorOptions(name: string, args: readonly string[]): StoryOptions {
   const command = storyCommand(name)
     .description("Moves work items to merged in the database DATABASE_URL, until it is stopped.")

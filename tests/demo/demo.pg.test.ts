@@ -26,12 +26,39 @@ describe("the demo", () => {
     expect(existsSync(FOLDER)).toBe(false);
   });
 
-  it("goes on until it is told to stop, can be looked at meanwhile, and refuses a second one beside it", async () => {
-    const demo = start("--fast", "--merges", "60", "--seed", "5");
+  it("continues until it is stopped, takes merges and SQL by hand meanwhile, and refuses a second one beside it", async () => {
+    expect(await start("merge").ended).toMatchObject({
+      code: 1,
+      output: "no demo runs. Start one in another terminal: npm run demo\n",
+    });
+    const demo = start("--fast", "--merges", "110", "--seed", "5");
     await demo.says(/Ctrl-C stops everything/);
 
     const url = /^DATABASE_URL='(.+)'$/m.exec(readFileSync(`${FOLDER}/env`, "utf8"))?.[1];
     expect(url).toContain("postgres://damascus_metrics:");
+    const [, command = ""] = /npm run demo -- (merge .+)/.exec(demo.output()) ?? [];
+    const merged = await start(...command.split(" ")).ended;
+    expect(merged).toMatchObject({ code: 0 });
+    expect(merged.output.match(/^merge +\d+ +\S+ +first pass +\d+\.\d%  conflicts +\d+\.\d%/gm)).toHaveLength(
+      20,
+    );
+    const crossed = ["▼ trust: high → LOW", "▲ scope_overlap: low → HIGH"];
+    for (const crossing of crossed) expect(merged.output).toContain(crossing);
+    for (const crossing of crossed) await demo.says(new RegExp(crossing));
+    const query =
+      "SELECT payload->>'to' AS to FROM events_outbox WHERE kind = 'metric.threshold_crossed' ORDER BY id DESC LIMIT 2";
+    const newest = await start("sql", query).ended;
+    expect(newest).toMatchObject({ code: 0 });
+    expect(new Set(newest.output.trimEnd().split("\n"))).toStrictEqual(
+      new Set(['{"to":"low"}', '{"to":"high"}']),
+    );
+    expect(await start("sql", "SELECT nonsense").ended).toMatchObject({
+      code: 1,
+      output: 'column "nonsense" does not exist\n',
+    });
+    const unusable = await start("merge", "--project", "").ended;
+    expect(unusable).toMatchObject({ code: 0, output: expect.stringContaining("reason=project_missing") });
+
     const second = start("--fast");
     expect(await second.ended).toMatchObject({
       code: 1,
@@ -71,6 +98,7 @@ function start(...args: string[]) {
   return {
     child,
     ended,
+    output: () => output,
     async says(what: RegExp): Promise<void> {
       while (!what.test(output)) {
         const over = await Promise.race([once(heard, "text").then(() => false), ended.then(() => true)]);
