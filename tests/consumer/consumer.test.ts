@@ -153,7 +153,7 @@ describe.for([
     expect(byText(told.decisions)).toStrictEqual(byText(decisions.filter(({ seq }) => seq < until)));
   });
 
-  test("somebody else's rows between ours are rejected or passed over, ours are consumed", () => {
+  test("unmarked rows between ours are rejected or skipped, ours are consumed", () => {
     const foreign = [
       { id: "11", kind: "metric.first_pass_merge_rate", payload: { value: 0.5 } },
       { id: "12", kind: "metric.rebase_conflict_rate", payload: "text" },
@@ -232,7 +232,7 @@ describe("the safe horizon", () => {
     expect(stderr).toMatch(/^consume\.py: .*state\.json is not a state file.*\n$/);
   });
 
-  test("psql is not told the password where everybody may read it", () => {
+  test("psql gets the password through its environment, not where other users can read it", () => {
     using folder = mkdtempDisposableSync(join(tmpdir(), "consumer-"));
     const fake = join(folder.path, "psql");
     writeFileSync(fake, '#!/bin/sh\nprintf "%s\\0" "$*" "$PGPASSWORD"\n', { mode: 0o755 });

@@ -34,7 +34,7 @@ function lookOnce(python: string, database: TestDatabase, state: string): Decisi
   return stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
 }
 
-it("is up to date after every look, however late merges commit, and starts anew on another log", async (ctx) => {
+it("is up to date after every run, however late merges commit, and starts anew on another log", async (ctx) => {
   const python = lookingPython(ctx);
   using folder = mkdtempDisposableSync(join(tmpdir(), "follower-"));
   await using database = await createDatabase();
