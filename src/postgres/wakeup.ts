@@ -6,10 +6,11 @@
  * the first one: behind a pooler, what a connection sends itself comes back whenever it happens to get the backend that
  * listens. A connection that does not hear is destroyed, and another one is made, indefinitely.
  */
-import { type Backoff, backoffDelay, pause } from "../backoff.ts";
+
 import type { Clock } from "../clock.ts";
 import type { Report } from "../events/daemon-event.ts";
-import { DatabaseFailure } from "../outbox-log.ts";
+import { type Backoff, backoffDelay, pause } from "../recorder/backoff.ts";
+import { DatabaseFailure } from "../recorder/outbox-log.ts";
 import { type ConnectionSettings, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { quote } from "./names.ts";
