@@ -53,7 +53,7 @@ async function restart(databaseUrl: string): Promise<RestartFigures> {
     if (event.event === "restore.completed") folded = event.merges;
   });
   const restoredAt = performance.now();
-  await recorder.poll(() => false);
+  await recorder.poll();
   const scannedAt = performance.now();
   await log.end();
   await client.end();
@@ -65,7 +65,7 @@ async function restart(databaseUrl: string): Promise<RestartFigures> {
     restoreMs: restoredAt - openedAt,
     scanMs: scannedAt - restoredAt,
     againMs,
-    seq: recorder.analyzer.global.seq,
+    seq: recorder.projection.analyzer.global.seq,
     folded,
   };
 }
@@ -74,7 +74,7 @@ async function restartAgain(databaseUrl: string): Promise<number> {
   const log = await open(databaseUrl);
   const ms = await timed(async () => {
     const recorder = await restoreFrom(log, databaseUrl);
-    await recorder.poll(() => false);
+    await recorder.poll();
   });
   await log.end();
   return ms;
@@ -87,7 +87,7 @@ async function replay(databaseUrl: string): Promise<ReplayFigures> {
   const ms = performance.now() - startedAt;
   const rssMb = process.resourceUsage().maxRSS / 1024;
   await log.end();
-  return { ms, rssMb, seq: recorder.analyzer.global.seq };
+  return { ms, rssMb, seq: recorder.projection.analyzer.global.seq };
 }
 
 function foldSpeed(mergeCount: string): FoldFigures {

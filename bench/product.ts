@@ -1,15 +1,15 @@
 /** The product's own pieces, put together as `metrics run` does, but within this process, where a clock can be held to them. */
 import { randomBytes } from "node:crypto";
-import { Bell } from "../src/bell.ts";
 import { systemClock } from "../src/clock.ts";
 import { type Config, loadConfig } from "../src/config.ts";
-import { Daemon } from "../src/daemon.ts";
 import type { DaemonEvent } from "../src/events/daemon-event.ts";
-import type { OutboxLog } from "../src/outbox-log.ts";
 import { daemonName } from "../src/postgres/application-name.ts";
 import { openLog } from "../src/postgres/open-log.ts";
 import { listen } from "../src/postgres/wakeup.ts";
-import { Recorder } from "../src/recorder/recorder.ts";
+import { Bell } from "../src/recorder/bell.ts";
+import { Daemon } from "../src/recorder/daemon.ts";
+import type { OutboxLog } from "../src/recorder/outbox-log.ts";
+import { type Recorder, restoreRecorder } from "../src/recorder/recorder.ts";
 import { Reported } from "../src/recorder/reported.ts";
 import { PRODUCER } from "../src/version.ts";
 
@@ -50,10 +50,10 @@ export function restoreFrom(
   databaseUrl: string,
   report: (event: DaemonEvent) => void = () => undefined,
 ): Promise<Recorder> {
-  return Recorder.restore(
+  return restoreRecorder(
     log,
     { metrics: configOf(databaseUrl).metrics, producer: PRODUCER },
-    { report, reported: new Reported(), clock: systemClock },
+    { report, reported: new Reported(), clock: systemClock, stop: new AbortController().signal },
   );
 }
 
@@ -69,7 +69,7 @@ export async function record(databaseUrl: string): Promise<Recording> {
   const recorder = await restoreFrom(log, databaseUrl);
   return {
     recorder,
-    poll: () => recorder.poll(() => false),
+    poll: () => recorder.poll(),
     [Symbol.asyncDispose]: () => log.end(),
   };
 }

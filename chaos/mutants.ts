@@ -8,25 +8,17 @@ export type Mutant = { readonly mistake: string; readonly patches: readonly Patc
 
 /** What holds a connection can be given another one. */
 export const MOVABLE: readonly Patch[] = [
-  ...[
-    ["recorder/projection.ts", "OutboxLog"],
-    ["recorder/reconciliation.ts", "OutboxLog"],
-    ["recorder/checkpoint-writer.ts", "OutboxLog"],
-    ["recorder/doubts.ts", "OutboxLog"],
-    ["restore/due-merges.ts", "JournalReader"],
-  ].flatMap(([file = "", type]) => [
-    { file, replace: `  readonly #log: ${type};`, by: `  log: ${type};` },
-    { file, replace: /this\.#log/g, by: "this.log" },
-  ]),
+  { file: "restore/due-merges.ts", replace: "  readonly #log: JournalReader;", by: "  log: JournalReader;" },
+  { file: "restore/due-merges.ts", replace: /this\.#log/g, by: "this.log" },
   {
     file: "recorder/recorder.ts",
-    replace: "  readonly #log: OutboxLog;",
-    by: `  #log: OutboxLog;
-  moveTo(log: OutboxLog): this {
-    for (const part of [this.#memory, this.#recorded, this.#comparison, this.#checkpoints, this.#doubts]) part.log = log;
-    this.#log = log;
-    return this;
-  }`,
+    replace: "  return {\n    projection,",
+    by: `  return {
+    moveTo(log: OutboxLog): unknown {
+      for (const part of [session, dueMerges] as { log: unknown }[]) part.log = log;
+      return this;
+    },
+    projection,`,
   },
 ];
 
@@ -51,9 +43,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "what others recorded meanwhile is not looked at under the lock",
     patches: [
       {
-        file: "recorder/recorder.ts",
-        replace: "await this.#memory.beginFenced();\n    const fencedMs",
-        by: "await this.#log.beginLocked();\n    const fencedMs",
+        file: "recorder/writer.ts",
+        replace: "await fence.begin();",
+        by: "await log.beginLocked();",
       },
     ],
   },
@@ -95,7 +87,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mistake: "a COMMIT without an answer is taken for done",
     patches: [
       {
-        file: "recorder/recorder.ts",
+        file: "recorder/writer.ts",
         replace: "      throw error;\n    }\n    if (fingerprint",
         by: '      fingerprint = "unknown";\n    }\n    if (fingerprint',
       },
@@ -104,21 +96,17 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   "keeps-memory": {
     mistake: "memory survives the connection that it was read by",
     patches: [
-      { file: "daemon.ts", replace: "    this.#recorder = null;\n    this.#comparing = null;", by: "" },
       {
-        file: "daemon.ts",
-        replace: "if (this.#stop.aborted) break;",
-        by: "if (this.#stop.aborted) break;\n        if (!(error instanceof DatabaseFailure)) this.#recorder = null;",
+        file: "recorder/daemon.ts",
+        replace: "    this.#past.remember(error, this.#recorder);",
+        by: `    this.#past.remember(error, this.#recorder);
+    const isOutage = error instanceof Error && "failure" in error;
+    (this as any).kept = isOutage ? (this.#recorder ?? (this as any).kept) : null;`,
       },
       {
-        file: "daemon.ts",
-        replace: "const recorder = this.#recorder ?? (await this.#open());",
-        by: `let recorder = this.#recorder;
-    if (recorder !== null && this.#log === null) {
-      this.#log = await this.#ports.open(this.#stop);
-      recorder.moveTo(this.#log);
-    }
-    recorder ??= await this.#open();`,
+        file: "recorder/daemon.ts",
+        replace: "const recorder = await restoreRecorder(log, this.#settings, ports);",
+        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));",
       },
       ...MOVABLE,
     ],

@@ -68,7 +68,7 @@ export async function alternatives(run: SizedRun): Promise<void> {
       view: () => timed(() => owner.query(`REFRESH MATERIALIZED VIEW ${VIEW}`)),
     });
     await owner.query(`REFRESH MATERIALIZED VIEW ${VIEW}`);
-    const snapshot = snapshotOf(recording.recorder.analyzer, {
+    const snapshot = snapshotOf(recording.recorder.projection.analyzer, {
       generatedAt: "",
       running: 0,
       lag: { merges: 0, seconds: null },

@@ -1,22 +1,22 @@
 /** The daemon's process: binds the loop to PostgreSQL, log, HTTP and signals, until a signal or a fatal error ends it. */
 import { randomBytes } from "node:crypto";
 import { isatty } from "node:tty";
-import { Bell } from "../bell.ts";
 import { systemClock } from "../clock.ts";
 import { settingsForLog } from "../config/effective.ts";
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
-import { Daemon } from "../daemon.ts";
 import type { DaemonEvent, Report } from "../events/daemon-event.ts";
 import { createLogger } from "../events/log.ts";
 import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { type HttpPorts, startHttp } from "../http/server.ts";
-import { UnfitDatabase } from "../outbox-log.ts";
 import { daemonName } from "../postgres/application-name.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
+import { Bell } from "../recorder/bell.ts";
+import { Daemon } from "../recorder/daemon.ts";
+import { UnfitDatabase } from "../recorder/outbox-log.ts";
 import { PRODUCER } from "../version.ts";
 import { reportForeignOutput } from "./foreign-output.ts";
 import { hasCursor, runProgress } from "./progress.ts";

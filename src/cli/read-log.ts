@@ -18,8 +18,6 @@
 import type { Config } from "../config.ts";
 import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
-import { DatabaseFailure, UnfitDatabase } from "../outbox-log.ts";
-import { type PageBounds, pagesAfter } from "../pages.ts";
 import { applicationName } from "../postgres/application-name.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
@@ -30,6 +28,8 @@ import { readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
 import { type ReadAccess, sturdy } from "../postgres/reader-at.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
+import { DatabaseFailure, UnfitDatabase } from "../recorder/outbox-log.ts";
+import { type PageBounds, pagesAfter } from "../recorder/pages.ts";
 
 export type LogAccess = ReadAccess;
 

@@ -4,12 +4,12 @@ import type { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
-import type { FoundMerge } from "../outbox-log.ts";
 import { DAEMON_NAME } from "../postgres/application-name.ts";
 import type { Query } from "../postgres/connection.ts";
 import { literal } from "../postgres/names.ts";
 import { readerAt } from "../postgres/reader-at.ts";
 import { lasting } from "../recorder/lasting.ts";
+import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { DueMerges } from "../restore/due-merges.ts";
 import { restore } from "../restore/restore.ts";
 import type { Known } from "../restore/restored.ts";
@@ -39,7 +39,7 @@ export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<
   return lasting(async () => {
     const restored = (upTo: bigint | null) => {
       const place = upTo ?? BEFORE_ALL;
-      return restore(readerAt(access, place), config.metrics, place, SILENT);
+      return restore({ log: readerAt(access, place), metrics: config.metrics, newest: place, ...SILENT });
     };
     const end = at === undefined ? await journalEnd(access) : await recordedAt(access, config, at);
     const { walk, known } = await restored(end);

@@ -2,8 +2,8 @@
 import type { Config } from "../config.ts";
 import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
-import type { FoundMerge } from "../outbox-log.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
+import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
 /** The event is not recorded: neither a wrong usage nor a failure of the database. */

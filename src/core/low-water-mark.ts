@@ -113,7 +113,7 @@ export class LowWaterMark {
   }
 
   /** Stops waiting for a transaction until it has ended. Rows that it still brings are left to the reconciliation. */
-  passOver(holder: TransactionName): void {
+  giveUpOn(holder: TransactionName): void {
     this.#givenUp = new Set([...this.#givenUp, holder]);
     for (const segment of this.#segments) segment.holders.delete(holder);
   }

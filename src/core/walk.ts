@@ -56,7 +56,7 @@ export class Walk implements Findings {
   }
 
   /** Merges up to this id are taken as recorded: their rows are gone from the old end. Null where nothing is known to be gone. */
-  get floor(): bigint | null {
+  get truncationPoint(): bigint | null {
     return this.analyzer.truncated && this.smallestEvent !== null ? this.smallestEvent - 1n : null;
   }
 

@@ -2,8 +2,9 @@
  * Counters whose library is loaded late: loading it takes longer than a restart takes to read the log, and the daemon
  * needs it for nothing else. What happens before is kept, and counted once it is loaded.
  */
-import type { WakeUpSource } from "../bell.ts";
+
 import type { DaemonEvent } from "../events/daemon-event.ts";
+import type { WakeUpSource } from "../recorder/bell.ts";
 import type { Prometheus } from "./prometheus.ts";
 
 /** A start with nothing to record reports fewer; a backlog is counted as it is recorded. */

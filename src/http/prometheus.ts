@@ -5,9 +5,9 @@
  * no series outlives its subject.
  */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
-import type { WakeUpSource } from "../bell.ts";
 import { SKIP_REASONS } from "../core/merge.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
+import type { WakeUpSource } from "../recorder/bell.ts";
 import { PREFIX, type Scrape, seriesOf } from "./series.ts";
 
 /** Counters of how often an event was reported. */

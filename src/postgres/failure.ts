@@ -1,7 +1,7 @@
 /** What failed, as it may be reported, and what remains after it. The meaning of each code is in `meaning.ts`. */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
-import { AppendRefused, DatabaseFailure } from "../outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../recorder/outbox-log.ts";
 import { type Fault, isLocked, meaningOf } from "./meaning.ts";
 
 /** What an error shows, by its code. */

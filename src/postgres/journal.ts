@@ -1,7 +1,8 @@
 /** Reading our own rows back. */
+import { LARGEST_ID } from "../core/event-id.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { Since } from "../outbox-log.ts";
+import type { Since } from "../recorder/outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { COLUMNS, pageOf } from "./ids.ts";
 import { literal, type Names } from "./names.ts";
@@ -57,9 +58,9 @@ export function journal(query: Query, names: Names, after: bigint, upTo: bigint)
 /** Outbox rows among which the newest rows of the journal are looked for: a log without any is not read as a whole. */
 export const NEWEST_ROWS = 100_000;
 
-/** The newest rows of kind `metric.*`, newest first. */
-export function newestJournalStatement({ outbox }: Names, limit: number): string {
-  const newest = `(SELECT ${COLUMNS} FROM ${outbox} o ORDER BY o.id DESC LIMIT ${literal(NEWEST_ROWS)})`;
+/** The newest rows of kind `metric.*` with id ≤ upTo, newest first. */
+export function newestJournalStatement({ outbox }: Names, limit: number, upTo = LARGEST_ID): string {
+  const newest = `(SELECT ${COLUMNS} FROM ${outbox} o WHERE o.id <= ${literal(upTo)} ORDER BY o.id DESC LIMIT ${literal(NEWEST_ROWS)})`;
   return `${selectFrom(newest)} DESC LIMIT ${literal(limit)}`;
 }
 

@@ -1,4 +1,4 @@
-/** The writers' transaction, statement by statement. The reasons for this form are in `recorder/recorder.ts`. */
+/** The writers' transaction, statement by statement. The reasons for this form are in `recorder/fence.ts`. */
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import {
   type Appended,
@@ -7,7 +7,7 @@ import {
   DatabaseFailure,
   LockBlocked,
   type OutboxLog,
-} from "../outbox-log.ts";
+} from "../recorder/outbox-log.ts";
 import { type Answer, begin, type Connection, type ConnectionSettings, inSavepoint } from "./connection.ts";
 import { faultOf, isLockTimeout } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT, sinceIn, sinceStatement } from "./journal.ts";

@@ -1,6 +1,6 @@
 /** Opens the outbox for a recorder: connects, checks that it may be written to, and binds the conversations together. */
 import type { Report } from "../events/daemon-event.ts";
-import type { JournalReader, OutboxLog } from "../outbox-log.ts";
+import type { JournalReader, OutboxLog } from "../recorder/outbox-log.ts";
 import { type Connection, type ConnectionSettings, connect } from "./connection.ts";
 import { describeTransactions } from "./lock-holders.ts";
 import { type MergeRule, mergeSource } from "./merge-source.ts";

@@ -3,7 +3,7 @@
  * still there, the first new merges, and whether peers wrote.
  */
 import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
-import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../outbox-log.ts";
+import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../recorder/outbox-log.ts";
 import type { Answer, Connection, Query, TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
@@ -91,12 +91,13 @@ export function poller(
   watched: Watched,
   source: MergeSource,
 ): OutboxLog["poll"] {
-  return async ({ head: applied, after: from, folded, begins }) => {
+  return async ({ lastApplied, after: from, appliedPosition, firstRow }) => {
     // A parameter of the statements must be a bigint.
     const after = from < SMALLEST_ID ? SMALLEST_ID : from;
     const upTo = after > LARGEST_ID - READ_IDS ? LARGEST_ID : after + READ_IDS;
-    const seenText = say(statements.seen, applied?.id ?? null);
-    const peersText = say(statements.peerWrites, folded < SMALLEST_ID ? SMALLEST_ID : folded, begins);
+    const seenText = say(statements.seen, lastApplied?.id ?? null);
+    const position = appliedPosition < SMALLEST_ID ? SMALLEST_ID : appliedPosition;
+    const peersText = say(statements.peerWrites, position, firstRow);
     /** The same merges, row by row where one cannot be read. */
     const withCare = async (seen: Seen, readUpTo: bigint): Promise<Poll> => {
       const found = await source.merges(after, readUpTo);
@@ -126,9 +127,9 @@ function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
   return workItemId !== null && facts === null && recordedAs === null;
 }
 
-function peerWritesIn(answer: Answer | undefined): Pick<Poll, "news" | "beginsThere"> {
+function peerWritesIn(answer: Answer | undefined): Pick<Poll, "peerWrites" | "hasFirstRow"> {
   const row = answer?.rows[0];
-  return { news: row?.["written"] != null, beginsThere: row?.["begins"] === "true" };
+  return { peerWrites: row?.["written"] != null, hasFirstRow: row?.["begins"] === "true" };
 }
 
 type Seen = Pick<Poll, "newest" | "drawn" | "holders" | "appliedFingerprint">;

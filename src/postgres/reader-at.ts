@@ -4,7 +4,7 @@
  * reports that.
  */
 import type { RawJournalRow } from "../core/journal-row.ts";
-import type { CheckpointInLog, JournalReader } from "../outbox-log.ts";
+import type { CheckpointInLog, JournalReader } from "../recorder/outbox-log.ts";
 import { checkpointsBack } from "./checkpoints.ts";
 import type { Query } from "./connection.ts";
 import { faultOf } from "./failure.ts";
@@ -83,9 +83,10 @@ export function readerAt(access: ReadAccess, upTo: bigint): JournalReader {
   const { reader, query, names, unreadable } = access;
   return {
     ...reader,
-    newestJournal: async (rows) => {
+    newestJournal: async (rows, last) => {
       const found: RawJournalRow[] = [];
-      for await (const raw of newestRows(query, names, { upTo, most: NEWEST_ROWS }, unreadable)) {
+      const wanted = { upTo: last < upTo ? last : upTo, most: NEWEST_ROWS };
+      for await (const raw of newestRows(query, names, wanted, unreadable)) {
         if (found.push(raw) >= rows) break;
       }
       return found;

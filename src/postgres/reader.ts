@@ -1,6 +1,6 @@
 /** The reading half of the log, bound to a way of asking: the daemon's statements, or the transactions of a command. */
 import { BEFORE_ALL } from "../core/event-id.ts";
-import type { JournalReader, LongLog } from "../outbox-log.ts";
+import type { JournalReader, LongLog } from "../recorder/outbox-log.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
 import type { CopyOut, Query } from "./connection.ts";
 import { facts, setsOf } from "./facts.ts";
@@ -31,7 +31,7 @@ export function journalReader(
     otherMerges,
     recordedEvents,
     journal: (after, upTo) => journal(query, names, after, upTo),
-    newestJournal: (rows) => journalRows(query, newestJournalStatement(names, rows)),
+    newestJournal: (rows, upTo) => journalRows(query, newestJournalStatement(names, rows, upTo)),
     long: LONG_LOG,
     facts: (source, upTo, row, other) => facts({ copyOut, names, nextId: next }, source, upTo, row, other),
     setsOf: (rowIds, upTo) => setsOf(query, names, rowIds, upTo),

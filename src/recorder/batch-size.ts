@@ -1,9 +1,9 @@
 /**
- * How many merges one transaction records. Few at first, so that the first of many are recorded soon; more as long as
- * their rows take little time; fewer when they take long, as nobody should wait long for the writers' lock.
+ * How many merges one transaction records: few at first, so that the first of many are recorded soon; more as long as their
+ * rows take little time; fewer when they take long, as peers must not wait long for the writers' lock.
  *
- * What counts is the time that rows take. Answers that come from afar come no sooner for smaller batches: where a round
- * trip takes 100 ms, judged by its whole time even a transaction for one merge would be too slow.
+ * Only the time that rows take counts. A distant server does not answer sooner for smaller batches: where a round trip takes
+ * 100 ms, even a transaction for one merge would seem too slow by its whole time.
  */
 
 const FIRST = 25;
@@ -27,14 +27,14 @@ export class BatchSize {
     return this.#merges;
   }
 
-  /** Only a backlog earns larger transactions; what is new is recorded at once. */
+  /** Larger transactions are for a backlog alone: a new merge is recorded at once. */
   beginAnew(): void {
     this.#merges = Math.min(this.#merges, FIRST);
   }
 
-  /** @param merges how many there were. */
+  /** @param merges recorded by the transaction. */
   took(merges: number, { fenced, appended, committed }: BatchTimes): void {
-    // Each is one round trip, and more where the lock or the disk was waited for.
+    // Each of the two is one round trip, and more where the lock or the disk was waited for.
     const roundTrip = Math.min(fenced, committed);
     const rows = appended - roundTrip;
     if (rows > SLOW_MS) this.#merges = Math.max(1, Math.floor(this.#merges / 2));

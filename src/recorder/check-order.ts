@@ -1,20 +1,18 @@
-/** A walk along the whole journal's order, which a restore from a checkpoint does not make. */
-
+/** Checks the order of the whole journal, which a restore from a checkpoint does not do. */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { contradiction, parseJournalRow } from "../core/journal-row.ts";
-import type { JournalReader } from "../outbox-log.ts";
-import { pagesAfter } from "../pages.ts";
 import { lasting } from "./lasting.ts";
+import type { JournalReader } from "./outbox-log.ts";
+import { pagesAfter } from "./pages.ts";
 
 /** @throws UnfitLog for a gap or a repeat in `seq`, a row that is not whole, or a newer version's. */
 export function checkOrder(log: JournalReader): Promise<void> {
-  return lasting(() => walk(log));
+  return lasting(() => walkOrder(log));
 }
 
-async function walk(log: JournalReader): Promise<void> {
-  const newest = await log.newest();
+async function walkOrder(log: JournalReader): Promise<void> {
   let seq: number | null = null;
-  for await (const { after, end } of pagesAfter(log, BEFORE_ALL, newest)) {
+  for await (const { after, end } of pagesAfter(log, BEFORE_ALL, await log.newest())) {
     for (const raw of await log.journal(after, end)) {
       const row = parseJournalRow(raw);
       if (row.type !== "metric" || row.scope !== "global") continue;

@@ -1,117 +1,110 @@
-/** Checkpoints as a recorder leaves them behind: when one is due, writing it, and what to do where the table does not take it. */
-import { type CheckpointRow, checkpointRow } from "../core/checkpoint.ts";
+/** Writes checkpoints: when one is due, its transaction, and what happens where the table does not take it. */
+import { checkpointRow } from "../core/checkpoint.ts";
 import type { Failure } from "../events/fields.ts";
-import { AppendRefused, type OutboxLog } from "../outbox-log.ts";
+import { lastAppended } from "./appended.ts";
+import type { Fence } from "./fence.ts";
+import { type AppendedRow, AppendRefused } from "./outbox-log.ts";
 import type { Projection } from "./projection.ts";
-import type { RecorderPorts } from "./recorder.ts";
+import type { Session } from "./session.ts";
 
-/** Merges after which a checkpoint is written: a restart folds about as many rows again. */
+/** Merges between two checkpoints: a restart replays about as many. */
 const CHECKPOINT_EVERY = 100;
-/** In a backlog it waits for so many. */
+/** In a backlog so many. */
 const MOST_UNCOVERED = 1000;
-/** Ids after which one is written also without merges: a restart looks for merges after what is settled. */
+/** Ids after which one is written without any merges: a restart looks for merges above the settled ids. */
 const CHECKPOINT_EVERY_IDS = 20_000n;
-/** One that the table refused is tried again after this long: merges are recorded without it. */
-const CHECKPOINT_AGAIN_MS = 3_600_000;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
-const CHECKPOINT_BYTES_PER_MERGE = 500;
+const BYTES_PER_MERGE = 500;
+/** One that the table refused is tried again after this long; merges are recorded without it. */
+const RETRY_AFTER_MS = 3_600_000;
 
-export class CheckpointWriter {
-  readonly #log: OutboxLog;
-  readonly #projection: Projection;
-  readonly #producer: string;
-  readonly #ports: RecorderPorts;
-  #every = CHECKPOINT_EVERY;
-  /** When the next one may be written. */
-  #againAt = Number.NEGATIVE_INFINITY;
+/** A trigger or a rule dropped the checkpoint without an error. */
+const DROPPED: Failure = {
+  code: "APPEND_CHANGED",
+  message:
+    "the checkpoint was appended without an error and does not exist: a trigger or a rule of events_outbox drops or moves it",
+};
 
-  /** @param producer written into every checkpoint. */
-  constructor(log: OutboxLog, projection: Projection, producer: string, ports: RecorderPorts) {
-    this.#log = log;
-    this.#projection = projection;
-    this.#producer = producer;
-    this.#ports = ports;
-  }
+export type CheckpointWriter = ReturnType<typeof checkpointWriter>;
 
-  /** After a look at the log. @param recorded how many merges it recorded. */
-  async writeIfDue(recorded: number): Promise<void> {
-    // A backlog's last checkpoint is older than its settling, and who begins from it would read all of the backlog again.
-    const enough = recorded >= MOST_UNCOVERED ? 1 : this.#every;
-    const { uncovered, uncoveredIds } = this.#projection;
-    if (uncovered >= enough || uncoveredIds >= CHECKPOINT_EVERY_IDS) await this.#write();
-  }
+export function checkpointWriter(session: Session, projection: Projection, fence: Fence) {
+  const { clock, report, reported, producer } = session;
+  const { analyzer, dueMerges } = projection;
+  let every = CHECKPOINT_EVERY;
+  let refusedUntil = Number.NEGATIVE_INFINITY;
 
-  /** Before a batch, so that something is left to cover when all is settled. @param merges of the batch. */
-  async writeBefore(merges: number): Promise<void> {
-    const most = Math.max(MOST_UNCOVERED, this.#every);
-    if (this.#projection.uncovered + merges > most) await this.#write();
-  }
-
-  /** What an orderly stop leaves behind, so that the next start has little to fold. */
-  async writeAtStop(): Promise<void> {
-    if (this.#projection.uncovered > 0) await this.#write();
-  }
-
-  /** The table does not take checkpoints for now: merges are recorded all the same. */
-  refused(failure: Failure): void {
-    const { clock, report, reported } = this.#ports;
-    this.#againAt = clock.monotonic() + CHECKPOINT_AGAIN_MS;
-    if (reported.first("checkpoint", "", failure.code))
-      report({ event: "checkpoint.refused", failure, retry_in_ms: CHECKPOINT_AGAIN_MS });
-  }
-
-  async #write(): Promise<void> {
-    const { head, recorded, analyzer } = this.#projection;
-    if (head === null || !recorded.exact || this.#isCovered) return;
-    if (this.#ports.clock.monotonic() < this.#againAt) return;
-    await this.#projection.beginFenced();
-    // Another daemon may have written this very checkpoint meanwhile, as where all are stopped at once.
-    if (this.#isCovered) return this.#log.rollback();
-    const { floor, begins, coverage } = recorded;
+  async function write(): Promise<void> {
+    if (projection.lastApplied === null || !dueMerges.exact || isCovered()) return;
+    if (clock.monotonic() < refusedUntil) return;
+    await fence.begin();
+    // A peer may have written this very checkpoint meanwhile, for example where all daemons are stopped at once.
+    if (isCovered()) return session.log.rollback();
+    const { truncationPoint, firstRow, coverage } = dueMerges;
     const place = {
-      row_id: this.#projection.head?.id ?? head.id,
-      journal_begins: begins === null ? null : String(begins),
-      floor: floor === null ? null : String(floor),
+      row_id: projection.lastApplied.id,
+      journal_begins: firstRow === null ? null : String(firstRow),
+      floor: truncationPoint === null ? null : String(truncationPoint),
       ...coverage.stored(),
     };
-    const row = checkpointRow(analyzer, place, this.#producer);
-    const refusal = await this.#append(row);
-    if (refusal !== null) return this.refused(refusal);
-    const bytes = JSON.stringify(row.payload).length;
-    this.#every = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / CHECKPOINT_BYTES_PER_MERGE));
-    this.#ports.reported.over("checkpoint", "");
-    this.#ports.report({ event: "checkpoint.written", seq: analyzer.global.seq, bytes });
+    const row = checkpointRow(analyzer, place, producer);
+    const refusal = await append(row);
+    if (refusal !== null) return refused(refusal);
+    const { length: bytes } = JSON.stringify(row.payload);
+    every = Math.max(CHECKPOINT_EVERY, Math.ceil(bytes / BYTES_PER_MERGE));
+    reported.over("checkpoint", "");
+    report({ event: "checkpoint.written", seq: analyzer.global.seq, bytes });
+  }
+
+  /** Whether the newest checkpoint knows everything that memory knows. */
+  function isCovered(): boolean {
+    return analyzer.global.seq === 0 || (projection.uncovered === 0 && projection.uncoveredIds <= 0n);
   }
 
   /** @returns why the table did not take it; null where it did. */
-  async #append(row: CheckpointRow): Promise<Failure | null> {
+  async function append(row: AppendedRow): Promise<Failure | null> {
+    const { log } = session;
     try {
-      const { ids } = await this.#log.append([row]);
-      if (ids.length === 0) {
-        await this.#log.rollback();
+      const appended = await log.append([row]);
+      if (appended.ids.length === 0) {
+        await log.rollback();
         return DROPPED;
       }
-      const rowId = this.#projection.ascending(ids, 1);
-      if ((await this.#log.commit(rowId)) === null) return DROPPED;
-      this.#projection.covered(rowId);
+      const rowId = lastAppended(appended, { rows: 1, after: projection.newestRow, place: log.place });
+      if ((await log.commit(rowId)) === null) return DROPPED;
+      projection.covered(rowId);
       return null;
     } catch (error) {
       if (!(error instanceof AppendRefused)) throw error;
-      await this.#log.rollback();
+      await log.rollback();
       return error.failure;
     }
   }
 
-  /** Whether the newest checkpoint knows all that there is to know. */
-  get #isCovered(): boolean {
-    const { analyzer, uncovered, uncoveredIds } = this.#projection;
-    return analyzer.global.seq === 0 || (uncovered === 0 && uncoveredIds <= 0n);
+  function refused(failure: Failure): void {
+    refusedUntil = clock.monotonic() + RETRY_AFTER_MS;
+    if (reported.first("checkpoint", "", failure.code))
+      report({ event: "checkpoint.refused", failure, retry_in_ms: RETRY_AFTER_MS });
   }
-}
 
-/** A checkpoint that a trigger or a rule drops without an error. */
-const DROPPED: Failure = {
-  code: "APPEND_CHANGED",
-  message:
-    "the checkpoint was appended without an error and is not there: a trigger or a rule of events_outbox drops or moves it",
-};
+  return {
+    /** The table does not take checkpoints for now; merges are recorded all the same. */
+    refused,
+
+    /** After a poll. @param recorded how many merges it recorded. */
+    async writeIfDue(recorded: number): Promise<void> {
+      // A backlog's last checkpoint is older than its settling: a restart from it would read all of the backlog again.
+      const enough = recorded >= MOST_UNCOVERED ? 1 : every;
+      if (projection.uncovered >= enough || projection.uncoveredIds >= CHECKPOINT_EVERY_IDS) await write();
+    },
+
+    /** Before a batch, so that merges are left to cover once all is settled. @param merges of the batch. */
+    async writeBefore(merges: number): Promise<void> {
+      if (projection.uncovered + merges > Math.max(MOST_UNCOVERED, every)) await write();
+    },
+
+    /** At an orderly stop, so that the next start has little to replay. */
+    async writeAtStop(): Promise<void> {
+      if (projection.uncovered > 0) await write();
+    },
+  };
+}

@@ -1,97 +1,93 @@
 /**
- * The memory of one connection: what the journal's rows have left in it, and the row that it stands on.
+ * The projection: one connection's memory, what the journal's rows up to the last applied row have left in it.
  *
- * Ids of journal rows ascend with `seq`, because they are drawn under the writers' lock; so "after the newest row folded"
- * is `id >`, and the newest row itself still being there, unchanged, proves that memory stands on this very log.
+ * # Why one row proves it
  *
- * That holds for rows of ours alone. A row of kind `metric.*` that is somebody else's is written without the lock, and may
- * be seen while a row of ours with a lower id is still on its way: past it is only gone under the lock, or where all ids
- * are settled.
+ * Ids of journal rows ascend with `seq`, because they are drawn under the writers' lock. So "after the last applied row" is
+ * `id >`. And as long as that row exists unchanged, memory describes this very log.
+ *
+ * # The applied position
+ *
+ * Every row of ours up to the applied position has been applied, and no other can appear there. It is the last applied row, or
+ * a higher id, up to which all ids are settled. Where no row of ours exists yet, it says just that.
+ *
+ * Rows of kind `metric.*` without our marker (unmarked rows) bypass the lock: one of them may be visible while a row of ours
+ * with a lower id is not yet committed. So they may advance the position only under the lock, or once all ids are settled.
  */
 import type { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
-import { mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
-import { type Identified, mergeIdentity } from "../core/merge.ts";
+import {
+  type JournalRow,
+  mergeIn,
+  parseJournalRow,
+  type RawJournalRow,
+  UnfitLog,
+} from "../core/journal-row.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
-import type { Report } from "../events/daemon-event.ts";
-import {
-  type Head,
-  type OutboxLog,
-  PAGE_ROWS,
-  type Since,
-  sequenceWentBack,
-  UnfitDatabase,
-} from "../outbox-log.ts";
-import { pagesAfter } from "../pages.ts";
 import { DueMerges } from "../restore/due-merges.ts";
-import { acceptRows } from "../restore/last-applied.ts";
+import { applyRows } from "../restore/last-applied.ts";
 import type { Restored } from "../restore/restored.ts";
-import type { Plan } from "./plan.ts";
+import type { Batch } from "./batch.ts";
+import type { AppliedRow } from "./outbox-log.ts";
+import { PeerWrites } from "./peer-writes.ts";
+import type { Session } from "./session.ts";
 
-/** Ids that the fence passes again, at most: a tenth of a second. */
-const FENCED_IDS = 500_000n;
-
-/** The newest row that memory stands on is gone or another one. */
+/** The log is not the one that memory describes: its last applied row is missing or changed. */
 export class HistoryReset extends Error {
   readonly rowId: string;
 
   constructor(rowId: string) {
-    super(`events_outbox row ${rowId} is gone or different`);
+    super(`events_outbox row ${rowId} is missing or changed`);
     this.name = "HistoryReset";
     this.rowId = rowId;
   }
 }
 
-/** A merge by its event alone: its work item may be gone by now. */
-function eventIdentity({ eventId }: Identified): string {
-  return mergeIdentity({ eventId, workItemId: null });
-}
-
 export class Projection {
   readonly analyzer: Analyzer;
-  /** The last merges, for the status page alone. */
+  /** The newest merges, for the status page alone. */
   readonly recent: StatusHistory;
-  /** Which merges are recorded. */
-  readonly recorded: DueMerges;
-  readonly #log: OutboxLog;
-  readonly #report: Report;
+  readonly dueMerges: DueMerges;
+  readonly peerWrites = new PeerWrites();
+  readonly #session: Session;
   readonly #walk: Walk;
-  #head: Head | null;
-  /** The newest row of ours, of whatever sort. */
-  #newest: bigint;
-  #folded: bigint;
-  /** What the newest checkpoint knows to be settled: its low-water mark, or its own row where another daemon wrote it. */
-  #coveredLow: bigint;
-  /** The highest id of a recorded merge that is known of: to begin with, the newest one's. */
-  #highest: bigint;
-  readonly #news = new Set<string>();
+  #lastApplied: AppliedRow | null;
+  #appliedPosition: bigint;
+  #newestRow: bigint;
+  /** Up to which id the newest checkpoint knows all to be settled; where a peer wrote it: its own id, which is no less. */
+  #checkpointedLow: bigint;
+  /** The highest id of a recorded merge; at first the newest one's. */
+  #highestMerge: bigint;
   /** The highest unmarked row that was reported. */
-  #told = BEFORE_ALL;
+  #reportedUnmarked = BEFORE_ALL;
 
-  /** @param folded every journal row up to this id is in what was restored. */
-  constructor(log: OutboxLog, report: Report, { walk, head, recent, known }: Restored, folded: bigint) {
-    this.#log = log;
-    this.#report = report;
+  /** @param appliedPosition every row of ours up to this id is in what was restored. */
+  constructor(session: Session, { walk, lastApplied, recent, known }: Restored, appliedPosition: bigint) {
+    this.#session = session;
     this.#walk = walk;
     this.analyzer = walk.analyzer;
-    this.recorded = new DueMerges(log, known);
-    this.#head = head;
-    this.#newest = head === null ? BEFORE_ALL : BigInt(head.id);
-    this.#folded = folded;
-    this.#coveredLow = known.coverage.low;
-    this.#highest = BigInt(this.analyzer.newest?.eventId ?? BEFORE_ALL);
     this.recent = recent;
+    this.dueMerges = new DueMerges(session.log, known);
+    this.#lastApplied = lastApplied;
+    this.#appliedPosition = appliedPosition;
+    this.#newestRow = BigInt(lastApplied?.id ?? BEFORE_ALL);
+    this.#checkpointedLow = known.coverage.low;
+    this.#highestMerge = BigInt(this.analyzer.newest?.eventId ?? BEFORE_ALL);
   }
 
-  /** The newest row that memory stands on; null while there is none. */
-  get head(): Head | null {
-    return this.#head;
+  /** Null while no row of ours exists. */
+  get lastApplied(): AppliedRow | null {
+    return this.#lastApplied;
   }
 
-  /** Every row of ours up to this id has been folded, and no other can come; where there is no row to stand on, there is none. */
-  get folded(): bigint {
-    return this.#folded;
+  get appliedPosition(): bigint {
+    return this.#appliedPosition;
+  }
+
+  /** The newest row of ours, checkpoints included. */
+  get newestRow(): bigint {
+    return this.#newestRow;
   }
 
   /** Merges that no checkpoint covers yet. */
@@ -101,216 +97,124 @@ export class Projection {
 
   /** Ids that have been settled since the newest checkpoint; below 0 where it may know of more. */
   get uncoveredIds(): bigint {
-    return this.recorded.coverage.low - this.#coveredLow;
+    return this.dueMerges.coverage.low - this.#checkpointedLow;
   }
 
-  /** Whether others have recorded this merge since `forgetPeerWrites` was called. */
-  isPeerWrite(merge: Identified): boolean {
-    return this.#news.has(mergeIdentity(merge)) || this.#news.has(eventIdentity(merge));
-  }
-
-  forgetPeerWrites(): void {
-    this.#news.clear();
-  }
-
-  /** @throws HistoryReset when the row that memory stands on is gone or another one. */
+  /** @throws HistoryReset when the last applied row is missing or changed. */
   checkLastApplied(fingerprint: string | null): void {
-    if (this.#head !== null && fingerprint !== this.#head.fingerprint) throw new HistoryReset(this.#head.id);
+    const { lastApplied } = this;
+    if (lastApplied !== null && fingerprint !== lastApplied.fingerprint)
+      throw new HistoryReset(lastApplied.id);
   }
 
   /**
-   * Begins the writers' transaction, and folds what others have committed until then. While the lock is held only a little is
-   * read: where there is more, it is read without the lock first.
+   * Applies rows that follow the last applied one.
+   * @param pages of rows in id order; a page may end within a set.
+   * @throws HistoryReset when they contradict memory.
    */
-  async beginFenced(): Promise<void> {
-    for (;;) {
-      const since = await this.#lock();
-      this.checkLastApplied(since.appliedFingerprint);
-      if (!since.more) {
-        const end = this.#beginFolding();
-        return end(this.#fold(since.rows));
-      }
-      await this.#log.rollback();
-      await this.applyPeerWrites();
-    }
-  }
-
-  /** Folds what others have committed since, however much it is. */
-  async applyPeerWrites(): Promise<void> {
-    const end = this.#beginFolding();
-    let unmarked = 0;
-    for (let [more, readUpTo] = [true, this.#folded]; more; ) {
-      const since = await this.#since(readUpTo);
-      this.checkLastApplied(since.appliedFingerprint);
-      unmarked += this.#fold(since.rows);
-      ({ more } = since);
-      readUpTo = BigInt(since.rows.at(-1)?.id ?? readUpTo);
-    }
-    end(unmarked);
-  }
-
-  /** The lock, and what follows the row that memory stands on. */
-  async #lock(): Promise<Since> {
-    if (this.#head !== null) {
-      const since = await this.#log.beginFenced(this.#head, this.#fencedAfter(BigInt(this.#head.id)));
-      return { ...since, rows: this.#notFolded(since.rows) };
-    }
-    await this.#log.beginLocked();
-    const newest = await this.#log.newest();
-    // Memory without a row to stand on would not notice that a short log was reset, with ids that begin again.
-    const beforeAll = ((await this.#log.oldest()) ?? newest) - 1n;
-    const isShort = (await this.#log.pageEnd(beforeAll, newest, PAGE_ROWS)) === newest;
-    const rows: RawJournalRow[] = [];
-    for await (const { after, end } of pagesAfter(this.#log, isShort ? beforeAll : this.#folded, newest))
-      rows.push(...(await this.#log.journal(after, end)));
-    return { appliedFingerprint: null, rows, more: false };
-  }
-
-  /** @returns what to call when whole sets have been folded, as a page may end within one, with how many rows were unmarked. */
-  #beginFolding(): (unmarked: number) => void {
+  async apply(
+    pages: AsyncIterable<readonly RawJournalRow[]> | Iterable<readonly RawJournalRow[]>,
+  ): Promise<void> {
+    const { report } = this.#session;
     const before = { seq: this.analyzer.global.seq, skipped: this.analyzer.skipped };
-    return (unmarked) => {
-      this.#asLogDecides(() => this.#walk.end());
-      if (unmarked > 0) this.#report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
-      const merges = this.analyzer.global.seq - before.seq;
-      const skipped = this.analyzer.skipped - before.skipped;
-      if (merges + skipped > 0) this.#report({ event: "journal.peer_rows_applied", merges, skipped });
-    };
+    let unmarked = 0;
+    for await (const rows of pages) unmarked += this.#applyPage(rows);
+    this.#asLogDecides(() => this.#walk.end());
+    if (unmarked > 0) report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
+    const merges = this.analyzer.global.seq - before.seq;
+    const skipped = this.analyzer.skipped - before.skipped;
+    if (merges + skipped > 0) report({ event: "journal.peer_rows_applied", merges, skipped });
   }
 
-  /**
-   * All journal rows up to this id are folded, as those that exist have been and no others can come.
-   * @param drawn the id that the sequence gave last: rows of ours come after it, whatever ids others give by hand. Null where
-   * that is not known.
-   */
-  settle(low: bigint, drawn: bigint | null): void {
-    const settled = drawn === null || low < drawn ? low : drawn;
-    if (drawn !== null && settled > this.#folded) this.#folded = settled;
+  /** A committed batch. */
+  adopt(batch: Batch, ids: readonly bigint[], lastApplied: AppliedRow): void {
+    if (this.#isEmpty && ids[0] !== undefined) this.dueMerges.began(ids[0]);
+    batch.adopt();
+    for (const { found } of batch.merges) this.dueMerges.coverage.add(BigInt(found.eventId));
+    this.#advance(lastApplied);
+    this.recent.appended(batch.rows, this.#appliedPosition);
   }
 
-  /**
-   * Ids of journal rows ascend with seq: the fence relies on it.
-   * @param ids of the rows that were appended. @param expected how many were sent.
-   * @returns the last one's. @throws UnfitDatabase
-   */
-  ascending(ids: readonly bigint[], expected: number): bigint {
-    if (ids.length !== expected)
-      throw new UnfitDatabase("append_changed", [
-        `events_outbox took ${ids.length} of ${expected} rows of ours without an error: a trigger or a rule on it drops or moves ` +
-          "them; let rows of kind metric.* pass",
-      ]);
-    let before = this.#newest;
-    for (const id of ids) {
-      if (id <= before) throw sequenceWentBack(this.#log.place, [id], before);
-      before = id;
-    }
-    return before;
-  }
-
-  /** What a committed transaction has recorded. */
-  adopt(plan: Plan, ids: readonly bigint[], head: Head): void {
-    if (this.#holdsNothing && ids[0] !== undefined) this.recorded.began(ids[0]);
-    plan.adopt();
-    for (const { eventId } of plan.merges) this.recorded.coverage.add(BigInt(eventId));
-    this.#head = head;
-    this.#folded = BigInt(head.id);
-    this.#newest = this.#folded;
-    this.recent.appended(plan.rows, this.#folded);
-  }
-
-  /** A committed checkpoint of this memory. @param rowId its own row's. */
-  covered(rowId: bigint): void {
-    this.#folded = rowId;
-    this.#newest = rowId;
-    this.#coveredLow = this.recorded.coverage.low;
+  /** A committed checkpoint of this memory. */
+  covered(checkpointId: bigint): void {
+    this.#appliedPosition = checkpointId;
+    this.#newestRow = checkpointId;
+    this.#checkpointedLow = this.dueMerges.coverage.low;
     this.#walk.checkpointSeq = this.analyzer.global.seq;
   }
 
-  /** Whether no merge with a higher id has been recorded, by anybody; asked once for each. */
+  /**
+   * All ids up to `low` are settled, and the rows of ours among them have been applied.
+   * @param drawn the id that the sequence gave last; null where that is not known. Rows of ours come after it, but by hand a row
+   * may get any id.
+   */
+  settle(low: bigint, drawn: bigint | null): void {
+    if (drawn === null) return;
+    const settled = low < drawn ? low : drawn;
+    if (settled > this.#appliedPosition) this.#appliedPosition = settled;
+  }
+
+  /** Whether no merge with a higher id has been recorded so far, by any daemon. To be called once for each merge. */
   isHighest(eventId: string): boolean {
     const id = BigInt(eventId);
-    if (id < this.#highest) return false;
-    this.#highest = id;
+    if (id < this.#highestMerge) return false;
+    this.#highestMerge = id;
     return true;
   }
 
-  /** From the head on; after a long stretch without a merge it would take too long to pass all of it under the lock. */
-  #fencedAfter(head: bigint): bigint {
-    return this.#folded - head > FENCED_IDS ? this.#folded : head;
-  }
-
-  /**
-   * The rows above what is folded. Behind a pooler a connection outlives a failover or a restore that loses rows after the
-   * head, and their ids are given again: then a merge's row is there that none could be.
-   */
-  #notFolded(rows: readonly RawJournalRow[]): readonly RawJournalRow[] {
-    return rows.filter((raw) => {
-      if (BigInt(raw.id) > this.#folded) return true;
-      const { type } = parseJournalRow(raw);
-      if (type === "metric" || type === "skipped") throw new HistoryReset(raw.id);
-      return false;
-    });
-  }
-
   /** Whether no merge has ever been recorded or skipped, as far as is known. */
-  get #holdsNothing(): boolean {
+  get #isEmpty(): boolean {
     const { global, skipped, truncated } = this.analyzer;
-    return global.seq === 0 && skipped === 0 && !truncated && this.recorded.begins === null;
+    return global.seq === 0 && skipped === 0 && !truncated && this.dueMerges.firstRow === null;
   }
 
-  /** Without a row to stand on, page by page: a log may be long and have no row of ours yet. */
-  async #since(after: bigint): Promise<Since> {
-    if (this.#head !== null) return this.#log.journalSince(this.#head, after);
-    const newest = await this.#log.newest();
-    for await (const page of pagesAfter(this.#log, after, newest)) {
-      const rows = await this.#log.journal(page.after, page.end);
-      if (rows.length > 0) return { appliedFingerprint: null, rows, more: true };
-    }
-    return { appliedFingerprint: null, rows: [], more: false };
-  }
-
-  /** @returns how many of them are somebody else's and were not seen before. */
-  #fold(rows: readonly RawJournalRow[]): number {
+  /** @returns how many of the rows are unmarked and were not seen before. */
+  #applyPage(raws: readonly RawJournalRow[]): number {
     let unmarked = 0;
-    const parsed = rows.map(parseJournalRow);
-    const first = this.#holdsNothing ? parsed.find((row) => mergeIn(row) !== null) : undefined;
+    const rows = raws.map(parseJournalRow);
+    const first = this.#isEmpty ? rows.find((row) => mergeIn(row) !== null) : undefined;
     if (first !== undefined && (first.type !== "metric" || first.seq === 1))
-      this.recorded.began(BigInt(first.id));
-    const head = this.#asLogDecides(() =>
-      acceptRows(this.#walk, rows, parsed, (row) => {
-        const merge = mergeIn(row);
-        if (merge !== null) {
-          this.#news.add(mergeIdentity(merge)).add(eventIdentity(merge));
-          this.recorded.coverage.add(BigInt(merge.eventId));
-          this.isHighest(merge.eventId);
+      this.dueMerges.began(BigInt(first.id));
+    const lastApplied = this.#asLogDecides(() =>
+      applyRows(this.#walk, raws, rows, (row) => {
+        this.recent.accept(row);
+        this.#noteMerge(row);
+        const id = BigInt(row.id);
+        if (row.type === "checkpoint" && id > this.#newestRow) {
+          this.#newestRow = id;
+          this.#checkpointedLow = id;
         }
-        if (row.type === "checkpoint" && BigInt(row.id) > this.#newest) {
-          this.#newest = BigInt(row.id);
-          // Which ids were settled then it says itself; up to its own row at most.
-          this.#coveredLow = this.#newest;
-        }
-        if (row.type === "unmarked" && BigInt(row.id) > this.#told) {
-          this.#told = BigInt(row.id);
+        if (row.type === "unmarked" && id > this.#reportedUnmarked) {
+          this.#reportedUnmarked = id;
           unmarked += 1;
         }
-        this.recent.accept(row);
       }),
     );
-    if (head !== null) {
-      this.#head = head;
-      this.#folded = BigInt(head.id);
-      if (this.#folded > this.#newest) this.#newest = this.#folded;
-    }
+    if (lastApplied !== null) this.#advance(lastApplied);
     return unmarked;
   }
 
+  #noteMerge(row: JournalRow): void {
+    const merge = mergeIn(row);
+    if (merge === null) return;
+    this.peerWrites.add(merge);
+    this.dueMerges.coverage.add(BigInt(merge.eventId));
+    this.isHighest(merge.eventId);
+  }
+
+  #advance(lastApplied: AppliedRow): void {
+    this.#lastApplied = lastApplied;
+    this.#appliedPosition = BigInt(lastApplied.id);
+    if (this.#appliedPosition > this.#newestRow) this.#newestRow = this.#appliedPosition;
+  }
+
   /**
-   * What contradicts memory need not contradict the log: after rows went from its old end, somebody who restored since
-   * knows less than we do. The log decides; if it contradicts itself, restoring shows it.
+   * What contradicts memory need not contradict the log: after rows were deleted from its old end, a daemon that restored since
+   * knows less than this one. The log decides; if it contradicts itself, the restore shows it.
    */
-  #asLogDecides<T>(folding: () => T): T {
+  #asLogDecides<T>(applying: () => T): T {
     try {
-      return folding();
+      return applying();
     } catch (error) {
       throw error instanceof UnfitLog && error.reason === "contradiction"
         ? new HistoryReset(error.rowId)

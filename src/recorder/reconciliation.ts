@@ -1,60 +1,97 @@
 /**
- * The comparison of the whole log with the journal: for what no lock shows (a sequence with a cache, ids given explicitly,
- * a holder that was passed over). All of it, as a transaction that keeps the low mark where it is must not keep others'
- * rows from being found. It goes page by page, and begins anew after the last one.
+ * The reconciliation: the whole log is compared with the journal, at the start and from time to time, one page between two
+ * polls.
+ *
+ * It finds what no lock announces: ids from a sequence with a cache, ids given by hand, rows of a transaction that was given
+ * up on. It reads all of the log, as a transaction that keeps the low-water mark low must not hide the rows of others.
+ *
+ * A merge below the low-water mark that no row names by its work item may lack its record. A later row may name its event, so
+ * it is decided about at the end, when all of the log has been read (`DueMerges.dueWithoutRow`).
  */
-import type { Clock } from "../clock.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
-import type { Report } from "../events/daemon-event.ts";
-import { type OutboxLog, PAGE_ROWS } from "../outbox-log.ts";
-import type { Arrival } from "./plan.ts";
+import { type ClassifiedMerges, recordedEvents } from "../restore/due-merges.ts";
+import type { FoundBy } from "./batch.ts";
+import { checkOrder } from "./check-order.ts";
+import type { FoundMerge } from "./outbox-log.ts";
+import { type PageBounds, pagesAfter } from "./pages.ts";
+import type { Projection } from "./projection.ts";
+import type { Session } from "./session.ts";
 
-/** Records what is due in a range. @returns how many merges that were. */
-type RecordPage = (after: bigint, upTo: bigint, foundBy: Arrival["found_by"]) => Promise<number>;
+type Parts = {
+  readonly projection: Projection;
+  readonly lowWaterMark: LowWaterMark;
+  readonly classify: (found: readonly FoundMerge[]) => Promise<ClassifiedMerges>;
+  readonly record: (due: readonly FoundMerge[], foundBy: FoundBy) => Promise<number>;
+};
 
-export class Reconciliation {
-  readonly #log: OutboxLog;
-  readonly #report: Report;
-  readonly #clock: Clock;
-  /** Up to where it has come; null while none is under way. */
-  #place: bigint | null = null;
-  #found = 0;
-  #startedAt = 0;
+type Run = {
+  readonly pages: AsyncGenerator<PageBounds, undefined>;
+  /** Up to where polls had read at the beginning: later merges are theirs. */
+  readonly upTo: bigint;
+  readonly startedAt: number;
+  /** Events of merges that may lack their record. */
+  readonly withoutRow: Set<bigint>;
+  /** Merges that polls had missed. */
+  found: number;
+};
 
-  constructor(log: OutboxLog, report: Report, clock: Clock) {
-    this.#log = log;
-    this.#report = report;
-    this.#clock = clock;
+/** @returns compares one page; whether it was the last one, after which the next call begins anew. */
+export function reconciliationOf(
+  session: Session,
+  { projection, lowWaterMark, classify, record }: Parts,
+): () => Promise<boolean> {
+  let current: Run | null = null;
+  return async () => {
+    current ??= begin();
+    const run = current;
+    const { done, value: page } = await run.pages.next();
+    if (done !== true) {
+      await compare(run, page);
+      if (page.end < run.upTo) return false;
+    }
+    if (run.withoutRow.size > 0) await decideWithoutRow(run);
+    current = null;
+    const took_ms = Math.round(session.clock.monotonic() - run.startedAt);
+    session.report({ event: "reconciliation.completed", found: run.found, took_ms });
+    return true;
+  };
+
+  function begin(): Run {
+    const { top: upTo } = lowWaterMark;
+    const pages = pagesAfter(session.log, BEFORE_ALL, upTo);
+    return { pages, upTo, startedAt: session.clock.monotonic(), withoutRow: new Set(), found: 0 };
   }
 
-  /**
-   * One page.
-   * @param recordDoubtful records, at the end, the merges of which only the whole log could tell that they are due.
-   * @returns whether it has reached its end.
-   */
-  async page(
-    { low, top }: Pick<LowWaterMark, "low" | "top">,
-    record: RecordPage,
-    recordDoubtful: (after: bigint) => Promise<number>,
-  ): Promise<boolean> {
-    if (this.#place === null) {
-      this.#place = ((await this.#log.oldest()) ?? top + 1n) - 1n;
-      this.#found = 0;
-      this.#startedAt = this.#clock.monotonic();
-    }
-    if (this.#place < top) {
-      // Above the low mark the next scan would find it too: then it came late, and nothing went past the scan.
-      const passed = this.#place < low;
-      const end = await this.#log.pageEnd(this.#place, passed ? low : top, PAGE_ROWS);
-      const found = await record(this.#place, end, passed ? "reconciliation" : "poll");
-      if (passed) this.#found += found;
-      this.#place = end;
-    }
-    if (this.#place < top) return false;
-    this.#found += await recordDoubtful(this.#place);
-    this.#place = null;
-    const took_ms = Math.round(this.#clock.monotonic() - this.#startedAt);
-    this.#report({ event: "reconciliation.completed", found: this.#found, took_ms });
-    return true;
+  async function compare(run: Run, { after, end }: PageBounds): Promise<void> {
+    projection.peerWrites.forget();
+    const { due, withoutRow } = await classify(await session.log.merges(after, end));
+    for (const { eventId } of withoutRow) run.withoutRow.add(BigInt(eventId));
+    // Above the low-water mark the next poll would find it too: then it came late, and no poll missed it.
+    const { low } = lowWaterMark;
+    const missed = due.filter(({ eventId }) => BigInt(eventId) <= low);
+    run.found += await record(missed, "reconciliation");
+    await record(due.slice(missed.length), "poll");
+    await dropRecorded(run, after, end);
+  }
+
+  /** Drops those whose events are named by rows with after < id ≤ upTo: such rows follow the merges that they record. */
+  async function dropRecorded({ withoutRow }: Run, after: bigint, upTo: bigint): Promise<void> {
+    if (withoutRow.size === 0) return;
+    for (const event of await recordedEvents(session.log, after, upTo)) withoutRow.delete(event);
+  }
+
+  /** @throws UnfitLog where their rows are gone from the middle of the journal: its order has a gap then. */
+  async function decideWithoutRow(run: Run): Promise<void> {
+    const { log } = session;
+    const { dueMerges } = projection;
+    projection.peerWrites.forget();
+    await dropRecorded(run, run.upTo, await log.newest());
+    // Read again: a peer may have recorded them since their page was read.
+    const found: FoundMerge[] = [];
+    for (const id of run.withoutRow) found.push(...(await log.merges(id - 1n, id)));
+    const due = await dueMerges.dueWithoutRow((await dueMerges.classify(found)).withoutRow);
+    if (due.length > 0) await checkOrder(log);
+    run.found += await record(due, "reconciliation");
   }
 }

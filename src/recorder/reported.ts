@@ -1,9 +1,9 @@
-/** What this process has reported and need not report again, however often it connects anew. */
+/** What this process has reported and need not report again, however often it reconnects. */
 
 export class Reported {
   readonly #seen = new Map<string, string>();
 
-  /** Whether this is the first time that this is reported of this event. */
+  /** Whether this is the first report of this kind and content about this event. */
   first(about: "duplicate" | "presumed" | "refused" | "checkpoint", eventId: string, what = ""): boolean {
     const key = `${about}:${eventId}`;
     if (this.#seen.get(key) === what) return false;
@@ -11,7 +11,7 @@ export class Reported {
     return true;
   }
 
-  /** It is over: should it happen again, it is reported again. */
+  /** It is over: if it happens again, it is reported again. */
   over(about: "refused" | "checkpoint", eventId: string): void {
     this.#seen.delete(`${about}:${eventId}`);
   }

@@ -1,49 +1,45 @@
 /**
- * From a checkpoint: memory as it was written down then, and the rows after it on top.
+ * From a checkpoint: memory as it was saved then, and the rows after it.
  *
- * It is never taken at its word. The rows that follow are held against it as against any fold: where it says something
- * else than they do, it is passed over. And the row that it stands on must be there, or at least the checkpoint itself:
- * it speaks for rows that nobody reads.
+ * A checkpoint is not trusted blindly. The rows after it are checked as in any replay: if they contradict it, it is skipped. And
+ * the last row that it includes must still exist, or at least the checkpoint itself, because it vouches for rows that are not
+ * read.
  */
 import { analyzerFrom, parseCheckpoint } from "../core/checkpoint.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import { Walk } from "../core/walk.ts";
-import type { CheckpointInLog } from "../outbox-log.ts";
-import { capacityOf, foldPages, readPage } from "./from-rows.ts";
-import type { Folded, Journal } from "./restored.ts";
+import { openJournal, replayPages } from "./from-rows.ts";
+import type { Journal, Replayed } from "./restored.ts";
 
-export type PassedOver = {
+export type Unusable = {
   readonly unusable: string;
-  /** Whether it is the rows after it that speak against it: one of both is wrong. */
+  /** Whether the rows after it contradict it: then either may be wrong. */
   readonly contradicted: boolean;
 };
 
 /**
- * @returns the reason in words where it does not serve.
+ * @returns the reason in words where the checkpoint is unusable.
  * @throws UnfitLog for rows of a newer version.
  */
-export async function fromCheckpoint(
-  journal: Journal,
-  { rowId }: CheckpointInLog,
-): Promise<Folded | PassedOver> {
+export async function fromCheckpoint(journal: Journal, rowId: string): Promise<Replayed | Unusable> {
   const checkpoint = parseCheckpoint(await journal.log.checkpoint(rowId));
-  if (typeof checkpoint === "string") return notServing(checkpoint);
-  const first = await readPage(journal, BigInt(checkpoint.row_id) - 1n);
-  const analyzer = analyzerFrom(checkpoint, journal.metrics, await capacityOf(journal, first));
-  if (typeof analyzer === "string") return notServing(analyzer);
+  if (typeof checkpoint === "string") return unusable(checkpoint);
+  const { pages, capacity } = await openJournal(journal, BigInt(checkpoint.row_id) - 1n);
+  const analyzer = analyzerFrom(checkpoint, journal.metrics, capacity);
+  if (typeof analyzer === "string") return unusable(analyzer);
   const walk = new Walk(analyzer);
   try {
-    const folded = await foldPages(journal, walk, first, checkpoint.row_id);
-    // Without a row to stand on, the checkpoint alone speaks for the log: it must not have gone meanwhile, as by TRUNCATE.
-    if (folded.head === null && (await journal.log.checkpoint(rowId)) === null)
-      return notServing("it is gone");
-    return { ...folded, walk, startedFrom: checkpoint.seq };
+    const replayed = await replayPages(walk, pages, checkpoint.row_id);
+    // Without a last applied row nothing else proves this log: the checkpoint must not have gone meanwhile, as by TRUNCATE.
+    if (replayed.lastApplied === null && (await journal.log.checkpoint(rowId)) === null)
+      return unusable("it is gone");
+    return { ...replayed, walk, startedFrom: checkpoint.seq };
   } catch (error) {
     if (!(error instanceof UnfitLog) || error.reason !== "contradiction") throw error;
     return { unusable: `the rows after it contradict it: ${error.message}`, contradicted: true };
   }
 }
 
-function notServing(reason: string): PassedOver {
+function unusable(reason: string): Unusable {
   return { unusable: reason, contradicted: false };
 }

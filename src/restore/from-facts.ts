@@ -1,11 +1,11 @@
 /**
- * From the facts: the way through a long journal that no checkpoint shortens. Windows stand for facts alone, so one row
- * of each merge, by one COPY, slides them (`core/fast-replay.ts`), in a fraction of the time that all rows take. Where
- * the gates of projects stand is in the newest rows of each. And the newest merges, whose rows every restore checks, are
- * folded on top of it row by row.
+ * From the facts: the way through a long journal without a recent checkpoint. Windows depend on facts alone, so one row of
+ * each merge, read by one COPY, slides them (`core/fast-replay.ts`) in a fraction of the time that all rows take. The newest
+ * rows of each project give the states of its gates. The newest merges, whose rows every restore checks, are then applied row
+ * by row.
  *
- * Whatever is out of the ordinary (a log whose old end is gone, other scopes, a contradiction, a statement that takes too
- * long) ends this way without a verdict: the rows decide.
+ * Anything out of the ordinary (a truncated log, other scopes, a contradiction, a statement that takes too long) ends this way
+ * without a verdict: the rows decide.
  */
 import { type FactsSource, FastReplay, factsSource } from "../core/fast-replay.ts";
 import {
@@ -17,36 +17,37 @@ import {
 } from "../core/journal-row.ts";
 import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, type Walk } from "../core/walk.ts";
-import { acceptRows } from "./last-applied.ts";
-import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
+import { applyRows } from "./last-applied.ts";
+import { type Journal, type Replayed, TAIL_ROWS } from "./restored.ts";
 
-/** Rows of the largest sets of 100 merges, and some beside them. */
+/** More rows than 100 merges have where each set is as large as it can be. */
 const LONG_TAIL_ROWS = 1_600;
-/** Rows of facts after which it is told how far they have come. */
-const ROWS_TOLD = 1_000;
-/** Projects whose newest rows are looked for by one statement. */
+/** Rows of facts between two progress calls. */
+const ROWS_PER_STEP = 1_000;
+/** Projects whose newest rows one statement looks up. */
 const PROJECTS_AT_ONCE = 500;
 
-/** The newest rows of a journal, oldest first, and from where on they follow the newest merge that is not among them. */
+/** The newest rows of a journal, oldest first. */
 type Tail = {
   readonly raws: readonly RawJournalRow[];
   readonly rows: readonly JournalRow[];
-  /** The set of that merge, and the id of its last row. */
+  /** The whole set of the newest merge that is read by its facts. */
   readonly set: readonly MetricRow[];
-  readonly setEnd: string;
+  /** The id of that set's last row, and the index of the row after it. */
+  readonly setEnd: bigint;
   readonly from: number;
 };
 
 /**
  * @param seq the newest merge's.
- * @param checkpointRow the newest checkpoint's: merges that one covers need none anew.
- * @returns null where the journal is short, or its facts alone do not serve.
+ * @param checkpointRow the newest checkpoint's: merges that it covers need no other.
+ * @returns null where the journal is short, or its facts alone are not enough.
  */
 export async function fromFacts(
   journal: Journal,
   seq: number,
   checkpointRow: bigint,
-): Promise<Folded | null> {
+): Promise<Replayed | null> {
   const { merges, checked } = journal.log.long;
   const source = factsSource(journal.metrics);
   if (seq < merges || source === null) return null;
@@ -55,14 +56,11 @@ export async function fromFacts(
     const tail =
       (await readTail(journal, known, TAIL_ROWS)) ?? (await readTail(journal, known, LONG_TAIL_ROWS));
     if (tail === null) return null;
-    const facts = new FastReplay(
-      journal.metrics,
-      capacityFor(tail.rows.slice(-TAIL_ROWS)),
-      Number(checkpointRow),
-    );
-    if (!(await readFacts(journal, source, facts, BigInt(tail.setEnd)))) return null;
+    const capacity = capacityFor(tail.rows.slice(-TAIL_ROWS));
+    const facts = new FastReplay(journal.metrics, capacity, Number(checkpointRow));
+    if (!(await readFacts(journal, source, facts, tail.setEnd))) return null;
     const walk = facts.analyzer.global.seq === known ? facts.handOver(tail.set) : null;
-    return walk === null ? null : { ...foldTail(journal, walk, tail), firstRow: facts.begins };
+    return walk === null ? null : { ...replayTail(journal, walk, tail), firstRow: facts.begins };
   } catch (error) {
     if (error instanceof UnfitLog) return null;
     throw error;
@@ -71,7 +69,7 @@ export async function fromFacts(
 
 /** The newest rows, back to the whole set of merge `seq`; null where they do not reach it. */
 async function readTail({ log, newest }: Journal, seq: number, limit: number): Promise<Tail | null> {
-  const raws = (await log.newestJournal(limit)).filter(({ id }) => BigInt(id) <= newest).toReversed();
+  const raws = (await log.newestJournal(limit, newest)).toReversed();
   const rows = raws.map(parseJournalRow);
   const anchor = rows.find((row) => row.type === "metric" && row.scope === "global" && row.seq === seq);
   if (anchor?.type !== "metric") return null;
@@ -80,10 +78,10 @@ async function readTail({ log, newest }: Journal, seq: number, limit: number): P
   ) as MetricRow[];
   const last = set.at(-1) ?? anchor;
   if (set.length !== anchor.setSize) return null;
-  return { raws, rows, set, setEnd: last.id, from: rows.indexOf(last) + 1 };
+  return { raws, rows, set, setEnd: BigInt(last.id), from: rows.indexOf(last) + 1 };
 }
 
-/** Slides the windows by every merge up to this row, and puts the projects' gates. @returns false where that cannot be. */
+/** Slides the windows by every merge up to this row, and sets the projects' gates. @returns whether that was possible. */
 async function readFacts(
   { log, passed }: Journal,
   source: FactsSource,
@@ -97,29 +95,28 @@ async function readFacts(
     (row) => {
       facts.accept(row);
       rows += 1;
-      if (rows % ROWS_TOLD === 0) passed(BigInt(row.id));
+      if (rows % ROWS_PER_STEP === 0) passed(BigInt(row.id));
     },
     (row) => facts.acceptOther(row),
   );
   if (!read || facts.impassable || facts.firstRow === null) return false;
   facts.checkFirst(await log.setsOf([facts.firstRow], upTo));
   const newest = facts.newestRows;
-  for (let start = 0; start < newest.length; start += PROJECTS_AT_ONCE) {
+  for (let start = 0; start < newest.length; start += PROJECTS_AT_ONCE)
     facts.settleProjects(await log.setsOf(newest.slice(start, start + PROJECTS_AT_ONCE), upTo));
-  }
   return true;
 }
 
-/** Folds the rows after the merges whose facts are known. The events of these merges are not: a million is a lot of memory. */
-function foldTail(
+/** Applies the rows after the merges whose facts were read. The events of these merges are not kept: a million take much memory. */
+function replayTail(
   { passed, newest }: Journal,
   walk: Walk,
   { raws, rows, from }: Tail,
-): Omit<Folded, "firstRow"> {
+): Omit<Replayed, "firstRow"> {
   const recent = new StatusHistory();
   for (const row of rows.slice(0, from)) recent.accept(row);
-  const head = acceptRows(walk, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
+  const lastApplied = applyRows(walk, raws.slice(from), rows.slice(from), (row) => recent.accept(row));
   walk.end();
   passed(newest);
-  return { walk, head, startedFrom: null, recent, events: null };
+  return { walk, lastApplied, startedFrom: null, recent, events: null };
 }

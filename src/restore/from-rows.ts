@@ -1,78 +1,95 @@
 /**
- * Row by row: every row of the journal, page after page in the order of their ids, checked and folded. From its first
- * row on, this is what the other ways are held to: it believes nothing but the rows, and what it finds to be a
- * contradiction is one. From a checkpoint on, it is the part that is checked all the same.
+ * Row by row: every row of the journal, page after page in the order of their ids, is checked and applied. From the first
+ * row on, this is the reference for the other ways: it trusts nothing but the rows, and only what it finds contradictory is a
+ * contradiction. From a checkpoint on, it is the part that is checked in any case.
  *
- * A row is judged by the window and the verdicts that it carries, so memory must be made large enough for those rows
- * before the first one is folded. Which these are is seen in the newest rows: older ones that need more are folded, and
- * what cannot be recounted there is left alone.
+ * A row is judged by the window and the verdicts that it carries, so memory must be large enough for these rows before the
+ * first one is applied. The newest rows show how large. Older rows that need more are applied, and what cannot be recounted
+ * there is not judged.
  */
 import { Analyzer } from "../core/analyzer.ts";
+import { BEFORE_ALL } from "../core/event-id.ts";
 import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, Walk } from "../core/walk.ts";
-import { PAGE_ROWS } from "../outbox-log.ts";
-import { acceptRows, lastAppliedOf } from "./last-applied.ts";
-import { type Folded, type Journal, TAIL_ROWS } from "./restored.ts";
+import type { AppliedRow } from "../recorder/outbox-log.ts";
+import { pagesAfter } from "../recorder/pages.ts";
+import { appliedRow, applyRows } from "./last-applied.ts";
+import { type Journal, type Replayed, TAIL_ROWS } from "./restored.ts";
 
-/** The rows of one statement, and up to which id of the outbox there are no others. */
+/** The journal's rows in a page of the outbox that ends with `end`, as read and as parsed. */
 type Page = {
   readonly raws: readonly RawJournalRow[];
   readonly rows: readonly JournalRow[];
   readonly end: bigint;
 };
 
-/** @throws UnfitLog when the journal contradicts itself or is a newer version's. */
-export async function fromRows(journal: Journal): Promise<Folded> {
-  const { log, newest } = journal;
-  const oldest = await log.oldest();
-  const first = await readPage(journal, oldest === null || oldest > newest ? newest : oldest - 1n);
-  const walk = new Walk(new Analyzer(journal.metrics, await capacityOf(journal, first)));
-  return { ...(await foldPages(journal, walk, first, null)), walk, startedFrom: null };
-}
-
-/** The next rows of the journal. @throws UnfitLog for one that is not whole, or a newer version's. */
-export async function readPage({ log, newest }: Journal, after: bigint): Promise<Page> {
-  const end = await log.pageEnd(after, newest, PAGE_ROWS);
-  const raws = await log.journal(after, end);
-  return { raws, rows: raws.map(parseJournalRow), end };
-}
-
-/** What the rows that are checked must be judged by: the newest ones, often all that are folded. */
-export async function capacityOf({ log, newest }: Journal, first: Page): Promise<number> {
-  if (first.end === newest) return capacityFor(first.rows);
-  return capacityFor((await log.newestJournal(TAIL_ROWS)).map(parseJournalRow));
+/** @throws UnfitLog when the journal contradicts itself or a newer version has written to it. */
+export async function fromRows(journal: Journal): Promise<Replayed> {
+  const { pages, capacity } = await openJournal(journal, BEFORE_ALL);
+  const walk = new Walk(new Analyzer(journal.metrics, capacity));
+  return { ...(await replayPages(walk, pages)), walk, startedFrom: null };
 }
 
 /**
- * Folds a page and all that follow.
- * @param standsOn the row that memory stands on already: where the first page begins with it, it is only looked at.
+ * The journal after a row. The first page is read at once, as often it is the only one.
+ * @returns its pages, and how many merges memory must keep to judge the rows that are checked.
+ * @throws UnfitLog for a row that is not whole, or a newer version's; so do the pages.
  */
-export async function foldPages(
+export async function openJournal(
   journal: Journal,
+  after: bigint,
+): Promise<{ readonly pages: AsyncIterable<Page>; readonly capacity: number }> {
+  const pages = readPages(journal, after);
+  const { value: first } = await pages.next();
+  return {
+    pages: first === undefined ? pages : chain(first, pages),
+    capacity: await capacityOf(journal, first),
+  };
+}
+
+async function* readPages({ log, newest, passed }: Journal, from: bigint): AsyncGenerator<Page, undefined> {
+  for await (const { after, end } of pagesAfter(log, from, newest)) {
+    const raws = await log.journal(after, end);
+    yield { raws, rows: raws.map(parseJournalRow), end };
+    passed(end);
+  }
+}
+
+async function* chain(first: Page, rest: AsyncIterable<Page>): AsyncGenerator<Page> {
+  yield first;
+  yield* rest;
+}
+
+async function capacityOf({ log, newest }: Journal, first: Page | undefined): Promise<number> {
+  if (first === undefined || first.end === newest) return capacityFor(first?.rows ?? []);
+  return capacityFor((await log.newestJournal(TAIL_ROWS, newest)).map(parseJournalRow));
+}
+
+/** @param basis a row that memory includes already: where the pages begin with it, it is not applied again. */
+export async function replayPages(
   walk: Walk,
-  first: Page,
-  standsOn: string | null,
-): Promise<Pick<Folded, "head" | "recent" | "events" | "firstRow">> {
+  pages: AsyncIterable<Page>,
+  basis: string | null = null,
+): Promise<Pick<Replayed, "lastApplied" | "recent" | "events" | "firstRow">> {
   const recent = new StatusHistory();
   const events = new Set<bigint>();
   let firstRow: bigint | null = null;
-  const standing = first.raws[0]?.id === standsOn ? first.raws[0] : undefined;
-  let head = standing === undefined ? null : lastAppliedOf(standing);
-  let from = standing === undefined ? 0 : 1;
-  for (let page = first; ; page = await readPage(journal, page.end)) {
-    const folded = acceptRows(walk, page.raws.slice(from), page.rows.slice(from), (row) => {
+  let lastApplied: AppliedRow | null = null;
+  for await (const { raws, rows } of pages) {
+    const [first] = raws;
+    const isBasis = first !== undefined && first.id === basis;
+    if (isBasis) lastApplied = appliedRow(first);
+    const from = isBasis ? 1 : 0;
+    const newest = applyRows(walk, raws.slice(from), rows.slice(from), (row) => {
       recent.accept(row);
       const event = eventOf(row);
       if (event === null) return;
       events.add(BigInt(event));
       firstRow ??= BigInt(row.id);
     });
-    head = folded ?? head;
-    from = 0;
-    journal.passed(page.end);
-    if (page.end >= journal.newest) break;
+    lastApplied = newest ?? lastApplied;
   }
   walk.end();
-  return { head, recent, events, firstRow };
+  return { lastApplied, recent, events, firstRow };
 }

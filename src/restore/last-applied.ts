@@ -1,32 +1,36 @@
 /**
- * The head: the newest row of ours that memory stands on. Every look at the log asks for the row at its id again, and
- * that it is there, unchanged, proves that memory stands on this very log. So whoever folds rows remembers it.
+ * The last applied row: the newest row of ours that memory includes. Every poll asks for the row at its id again: that it
+ * exists and is unchanged proves that memory describes this very log.
  */
 import { createHash } from "node:crypto";
 import type { JournalRow, RawJournalRow } from "../core/journal-row.ts";
 import type { Walk } from "../core/walk.ts";
-import type { Head } from "../outbox-log.ts";
+import type { AppliedRow } from "../recorder/outbox-log.ts";
 
-/** Replays rows, given as they were read and parsed. @returns the newest one of ours, to stand on; null where none is. */
-export function acceptRows(
+/**
+ * Applies rows to memory.
+ * @param raws and `rows` are the same rows, as they were read and as they were parsed.
+ * @returns the last one of ours; null where none is.
+ */
+export function applyRows(
   walk: Walk,
   raws: readonly RawJournalRow[],
   rows: readonly JournalRow[],
   seen: (row: JournalRow) => void,
-): Head | null {
-  let newest: RawJournalRow | undefined;
+): AppliedRow | null {
+  let last: RawJournalRow | undefined;
   rows.forEach((row, index) => {
-    if (row.type === "metric" || row.type === "skipped") newest = raws[index];
+    if (row.type === "metric" || row.type === "skipped") last = raws[index];
     walk.accept(row);
     seen(row);
   });
-  return newest === undefined ? null : lastAppliedOf(newest);
+  return last === undefined ? null : appliedRow(last);
 }
 
-/** SHA-256 of a payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` gives it. */
-export function lastAppliedOf(row: RawJournalRow): Head {
+/** With the SHA-256 of the payload's text in hex, as PostgreSQL's `encode(sha256(…), 'hex')` computes it. */
+export function appliedRow({ id, payload }: RawJournalRow): AppliedRow {
   const fingerprint = createHash("sha256")
-    .update(row.payload ?? "")
+    .update(payload ?? "")
     .digest("hex");
-  return { id: row.id, fingerprint };
+  return { id, fingerprint };
 }

@@ -134,13 +134,13 @@ describe("the low mark", () => {
     );
   });
 
-  it("is not held by a transaction that is passed over, nor are rows read twice for it", () => {
+  it("is not held by a transaction that is given up on, nor are rows read twice for it", () => {
     const mark = new LowWaterMark(0n);
     expect(mark.observe(5n, new Set(["3/1"]))).toBe(0n);
     mark.settle();
     expect([mark.low, mark.top, [...mark.holders]]).toEqual([0n, 5n, ["3/1"]]);
     expect(mark.observe(9n, new Set(["3/1"]))).toBe(5n);
-    mark.passOver("3/1");
+    mark.giveUpOn("3/1");
     mark.settle();
     expect(mark.low).toBe(9n);
     expect(mark.observe(12n, new Set(["3/1", "3/2"]))).toBe(9n);

@@ -102,8 +102,8 @@ it("see somebody else's row of kind metric.* while a merge's rows are on their w
         const look = await log.poll(known);
         if (looks-- !== 0) return look;
         await looking.wait();
-        // As if its last statement, which asks for news, had been answered only now.
-        return { ...look, news: true };
+        // As if its last statement, which asks for peer writes, had been answered only now.
+        return { ...look, peerWrites: true };
       },
     }),
   });

@@ -64,9 +64,9 @@ const MUTANTS: readonly (readonly [
     /recorded again/,
     [
       {
-        file: "recorder/recorder.ts",
-        replace: "const hasNoHead = this.#memory.head === null;\n    await this.#memory.beginFenced();",
-        by: "const hasNoHead = false;\n    await this.#log.beginLocked();",
+        file: "recorder/writer.ts",
+        replace: "const isProven = projection.lastApplied !== null;\n    await fence.begin();",
+        by: "const isProven = true;\n    await log.beginLocked();",
       },
     ],
   ],
@@ -93,9 +93,9 @@ const MUTANTS: readonly (readonly [
     /recorded again/,
     [
       {
-        file: "recorder/recorder.ts",
-        replace: "const hasNoHead =",
-        by: "this.#memory.forgetPeerWrites();\n    const hasNoHead =",
+        file: "recorder/writer.ts",
+        replace: "const isProven =",
+        by: "projection.peerWrites.forget();\n    const isProven =",
       },
     ],
   ],
@@ -136,20 +136,20 @@ const MUTANTS: readonly (readonly [
     [
       ...MOVABLE,
       {
-        file: "daemon.ts",
-        replace: "const recorder = await Recorder.restore(log, this.#settings, ports);",
-        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await Recorder.restore(log, this.#settings, ports));\n    (this as any).kept = recorder;",
+        file: "recorder/daemon.ts",
+        replace: "const recorder = await restoreRecorder(log, this.#settings, ports);",
+        by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));\n    (this as any).kept = recorder;",
       },
     ],
   ],
   [
-    "the head not checked",
+    "the last applied row not checked",
     newestGone,
     /not recorded/,
     [
       {
         file: "recorder/projection.ts",
-        replace: "if (this.#head !== null && fingerprint !== this.#head.fingerprint)",
+        replace: "if (lastApplied !== null && fingerprint !== lastApplied.fingerprint)",
         by: "if (false)",
       },
     ],

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Bell } from "../../src/bell.ts";
 import type { GateState } from "../../src/core/gate.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { Readiness } from "../../src/events/readiness.ts";
 import { Prometheus } from "../../src/http/prometheus.ts";
 import { MOST_PROJECTS } from "../../src/http/series.ts";
+import { Bell } from "../../src/recorder/bell.ts";
 import { GLOBAL, metricOf, OVERLAP, snapshotWith, youngProject } from "../cli/snapshot-example.ts";
 import { CONTRACT } from "../core/build.ts";
 import { findProgram, runProgram } from "../support/programs.ts";

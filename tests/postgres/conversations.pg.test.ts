@@ -40,7 +40,12 @@ it("a prepared transaction is described by its name: it has no session", async (
   const { watched, columns } = await preflight(connection.read, NAMES);
   const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
   const look = poller(connection, IN_FULL.say, pollStatements(NAMES, watched, source), watched, source);
-  const { holders } = await look({ head: null, after: 0n, folded: 0n, begins: null });
+  const { holders } = await look({
+    lastApplied: null,
+    after: 0n,
+    appliedPosition: 0n,
+    firstRow: null,
+  });
   expect(holders.size).toBe(1);
   expect(await describeTransactions(connection.read, holders)).toStrictEqual([
     {

@@ -1,6 +1,6 @@
 /** What happens to the server and to daemons in the middle of everything. */
-import type { Bell } from "../../src/bell.ts";
-import type { Daemon } from "../../src/daemon.ts";
+import type { Bell } from "../../src/recorder/bell.ts";
+import type { Daemon } from "../../src/recorder/daemon.ts";
 import type { Judge } from "./judge.ts";
 import type { SimulatedLog } from "./log.ts";
 import { nameOf } from "./orchestrator.ts";

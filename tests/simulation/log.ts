@@ -3,14 +3,14 @@ import {
   type Appended,
   type AppendedRow,
   AppendRefused,
+  type AppliedRow,
   CommitUnknown,
   DatabaseFailure,
-  type Head,
   LockBlocked,
   type OutboxLog,
   type Rehearsed,
   type Since,
-} from "../../src/outbox-log.ts";
+} from "../../src/recorder/outbox-log.ts";
 import { fingerprint, SimulatedReader } from "./reader.ts";
 import { isRecord } from "./rows.ts";
 import { failure, type Wire } from "./wire.ts";
@@ -27,9 +27,9 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
     if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
   }
 
-  async beginFenced(head: Head, after: bigint): Promise<Since> {
+  async beginFenced(lastApplied: AppliedRow, after: bigint): Promise<Since> {
     await this.beginLocked();
-    return this.journalSince(head, after);
+    return this.journalSince(lastApplied, after);
   }
 
   protected async locked(): Promise<boolean> {

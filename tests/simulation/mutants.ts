@@ -1,14 +1,14 @@
 /** Daemons and connections with one mistake each: what the simulation is there to catch. */
-import type { Daemon, DaemonSettings } from "../../src/daemon.ts";
+import type { Daemon, DaemonSettings } from "../../src/recorder/daemon.ts";
 import {
+  type AppliedRow,
   CommitUnknown,
   DatabaseFailure,
-  type Head,
   type OutboxLog,
   type Since,
-} from "../../src/outbox-log.ts";
+} from "../../src/recorder/outbox-log.ts";
 import { HistoryReset } from "../../src/recorder/projection.ts";
-import { Recorder } from "../../src/recorder/recorder.ts";
+import { type Recorder, restoreRecorder } from "../../src/recorder/recorder.ts";
 import { Reported } from "../../src/recorder/reported.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
 import { EXACT, KEPT, type Kind, SHRINKING, UNSEEN } from "./scenario.ts";
@@ -34,8 +34,8 @@ class NoLockToRestore extends SimulatedLog {
 }
 
 class NoFence extends SimulatedLog {
-  override async journalSince(head: Head | null, after: bigint): Promise<Since> {
-    const since = await super.journalSince(head, after);
+  override async journalSince(lastApplied: AppliedRow | null, after: bigint): Promise<Since> {
+    const since = await super.journalSince(lastApplied, after);
     return this.session.transaction === null ? since : { ...since, rows: [], more: false };
   }
 }
@@ -49,11 +49,11 @@ class LockAndFenceInOneStatement extends SimulatedLog {
     return super.locked();
   }
 
-  override async journalSince(head: Head | null, after: bigint): Promise<Since> {
+  override async journalSince(lastApplied: AppliedRow | null, after: bigint): Promise<Since> {
     const { before } = this;
-    if (this.session.transaction === null || before === null) return super.journalSince(head, after);
+    if (this.session.transaction === null || before === null) return super.journalSince(lastApplied, after);
     // Read at once, as a part of the statement before.
-    return this.sinceIn(before, head, after);
+    return this.sinceIn(before, lastApplied, after);
   }
 }
 
@@ -62,8 +62,8 @@ class RepeatableRead extends LockAndFenceInOneStatement {
     return this.session.transaction === null || this.before === null ? super.snapshot() : this.before;
   }
 
-  override journalSince(head: Head | null, after: bigint): Promise<Since> {
-    return SimulatedLog.prototype.journalSince.call(this, head, after);
+  override journalSince(lastApplied: AppliedRow | null, after: bigint): Promise<Since> {
+    return SimulatedLog.prototype.journalSince.call(this, lastApplied, after);
   }
 }
 
@@ -116,9 +116,9 @@ class RenamedTransactionsUnknown extends SimulatedLog {
   }
 }
 
-class HeadUnchecked extends SimulatedLog {
-  protected override headIn(_snapshot: State, head: Head | null): string | null {
-    return head?.fingerprint ?? null;
+class LastAppliedUnchecked extends SimulatedLog {
+  protected override appliedIn(_snapshot: State, lastApplied: AppliedRow | null): string | null {
+    return lastApplied?.fingerprint ?? null;
   }
 }
 
@@ -144,11 +144,11 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
   }
 
   get analyzer(): Daemon["analyzer"] {
-    return this.#recorder?.analyzer ?? null;
+    return this.#recorder?.projection.analyzer ?? null;
   }
 
   get due(): number {
-    return this.#recorder?.due ?? 0;
+    return this.#recorder?.writer.due() ?? 0;
   }
 
   abandon(): void {
@@ -165,13 +165,13 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
       },
     });
     const reported = new Reported();
-    const stopping = (): boolean => this.#stop.aborted;
-    while (!stopping()) {
+    const ports = { report, clock, reported, stop: this.#stop };
+    while (!this.#stop.aborted) {
       try {
         this.#log ??= await open(this.#stop);
-        this.#recorder ??= await Recorder.restore(current, this.#settings, { report, clock, reported });
-        await this.#recorder.poll(stopping);
-        await this.#recorder.reconcilePage(stopping);
+        this.#recorder ??= await restoreRecorder(current, this.#settings, ports);
+        await this.#recorder.poll();
+        await this.#recorder.reconcilePage();
       } catch (error) {
         this.#log?.destroy();
         this.#log = null;
@@ -235,8 +235,13 @@ export const MUTANTS: readonly Mutant[] = [
   { mistake: "low mark by the table's lock only", kind: EXACT, log: TableLockOnly },
   { mistake: "low mark without prepared transactions", kind: EXACT, log: NoPreparedTransactions },
   { mistake: "low mark without renamed transactions", kind: EXACT, log: RenamedTransactionsUnknown },
-  { mistake: "head not checked after a failover", kind: EXACT, log: HeadUnchecked, daemon: keepsItsMemory },
-  { mistake: "head not checked after TRUNCATE", kind: SHRINKING, log: HeadUnchecked },
+  {
+    mistake: "last applied row not checked after a failover",
+    kind: EXACT,
+    log: LastAppliedUnchecked,
+    daemon: keepsItsMemory,
+  },
+  { mistake: "last applied row not checked after TRUNCATE", kind: SHRINKING, log: LastAppliedUnchecked },
   {
     mistake: "a checkpoint that forgets what is above its low-water mark",
     kind: KEPT,

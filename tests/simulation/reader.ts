@@ -7,7 +7,14 @@ import { BEFORE_ALL } from "../../src/core/event-id.ts";
 import type { FactsSource, RawFactsRow } from "../../src/core/fast-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import type { Identified, RawFacts } from "../../src/core/merge.ts";
-import type { CheckpointInLog, FoundMerge, Head, Poll, PollBasis, Since } from "../../src/outbox-log.ts";
+import type {
+  AppliedRow,
+  CheckpointInLog,
+  FoundMerge,
+  Poll,
+  PollBasis,
+  Since,
+} from "../../src/recorder/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
@@ -37,9 +44,9 @@ export class SimulatedReader extends SimulatedConnection {
     return new Set([...this.wire.server.holders(this.session)].map((holder) => holder.name));
   }
 
-  /** Which head there is, as a statement with this snapshot finds it. */
-  protected headIn(snapshot: State, head: Head | null): string | null {
-    const row = head === null ? undefined : snapshot.rows.find((one) => String(one.id) === head.id);
+  /** The fingerprint of the row at the last applied row's id, as a statement with this snapshot finds it. */
+  protected appliedIn(snapshot: State, lastApplied: AppliedRow | null): string | null {
+    const row = snapshot.rows.find((one) => String(one.id) === lastApplied?.id);
     return row === undefined ? null : fingerprint(row.payload);
   }
 
@@ -54,15 +61,15 @@ export class SimulatedReader extends SimulatedConnection {
     });
   }
 
-  async poll({ head, after, folded, begins }: PollBasis): Promise<Poll> {
-    const seen = await this.seen(head);
+  async poll({ lastApplied, after, appliedPosition, firstRow }: PollBasis): Promise<Poll> {
+    const seen = await this.seen(lastApplied);
     const readUpTo = after + BigInt(this.wire.pageRows);
     const found = await this.merges(after, readUpTo);
-    const behind = await this.statement("news", () => {
+    const behind = await this.statement("peer writes", () => {
       const snapshot = this.snapshot();
       return {
-        news: between(snapshot, folded, null).some(isOurs),
-        beginsThere: snapshot.rows.some(({ id }) => BigInt(id) === begins),
+        peerWrites: between(snapshot, appliedPosition, null).some(isOurs),
+        hasFirstRow: snapshot.rows.some(({ id }) => BigInt(id) === firstRow),
       };
     });
     const last = found.length > READ_MERGES ? found[READ_MERGES - 1] : undefined;
@@ -74,7 +81,9 @@ export class SimulatedReader extends SimulatedConnection {
     };
   }
 
-  protected seen(head: Head | null): Promise<Omit<Poll, "found" | "readUpTo" | "news" | "beginsThere">> {
+  protected seen(
+    lastApplied: AppliedRow | null,
+  ): Promise<Omit<Poll, "found" | "readUpTo" | "peerWrites" | "hasFirstRow">> {
     return this.statement("poll", async () => {
       const { server } = this.wire;
       const snapshot = this.snapshot();
@@ -86,7 +95,7 @@ export class SimulatedReader extends SimulatedConnection {
         newest: newestIn(snapshot),
         drawn: BigInt(server.drawn),
         holders: this.holders(),
-        appliedFingerprint: this.headIn(snapshot, head),
+        appliedFingerprint: this.appliedIn(snapshot, lastApplied),
       };
     });
   }
@@ -122,9 +131,9 @@ export class SimulatedReader extends SimulatedConnection {
     );
   }
 
-  newestJournal(rows: number): Promise<RawJournalRow[]> {
+  newestJournal(rows: number, upTo: bigint): Promise<RawJournalRow[]> {
     return this.statement("newest journal", () =>
-      this.snapshot().rows.filter(isOurs).slice(-rows).toReversed().map(raw),
+      between(this.snapshot(), BEFORE_ALL, upTo).filter(isOurs).slice(-rows).toReversed().map(raw),
     );
   }
 
@@ -173,15 +182,15 @@ export class SimulatedReader extends SimulatedConnection {
     });
   }
 
-  journalSince(head: Head | null, after: bigint): Promise<Since> {
+  journalSince(lastApplied: AppliedRow | null, after: bigint): Promise<Since> {
     return this.statement(`journal since ${after}`, () => {
-      return this.sinceIn(this.snapshot(), head, after);
+      return this.sinceIn(this.snapshot(), lastApplied, after);
     });
   }
 
-  protected sinceIn(snapshot: State, head: Head | null, after: bigint): Since {
+  protected sinceIn(snapshot: State, lastApplied: AppliedRow | null, after: bigint): Since {
     return {
-      appliedFingerprint: this.headIn(snapshot, head),
+      appliedFingerprint: this.appliedIn(snapshot, lastApplied),
       rows: between(snapshot, after, null).filter(isOurs).slice(0, SINCE_ROWS).map(raw),
       more: between(snapshot, after, null).filter(isOurs).length > SINCE_ROWS,
     };

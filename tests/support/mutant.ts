@@ -44,7 +44,7 @@ export async function patchedTree(
 export async function mutant(patches: readonly Patch[]): Promise<Mutant> {
   const tree = await patchedTree(patches);
   const load = (file: string): Promise<unknown> => import(pathToFileURL(tree.path(file)).href);
-  const { Daemon } = (await load("daemon.ts")) as Pick<DaemonCode, "Daemon">;
+  const { Daemon } = (await load("recorder/daemon.ts")) as Pick<DaemonCode, "Daemon">;
   const { openLog } = (await load("postgres/open-log.ts")) as Pick<DaemonCode, "openLog">;
   return { code: { Daemon, openLog }, [Symbol.asyncDispose]: () => tree[Symbol.asyncDispose]() };
 }

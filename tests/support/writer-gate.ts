@@ -1,15 +1,15 @@
 /** Stops a daemon on its way to a write: before it looks, before the lock, or when the rows are appended. */
-import type { FoundMerge, OutboxLog } from "../../src/outbox-log.ts";
+import type { FoundMerge, OutboxLog } from "../../src/recorder/outbox-log.ts";
 
-/** @param when asked at each look, with the id up to which the journal is folded. */
+/** @param when asked at each look, with the applied position. */
 export function stopsBeforeLook(
   wait: () => Promise<void>,
-  when: (folded: bigint) => boolean,
+  when: (appliedPosition: bigint) => boolean,
 ): (log: OutboxLog) => OutboxLog {
   return (log) => ({
     ...log,
     poll: async (known) => {
-      if (when(known.folded)) await wait();
+      if (when(known.appliedPosition)) await wait();
       return log.poll(known);
     },
   });
@@ -48,10 +48,10 @@ export function stopsBeforeRecording(
         await log.beginLocked();
         writing = true;
       },
-      beginFenced: async (head, after) => {
+      beginFenced: async (lastApplied, after) => {
         await stop();
         writing = true;
-        return log.beginFenced(head, after);
+        return log.beginFenced(lastApplied, after);
       },
       commit: async (last) => {
         const fingerprint = await log.commit(last);

@@ -1,21 +1,21 @@
 /**
- * The bell that wakes the loop. Notifications, the poll timer, reconnects and shutdown all ring it; however often it
- * rings while the loop is busy, the loop goes round once more.
+ * The bell that wakes the loop. Notifications, the listener, the loss of a connection and shutdown ring it. However often it
+ * rings while the loop is busy, the loop runs once more.
  */
 
 /**
- * What rang: a notification, a listener that came back or heard itself, a connection that was lost, nothing for the poll
- * interval, the end.
+ * What woke the loop: a notification, a listener that reconnected or heard its own test message, a lost connection, the poll
+ * interval, shutdown.
  */
 export type WakeUpSource = "notification" | "listening" | "loss" | "timer" | "shutdown";
 
 export class Bell {
-  /** Who rang first since the last call of `wait`. */
+  /** What rang first since the last call of `wait`. */
   #rungBy: WakeUpSource | null = null;
   #wake: (() => void) | null = null;
   readonly #woken: (source: WakeUpSource) => void;
 
-  /** @param woken is told what each wake-up came from; a wait of no time is none. */
+  /** @param woken is called with the source of each wake-up, except after a wait of 0 ms. */
   constructor(woken: (source: WakeUpSource) => void = () => undefined) {
     this.#woken = woken;
   }
@@ -26,7 +26,7 @@ export class Bell {
   }
 
   /** Resolves when the bell has rung since the last call, or after `timeoutMs`. */
-  async wait(timeoutMs: number): Promise<"rung" | "timeout"> {
+  async wait(timeoutMs: number): Promise<void> {
     if (this.#rungBy === null) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
@@ -40,6 +40,5 @@ export class Bell {
     const source = this.#rungBy;
     this.#rungBy = null;
     if (source !== null || timeoutMs > 0) this.#woken(source ?? "timer");
-    return source === null ? "timeout" : "rung";
   }
 }

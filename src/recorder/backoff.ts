@@ -1,6 +1,6 @@
 /**
- * How long to wait before another attempt: doubling from `firstMs` up to `capMs`, each time a random half to whole of
- * it, so that several daemons do not come back in step, at the cap neither.
+ * How long to wait before the next attempt: the delay doubles from `firstMs` up to `capMs`, and each time a random half to
+ * whole of it is taken, so that several daemons do not return in step, not even at the cap.
  */
 export type Backoff = { readonly firstMs: number; readonly capMs: number };
 

@@ -1,0 +1,107 @@
+/**
+ * Restores the projection from the log. `restore/restore.ts` is the same for the daemon and for commands that only read; a
+ * writer needs two things besides.
+ *
+ * # Where the journal ends
+ *
+ * First the writers' lock is taken for a moment. Once it is granted, no row of ours is still uncommitted: every row of the
+ * journal has an id up to the newest visible one, and every later row will have a higher id.
+ *
+ * # Rows that retention deletes meanwhile
+ *
+ * The journal is read page by page. If rows may have gone before they were read, it is read again.
+ */
+import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
+import { Progress } from "../progress.ts";
+import { restore } from "../restore/restore.ts";
+import type { Restored } from "../restore/restored.ts";
+import { lasting } from "./lasting.ts";
+import type { OutboxLog } from "./outbox-log.ts";
+import { Projection } from "./projection.ts";
+import type { Session } from "./session.ts";
+
+/** The newest row of the log, and the id that was drawn last, at a moment when no row of ours was uncommitted. */
+type JournalEnd = { readonly newest: bigint; readonly drawn: bigint | null };
+
+type ReadJournal = { readonly end: JournalEnd; readonly restored: Restored };
+
+/** @throws UnfitLog when the journal contradicts itself or a newer version has written to it. */
+export function restoreProjection(session: Session): Promise<Projection> {
+  return lasting(async () => {
+    const { log, report, clock } = session;
+    const startedAt = clock.monotonic();
+    report({ event: "restore.started" });
+    const oldest = (await log.oldest()) ?? log.leastId;
+    const { end, restored } = await readJournal(session, oldest);
+    const { walk, known, lastApplied, startedFrom: from_checkpoint } = restored;
+    const { merges, unmarked } = walk;
+    const { global, truncated, skipped, projects } = walk.analyzer;
+    const { seq } = global;
+    if (truncated) report({ event: "history.truncated", first_seq: seq - global.ring.length + 1 });
+    if (unmarked > 0) report({ event: "journal.unmarked_rows_ignored", rows: unmarked });
+    const took_ms = Math.round(clock.monotonic() - startedAt);
+    const figures = { seq, merges, from_checkpoint, projects: projects.size, skipped, took_ms };
+    report({ event: "restore.completed", ...figures });
+    const { coverage } = known;
+    if (coverage.low === BEFORE_ALL) coverage.rise((oldest < log.leastId ? oldest : log.leastId) - 1n);
+    const applied = BigInt(lastApplied?.id ?? BEFORE_ALL);
+    const settled = settledAt(end);
+    return new Projection(session, restored, settled > applied ? settled : applied);
+  });
+}
+
+/** Up to where no row of ours can appear any more. Ids that are given by hand may be far above those of our rows to come. */
+function settledAt({ newest, drawn }: JournalEnd): bigint {
+  if (drawn === null) return BEFORE_ALL;
+  return newest < drawn ? newest : drawn;
+}
+
+/** Reads until no row can have gone meanwhile. */
+async function readJournal({ log, metrics, report, clock }: Session, oldest: bigint): Promise<ReadJournal> {
+  for (let seqBefore: number | null = null; ; ) {
+    const end = await journalEnd(log);
+    const progress = new Progress(clock.monotonic, oldest - 1n, end.newest, (figures) =>
+      report({ event: "restore.progress", ...figures }),
+    );
+    const restored = await restore({
+      log,
+      metrics,
+      newest: end.newest,
+      passed: (id) => progress.at(id),
+      unusable: (row_id, reason) => report({ event: "checkpoint.unusable", row_id, reason }),
+    });
+    if (!(await mayLackRows(log, restored, end.newest, seqBefore))) return { end, restored };
+    seqBefore = restored.walk.analyzer.global.seq;
+  }
+}
+
+async function journalEnd(log: OutboxLog): Promise<JournalEnd> {
+  await log.beginLocked();
+  const newest = await log.newest();
+  const drawn = await log.drawn();
+  await log.rollback();
+  return { newest, drawn };
+}
+
+/**
+ * Whether retention may have deleted rows before they were read: the newest row that was read is gone, a checkpoint has been
+ * written meanwhile (which lets retention delete rows that were not read), or one knows of more merges. What comes from a
+ * checkpoint needs no rows.
+ * @param seqBefore the previous reading's: if a checkpoint knows of more merges than two equal readings, their rows are gone.
+ */
+async function mayLackRows(
+  log: OutboxLog,
+  { lastApplied, known, walk }: Restored,
+  newest: bigint,
+  seqBefore: number | null,
+): Promise<boolean> {
+  const id = idOrNull(lastApplied?.id);
+  if (!known.fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
+  const { seq } = walk.analyzer.global;
+  for await (const checkpoint of log.checkpoints(LARGEST_ID))
+    return (
+      BigInt(checkpoint.rowId) > newest ||
+      (!known.fromCheckpoint && checkpoint.seq > seq && seq !== seqBefore)
+    );
+  return false;
+}
