@@ -82,8 +82,8 @@ export interface LiveDaemon extends AsyncDisposable {
 }
 
 /**
- * The daemon with its listener. It finds merges by notifications alone, so that a poll at the right moment flatters
- * nobody, and compares the whole log once.
+ * The daemon with its listener. It finds merges by notifications alone, so a poll at the right moment cannot
+ * flatter the result, and it reconciles the whole log once.
  */
 export function startDaemon(databaseUrl: string): LiveDaemon {
   const config = configOf(databaseUrl);

@@ -44,7 +44,7 @@ export function soakOrchestrator(database: Database, random: Random, load: SoakL
       return;
     }
     const manner = lot < 0.15 ? "silent" : "notified";
-    const { eventIds } = await merge(client, 1, manner === "silent" ? { channel: "nobody" } : {});
+    const { eventIds } = await merge(client, 1, manner === "silent" ? { channel: "unheard" } : {});
     for (const id of eventIds) committed.set(id, manner);
   }
 

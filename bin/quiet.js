@@ -5,7 +5,7 @@
  */
 export function keepQuiet() {
   process.removeAllListeners("warning");
-  // Somebody has to listen, or Node would print it all the same under --trace-warnings.
+  // Without a listener Node prints it under --trace-warnings.
   process.on("warning", () => undefined);
   delete process.env["DEBUG"];
 }

@@ -9,7 +9,7 @@
 --
 -- What it costs the orchestrator: a comparison of `kind` for each inserted row. Only for transitions to merged the
 -- function runs and a notification is queued, one per transaction however many merges it has. PostgreSQL commits transactions that
--- notify one after the other, which at the pace of merges nobody notices. Metric rows never notify: a daemon
+-- notify one after the other, which does not matter at the pace of merges. Metric rows never notify: a daemon
 -- does not wake itself.
 --
 -- It must never fail an insert. A payload of type json may hold an escape that PostgreSQL refuses to read (\u0000): the

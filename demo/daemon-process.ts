@@ -38,7 +38,7 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess
       ...environment(databaseUrl),
       // 0: any free one.
       METRICS_HTTP_PORT: String((await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : 0),
-      // Merges of which nobody was told are found within a second here.
+      // Here, merges without a notification are found within a second.
       METRICS_POLL_INTERVAL: "1s",
     },
     stdio: ["ignore", "pipe", "pipe"],

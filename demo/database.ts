@@ -16,7 +16,7 @@ export interface Database extends AsyncDisposable {
   readonly daemonUrl: string;
   readonly port: number;
   readonly version: string;
-  /** For whoever wants it to fail. */
+  /** For tests that make it fail. */
   readonly server: PostgresServer;
 }
 

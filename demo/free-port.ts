@@ -1,4 +1,4 @@
-/** Ports of this machine that nobody listens on. */
+/** Free ports of this machine. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 
@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
   throw new Error("no free port between 20000 and 32000");
 }
 
-/** Whether nobody listens there now. */
+/** Whether the port is free now. */
 export async function isFree(port: number): Promise<boolean> {
   const probe = createServer();
   try {

@@ -18,7 +18,7 @@ import { type Mood, STRETCHES } from "./scenario.ts";
 
 const RECORDED_WITHIN = 30_000;
 const FOREVER = Number.POSITIVE_INFINITY;
-/** The reason to end when nothing went wrong: a signal, or nobody reads our output any more. */
+/** The reason to end when nothing went wrong: a signal, or a closed standard output. */
 const FAREWELL = Symbol("farewell");
 
 const started = performance.now();
@@ -139,7 +139,7 @@ function banner({ merges, pace, seed }: DemoOptions): string {
 An orchestrator takes work items of five projects from spec to merged. The daemon listens, keeps the rates over the last
 50 and 100 merges, and appends them, and every crossing of a gate, to the orchestrator's own events_outbox.
 ${merges} merges ${time}, seed ${seed}: ${calm?.merges} good ones, ${storm?.merges} bad ones, then good ones again; on the way retries, rebase
-conflicts, rollbacks, late commits, repeats, merges that nobody is told of, and one with unusable facts.
+conflicts, rollbacks, late commits, repeats, merges without a notification, and one with unusable facts.
 `;
 }
 

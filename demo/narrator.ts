@@ -8,7 +8,7 @@ import { safe } from "../src/text/safe.ts";
 /** A line of the daemon's log, as far as it is looked at here. */
 type LogLine = Readonly<Record<string, unknown>>;
 
-/** Said elsewhere in the demo, or of no interest to somebody who watches. */
+/** Printed elsewhere in the demo, or of no interest to a spectator. */
 const SILENT = new Set([
   "daemon.starting",
   "http.listening",

@@ -15,7 +15,7 @@ const WORKERS = 5;
 const BACKLOG = 40;
 /** How long a transaction waits to be overtaken at most, in milliseconds: in a slow story hardly anybody comes. */
 const LONGEST_WAIT = 1_000;
-/** Merges per second while nobody hurries. */
+/** Merges per second at the usual pace. */
 export const IDLE_PACE = 0.25;
 
 export interface Orchestrator {
@@ -105,7 +105,7 @@ export async function openOrchestrator(options: OrchestratorOptions): Promise<Or
     if (transaction.counts) options.onMerge?.((progress.merges += 1));
   }
 
-  /** Waits until so many others have ended, unless there is nobody left to wait for. */
+  /** Waits until so many others have ended, unless none is left. */
   async function overtaken(by: number, signal: AbortSignal): Promise<void> {
     const enough = progress.ended + by;
     const latest = performance.now() + LONGEST_WAIT;

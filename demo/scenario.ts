@@ -1,5 +1,5 @@
 /**
- * The demo's story as data: what the orchestrator does to its work items, transaction by transaction, for ever and
+ * The demo's story as data: what the orchestrator does to its work items, transaction by transaction, indefinitely and
  * reproducibly from a seed. Pure: who plays it (`orchestrator.ts`) brings the clock and the database.
  *
  * Time is counted in merges: the k-th countable merge happens at k. Each item is planned backwards from its merge, so
@@ -96,7 +96,7 @@ const ATTEMPTS: readonly (readonly [number, number])[] = [
 ];
 const FOLDERS = ["api", "billing", "docs", "search", "ui", "worker"];
 
-/** An item brought in by hand, whose builds nobody counted, merges here: its facts are unusable. */
+/** An item brought in by hand, whose builds were not counted, merges here: its facts are unusable. */
 const UNUSABLE_AT = 35.5;
 
 const NOTIFIED = 0.85;

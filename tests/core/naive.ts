@@ -48,7 +48,7 @@ export function naiveSets(merges: readonly Merge[], writerOf: (place: number) =>
     const set: Row[] = [];
     for (const scope of ["global", "project"] as const) {
       for (const metric of settings.filter((one) => one.record.includes(scope))) {
-        set.push(...naiveRows(merge, upToNow, metric, scope, standings, producer));
+        set.push(...naiveRows(upToNow, metric, scope, standings, producer));
       }
     }
     for (const row of set) row.payload["set_size"] = set.length;
@@ -56,14 +56,15 @@ export function naiveSets(merges: readonly Merge[], writerOf: (place: number) =>
   });
 }
 
+/** @param upToNow merges, the one to record last. */
 function naiveRows(
-  merge: Merge,
   upToNow: readonly Merge[],
   metric: MetricSettings,
   scope: "global" | "project",
   standings: Map<string, Standing>,
   producer: string,
 ): Row[] {
+  const merge = upToNow.at(-1) as Merge;
   const verdicts = metric.verdicts ?? [];
   const mine = scope === "global" ? upToNow : upToNow.filter((one) => one.project === merge.project);
   const figure = naiveFigure(metric.name, metric.window, verdicts, mine);

@@ -6,7 +6,7 @@ import { stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
 const OPEN = 25;
-/** A longer table helps nobody, and each refresh would carry it along. */
+/** A longer table is not readable, and each refresh would carry it along. */
 const MOST = 400;
 
 export function projects(snapshot: Snapshot): Html {
