@@ -17,7 +17,7 @@ export type Counted = {
   readonly merges: number;
   readonly recorded: number;
   readonly skipped: number;
-  readonly repeats: number;
+  readonly duplicates: number;
   /** Recorded after a merge with a higher id. */
   readonly late: number;
   readonly waiting: number;
@@ -38,7 +38,7 @@ export async function count(ledger: pg.Pool, { foreignKey }: Variant): Promise<C
      ), unrecorded AS (SELECT DISTINCT identity, deleted AND $1 AS refused FROM chaos.unrecorded)
      SELECT (SELECT count(DISTINCT identity) FROM chaos.merges)::int AS merges, (SELECT count(*) FROM recorded)::int AS recorded,
             (SELECT count(*) FROM chaos.records WHERE kind = 'metric.merge_skipped')::int AS skipped,
-            (SELECT count(*) - count(DISTINCT identity) FROM chaos.merges)::int AS repeats,
+            (SELECT count(*) - count(DISTINCT identity) FROM chaos.merges)::int AS duplicates,
             (SELECT count(*) FROM recorded WHERE event_id < highest)::int AS late,
             (SELECT count(*) FROM unrecorded WHERE NOT refused)::int AS waiting,
             (SELECT count(*) FROM unrecorded WHERE refused)::int AS refused,

@@ -28,7 +28,7 @@ const lines: [string, string | number][] = [
   ["  skipped", counted.skipped],
   ["  refused", counted.refused],
   ["  presumed recorded", counted.presumed],
-  ["repeats", counted.repeats],
+  ["duplicates", counted.duplicates],
   ["converged within", convergedMs === null ? "not at all" : `${convergedMs} ms`],
   ["rows pruned", counted.pruned],
   ["reading commands", reads ?? "none"],

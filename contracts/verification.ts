@@ -37,7 +37,7 @@ const counts = z.strictObject({
   not_judged: fields.countOrZero.describe("Values whose merges are no longer all known."),
   other_bounds: fields.countOrZero.describe("Rows written under other bounds than today's."),
   committed: fields.countOrZero.describe("Transitions to merged."),
-  repeats: fields.countOrZero.describe(
+  duplicates: fields.countOrZero.describe(
     "Duplicates: later merges of recorded work items, which do not count.",
   ),
   waiting: fields.countOrZero.describe("Due, and not recorded yet."),

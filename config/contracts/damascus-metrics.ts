@@ -740,7 +740,7 @@ export interface VerificationCounts {
   /** Transitions to merged. */
   readonly committed: number;
   /** Duplicates: later merges of recorded work items, which do not count. */
-  readonly repeats: number;
+  readonly duplicates: number;
   /** Due, and not recorded yet. */
   readonly waiting: number;
   /** Taken as recorded by the newest checkpoint or the daemon's oldest row: their own rows are gone. */

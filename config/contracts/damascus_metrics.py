@@ -759,7 +759,7 @@ VerificationCounts = TypedDict("VerificationCounts", {
     # Transitions to merged.
     "committed": int,
     # Duplicates: later merges of recorded work items, which do not count.
-    "repeats": int,
+    "duplicates": int,
     # Due, and not recorded yet.
     "waiting": int,
     # Taken as recorded by the newest checkpoint or the daemon's oldest row: their own rows are gone.

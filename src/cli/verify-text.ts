@@ -57,7 +57,7 @@ function notes({ counts, drifted, history_truncated: truncated }: Verification):
   return [
     ...(truncated ? ["  the log is truncated: its oldest rows are gone"] : []),
     ...table([
-      [counts.repeats, "duplicates: later merges of recorded work items, not counted"],
+      [counts.duplicates, "duplicates: later merges of recorded work items, not counted"],
       [counts.waiting, "merges not recorded yet"],
       [counts.not_judged, "values not judged, because rows that they depend on are gone"],
       [counts.other_bounds, "states decided by other bounds than today's"],

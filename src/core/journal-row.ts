@@ -93,11 +93,11 @@ export function contradiction(rowId: string, what: string): UnfitLog {
  */
 export function parseJournalRow(raw: RawJournalRow): JournalRow {
   if (raw.kind === CHECKPOINT_KIND) return { type: "checkpoint", id: raw.id };
-  const foreign = { type: "unmarked", id: raw.id } as const;
+  const unmarked = { type: "unmarked", id: raw.id } as const;
   const payload = parseObject(raw.payload);
-  if (payload === null) return foreign;
+  if (payload === null) return unmarked;
   const { schema_version: version, key } = payload;
-  if (!isCount(version) || typeof key !== "string" || key === "") return foreign;
+  if (!isCount(version) || typeof key !== "string" || key === "") return unmarked;
   if (version > SCHEMA_VERSION) {
     throw new UnfitLog(
       "newer_schema",
@@ -106,9 +106,9 @@ export function parseJournalRow(raw: RawJournalRow): JournalRow {
         `knows ${SCHEMA_VERSION}: a newer damascus-metrics has written to this log. Run that version or a newer one.`,
     );
   }
-  if (raw.kind === SKIPPED_KIND) return parseSkipped(raw.id, key, payload) ?? foreign;
+  if (raw.kind === SKIPPED_KIND) return parseSkipped(raw.id, key, payload) ?? unmarked;
   if (raw.kind === CROSSING_KIND || METRIC_NAMES.some((name) => raw.kind === `metric.${name}`)) {
-    if (!isCount(payload["seq"])) return foreign;
+    if (!isCount(payload["seq"])) return unmarked;
     const row = parseMetric(raw, key, payload);
     if (row === null)
       throw contradiction(raw.id, "it carries the marker of this daemon but not the fields of its kind");

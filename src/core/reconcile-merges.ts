@@ -27,7 +27,7 @@ export type MergeCounts = {
   /** Transitions to merged. */
   committed: number;
   /** Later arrivals of work items that are recorded: they do not count. */
-  repeats: number;
+  duplicates: number;
   /** Due, and not recorded so far. */
   waiting: number;
   /** Recorded by rows that are gone, according to a checkpoint or the oldest surviving row. */
@@ -48,7 +48,7 @@ const DRIFTED_KEPT = 10;
 export class MergeReconciliation {
   readonly counts: MergeCounts = {
     committed: 0,
-    repeats: 0,
+    duplicates: 0,
     waiting: 0,
     pruned: 0,
     drifted: 0,
@@ -79,7 +79,7 @@ export class MergeReconciliation {
     const hash = recorded.meet(merge.eventId);
     const known = recorded.hasItemOf(merge);
     if (hash === null) {
-      if (known) this.counts.repeats += 1;
+      if (known) this.counts.duplicates += 1;
       else this.#due(merge);
       return;
     }
@@ -119,7 +119,7 @@ export class MergeReconciliation {
     const gaps = (this.#differences.counts.get("seq_gap") ?? 0) > 0;
     for (const { eventId, workItemId } of this.suspects) {
       // Its work item is no longer known, so it may be a later arrival of a recorded one.
-      if (workItemId === null && itemsBecameNull) this.counts.repeats += 1;
+      if (workItemId === null && itemsBecameNull) this.counts.duplicates += 1;
       else if (running > 0 || !gaps) this.counts.waiting += 1;
       else
         this.#differences.add({

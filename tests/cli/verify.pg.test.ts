@@ -63,7 +63,7 @@ it("finds nothing in a log that the daemon wrote, checkpoint included", async ()
       skipped: 1,
       checkpoints: 1,
       committed: HISTORY.length + 2,
-      repeats: 1,
+      duplicates: 1,
       waiting: 0,
       drifted: 0,
       not_judged: 0,

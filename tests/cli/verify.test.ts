@@ -8,7 +8,7 @@ import { Verifier } from "../../src/core/verifier.ts";
 import { history, record, SMALL, times } from "../core/build.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
 
-const NO_MERGES = { committed: 0, repeats: 0, waiting: 0, pruned: 0, drifted: 0, without_transition: 0 };
+const NO_MERGES = { committed: 0, duplicates: 0, waiting: 0, pruned: 0, drifted: 0, without_transition: 0 };
 
 /** The verification of ten merges, with something done to their rows, payload by payload. */
 function verification(
@@ -86,7 +86,7 @@ describe("a verification in words", () => {
     const text = renderVerification(
       verification(undefined, {
         history_truncated: true,
-        counts: { ...RIGHT.counts, repeats: 12, waiting: 3, drifted: 2 },
+        counts: { ...RIGHT.counts, duplicates: 12, waiting: 3, drifted: 2 },
         drifted: [
           {
             event_id: "48213",

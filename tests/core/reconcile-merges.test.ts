@@ -55,7 +55,7 @@ describe("committed merges", () => {
     expect(found).toStrictEqual([]);
     expect(counts).toStrictEqual({
       committed: EVENTFUL.length,
-      repeats: 0,
+      duplicates: 0,
       waiting: 0,
       pruned: 0,
       drifted: 0,
@@ -65,7 +65,7 @@ describe("committed merges", () => {
 
   it("that arrive again are counted, and are no difference", () => {
     expect(audit([...ALL_COMMITTED, some({ eventId: "99999" })])).toMatchObject({
-      counts: { repeats: 1 },
+      counts: { duplicates: 1 },
       found: [],
     });
   });
@@ -157,7 +157,10 @@ describe("a merge without a record, old and among recorded ones", () => {
       ...ALL_COMMITTED.with(0, { ...(ALL_COMMITTED[0] as CommittedMerge), workItemId: null, facts: null }),
       { ...due, workItemId: null, facts: null },
     ];
-    expect(audit(merges, { rows: nulled })).toMatchObject({ found: [], counts: { repeats: 1, drifted: 1 } });
+    expect(audit(merges, { rows: nulled })).toMatchObject({
+      found: [],
+      counts: { duplicates: 1, drifted: 1 },
+    });
   });
 });
 

@@ -87,7 +87,7 @@ it("a work item that became null after its merge was recorded, in the transition
   await database.admin.query("DELETE FROM work_items WHERE id = ANY($1)", [[first?.itemId, third?.itemId]]);
   expect(await verify(database)).toMatchObject({
     verified: true,
-    counts: { merges: 11, skipped: 1, repeats: 1 },
+    counts: { merges: 11, skipped: 1, duplicates: 1 },
   });
   await database.admin.query(
     "UPDATE events_outbox SET work_item_id = $1 WHERE work_item_id IS NULL AND kind = 'metric.first_pass_merge_rate'",
