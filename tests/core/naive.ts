@@ -42,7 +42,7 @@ export type NaiveWriter = { readonly settings: readonly MetricSettings[]; readon
 /** All rows that a history gives, set by set. @param writerOf of the merge at this place, from 0. */
 export function naiveSets(merges: readonly Merge[], writerOf: (place: number) => NaiveWriter): Row[][] {
   const standings = new Map<string, Standing>();
-
+  return merges.map((_, index) => {
     const { settings, producer } = writerOf(index);
     const upToNow = merges.slice(0, index + 1);
     const set: Row[] = [];
