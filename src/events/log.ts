@@ -28,8 +28,16 @@ export type LoggerOptions = {
 const STDOUT = 1;
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 
-/** A second net under the choice of fields: members of these names are never printed, at any depth up to three. */
-const SECRET_MEMBERS = ["password", "connectionString", "payload", "file_scope", "detail", "where", "query"];
+/** A second net under the choice of fields: members of these names are never printed, at any depth. */
+const SECRET_MEMBERS = new Set([
+  "password",
+  "connectionString",
+  "payload",
+  "file_scope",
+  "detail",
+  "where",
+  "query",
+]);
 
 export function createLogger(options: LoggerOptions): { readonly report: Report } {
   const { level, instance, monotonic = () => performance.now(), output = new LogOutput(STDOUT) } = options;
@@ -41,7 +49,6 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
       base: { service: SERVICE, version: VERSION, instance },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
     },
     { write: (line: string) => output.write(format(line)) },
   );
@@ -57,10 +64,23 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
       const { level: at, msg, fields } = EVENTS[event.event] as unknown as Entry;
       const values = event as unknown as Readonly<Record<string, never>>;
       const line: Record<string, unknown> = { event: event.event };
-      for (const [name, printed] of Object.entries(fields)) line[name] = printed(values[name] as never);
+      for (const [name, printed] of Object.entries(fields))
+        line[name] = withoutSecrets(printed(values[name] as never));
       logger[typeof at === "function" ? at(values) : at](line, msg);
     },
   };
+}
+
+/** Only objects can hold a secret member: every other value of the thousands of lines of a backfill costs nothing here. */
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      SECRET_MEMBERS.has(name) ? "[Redacted]" : withoutSecrets(member),
+    ]),
+  );
 }
 
 /** Null where pino-pretty is not installed, as in production. */

@@ -2,8 +2,9 @@
 import { type Analyzer, type Draft, fold } from "../core/analyzer.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import { type Merge, readFacts, type SkippedMerge } from "../core/merge.ts";
-import type { MetricName } from "../core/metric.ts";
+import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "../core/metric-event.ts";
+import type { ScopeKind } from "../core/scope.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
 import type { FoundMerge } from "./outbox-log.ts";
 
@@ -18,8 +19,8 @@ export type BatchedMerge = {
   readonly found: FoundMerge;
   readonly merge: Merge | SkippedMerge;
   readonly rows: readonly EventRow[];
-  /** Readings that this merge made defined, as `scope:metric`. */
-  readonly defined: ReadonlySet<string>;
+  /** Readings that this merge made defined: the sum of their `bitOf`. */
+  readonly defined: number;
 };
 
 export type Batch = {
@@ -43,22 +44,26 @@ function foldMerge(draft: Draft, found: FoundMerge, producer: string): BatchedMe
   if (typeof facts === "string" || workItemId === null) {
     const reason = typeof facts === "string" ? facts : "work_item_missing";
     const skipped = { eventId, workItemId, reason };
-    return { found, merge: skipped, rows: [skippedRow(skipped, producer)], defined: new Set() };
+    return { found, merge: skipped, rows: [skippedRow(skipped, producer)], defined: 0 };
   }
   const merge = { eventId, workItemId, mergedAt, ...facts };
   const before = definedIn(draft, merge.project);
   const rows = fold(draft, merge, producer);
-  return { found, merge, rows, defined: definedIn(draft, merge.project).difference(before) };
+  return { found, merge, rows, defined: definedIn(draft, merge.project) & ~before };
 }
 
-/** The metrics whose newest recorded value is defined, as `scope:metric`. */
-function definedIn(draft: Draft, project: string): Set<string> {
-  const names = new Set<string>();
+/** The readings whose newest recorded value is defined: the sum of their `bitOf`. */
+function definedIn(draft: Draft, project: string): number {
+  let bits = 0;
   for (const { name } of draft.metrics) {
-    if (draft.global.gate(name).defined) names.add(`global:${name}`);
-    if (draft.project(project).gate(name).defined) names.add(`project:${name}`);
+    if (draft.global.gate(name).defined) bits |= bitOf("global", name);
+    if (draft.project(project).gate(name).defined) bits |= bitOf("project", name);
   }
-  return names;
+  return bits;
+}
+
+function bitOf(scope: ScopeKind, metric: MetricName): number {
+  return 1 << (METRIC_NAMES.indexOf(metric) * 2 + (scope === "global" ? 0 : 1));
 }
 
 /** What to report of a merge once its rows are committed. */
@@ -78,7 +83,7 @@ export function eventsOf({ merge, rows, defined }: BatchedMerge, arrival: Arriva
   ];
 }
 
-function changeIn(payload: MetricPayload | CrossingPayload, defined: ReadonlySet<string>): DaemonEvent[] {
+function changeIn(payload: MetricPayload | CrossingPayload, defined: number): DaemonEvent[] {
   const { metric, scope, project, value } = payload;
   if ("gate" in payload) {
     const { gate, from, to, upper, lower } = payload;
@@ -86,6 +91,6 @@ function changeIn(payload: MetricPayload | CrossingPayload, defined: ReadonlySet
     const crossed = { metric, gate, scope, project, from, to, value, upper, lower, permissive };
     return [{ event: "threshold.crossed", ...crossed }];
   }
-  if (value === null || !defined.has(`${scope}:${metric}`)) return [];
+  if (value === null || (defined & bitOf(scope, metric)) === 0) return [];
   return [{ event: "metric.defined", metric, scope, project, value }];
 }
