@@ -1,13 +1,13 @@
 #!/usr/bin/env node
+"use strict";
 /** The executable `metrics`. */
-import { keepCompiled } from "./compile-cache.js";
-import { needNode } from "./node-version.js";
-import { keepQuiet } from "./quiet.js";
+const { needNode } = require("./node-version.js");
+const { loadProgram } = require("./program.js");
+const { keepQuiet } = require("./quiet.js");
 
 needNode();
 keepQuiet();
-keepCompiled();
-// A daemon that is told to end while it is still being loaded has nothing to finish. `src/cli/daemon-process.ts` takes this over.
-if (process.argv[2] === "run")
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(0));
-await import("../src/main.ts");
+const verb = process.argv[2];
+// A daemon that is asked to end while it is being loaded has nothing to finish. `src/cli/daemon-process.ts` takes this over.
+if (verb === "run") for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(0));
+void loadProgram(verb).then(({ enter }) => enter("metrics"));

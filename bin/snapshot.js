@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+"use strict";
 /** The executable `snapshot`, which is `metrics snapshot`. */
-import { keepCompiled } from "./compile-cache.js";
-import { needNode } from "./node-version.js";
-import { keepQuiet } from "./quiet.js";
+const { needNode } = require("./node-version.js");
+const { loadProgram } = require("./program.js");
+const { keepQuiet } = require("./quiet.js");
 
 needNode();
 keepQuiet();
-keepCompiled();
-await import("../src/snapshot.ts");
+void loadProgram("snapshot").then(({ enter }) => enter("snapshot"));

@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Snapshot } from "../src/core/snapshot.ts";
 
-export const ENTRY = fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
+/** The checkout's; `npm run test:artifact` names that of the package. */
+export const ENTRY =
+  process.env["TEST_ENTRY"] ?? fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
 const TIMEOUT = 30_000;
 
 /** Our own environment without what would lead to another database or configuration. */

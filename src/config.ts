@@ -5,13 +5,13 @@
  * Defaults < configuration file < environment < flags. The file alone says what the metrics are, the environment alone
  * describes this installation, so that no setting has two homes.
  */
-import { fileURLToPath } from "node:url";
 import { type DatabasePlace, readConnection } from "./config/connection.ts";
 import { readMetricsFile } from "./config/metrics-file.ts";
 import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
 import { type LogLevel, VARIABLE_NAMES, VARIABLES, type Values } from "./config/variables.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import { packaged } from "./packaged.ts";
 import type { MergeRule } from "./postgres/merge-source.ts";
 
 export type Origin = "default" | "file" | "environment" | "flag";
@@ -53,7 +53,7 @@ export class ConfigError extends Error {
   }
 }
 
-const PACKAGED_FILE = fileURLToPath(new URL("../config/metrics.json", import.meta.url));
+const PACKAGED_FILE = packaged("config/metrics.json");
 const CONFIG_FILE_VARIABLE = "METRICS_CONFIG_FILE";
 
 /** @throws ConfigError with every problem, each naming the key, its value unless secret, and what is expected. */

@@ -1,7 +1,8 @@
 /** The version of this program, as package.json has it. */
 import { readFileSync } from "node:fs";
+import { packaged } from "./packaged.ts";
 
-const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const manifest: unknown = JSON.parse(readFileSync(packaged("package.json"), "utf8"));
 
 export const VERSION =
   typeof manifest === "object" && manifest !== null && "version" in manifest

@@ -7,6 +7,7 @@ import { isatty } from "node:tty";
 import { pino, stdTimeFunctions } from "pino";
 import type PinoPretty from "pino-pretty";
 import type { LogLevel } from "../config/variables.ts";
+import { packaged } from "../packaged.ts";
 import { meaningOf } from "../postgres/meaning.ts";
 import { safe, safeJson } from "../text/safe.ts";
 import { SERVICE, VERSION } from "../version.ts";
@@ -86,7 +87,7 @@ function withoutSecrets(value: unknown): unknown {
 /** Null where pino-pretty is not installed, as in production. */
 function prettyFormat(): ((line: string) => string) | null {
   try {
-    const { prettyFactory } = createRequire(import.meta.url)("pino-pretty") as typeof PinoPretty;
+    const { prettyFactory } = createRequire(packaged("package.json"))("pino-pretty") as typeof PinoPretty;
     const colorize = !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
     const pretty = prettyFactory({
       colorize,

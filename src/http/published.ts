@@ -2,8 +2,7 @@
 import { readFileSync } from "node:fs";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { CHECKPOINT_KIND, CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-
-const FOLDER = new URL("../../config/contracts/", import.meta.url);
+import { packaged } from "../packaged.ts";
 
 export type Published = { readonly name: string; readonly title: string; readonly file: string };
 
@@ -26,5 +25,5 @@ export const PUBLISHED: readonly Published[] = [
 
 /** The text of a published document. */
 export function readPublished({ file }: Published): string {
-  return readFileSync(new URL(file, FOLDER), "utf8");
+  return readFileSync(packaged(`config/contracts/${file}`), "utf8");
 }
