@@ -32,9 +32,15 @@ describe("the image", () => {
     expect(dockerfile).not.toMatch(/^# *syntax|@sha256:/m);
   });
 
-  test("has production's libraries, no privileges, and starts without a shell", () => {
-    expect(dockerfile).toMatch(/^RUN npm ci --omit=dev /m);
-    expect(dockerfile.match(/^USER .*/gm)?.at(-1)).toBe("USER node");
+  test("has the bundle instead of sources and libraries, no privileges, and starts without a shell", () => {
+    const daemon = /^FROM \S+ AS daemon$[^]*?^FROM/m.exec(dockerfile)?.[0];
+    expect(daemon?.match(/(?<=^COPY ).*/gm)).toStrictEqual([
+      "package.json ./",
+      "config config",
+      "bin bin",
+      "--from=build /app/dist dist",
+    ]);
+    expect(daemon?.match(/^USER .*/gm)).toStrictEqual(["USER node"]);
     expect(dockerfile).toMatch(/^ENTRYPOINT \["metrics"\]\nCMD \["run"\]$/m);
     expect(dockerfile).toMatch(/^HEALTHCHECK .* CMD \["metrics", "health"\]$/m);
     expect(dockerfile).toContain(`org.opencontainers.image.version="${VERSION}"`);
@@ -46,7 +52,16 @@ describe("the image", () => {
       .filter((line) => !/^(#|$)/.test(line));
     expect(first).toBe("*");
     expect(named.filter((line) => line.startsWith("!")).toSorted()).toStrictEqual(
-      ["!.npmrc", "!bin", "!config", "!demo", "!package-lock.json", "!package.json", "!src"].toSorted(),
+      [
+        "!.npmrc",
+        "!bin",
+        "!build",
+        "!config",
+        "!demo",
+        "!package-lock.json",
+        "!package.json",
+        "!src",
+      ].toSorted(),
     );
     expect(named).toContain("config/compose");
   });

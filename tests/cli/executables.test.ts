@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ENTRY as METRICS } from "../../demo/command.ts";
 import { DATABASE } from "./fake-terminal.ts";
 
-const METRICS = fileURLToPath(new URL("../../bin/metrics.js", import.meta.url));
-const SNAPSHOT = fileURLToPath(new URL("../../bin/snapshot.js", import.meta.url));
+const SNAPSHOT = join(dirname(METRICS), "snapshot.js");
+const IN_CHECKOUT = process.env["TEST_ENTRY"] === undefined;
 
 type Setting = {
   readonly env?: NodeJS.ProcessEnv;
@@ -70,7 +71,7 @@ describe("the executables", () => {
         code: 2,
         out: "",
         err: expect.stringMatching(
-          /^damascus-metrics needs Node\.js 24 or newer, and this is 20\.20\.2;.*\n$/,
+          /^damascus-metrics needs Node\.js 24 or newer, and this is 20\.20\.2(;.*)?\n$/,
         ),
       });
   });
@@ -122,18 +123,22 @@ describe("the executables", () => {
     });
   });
 
-  test.each(["SIGTERM", "SIGINT"])("end a daemon that is still being loaded with 0 at %s", async (signal) => {
-    const preload = `import { registerHooks } from "node:module";
+  // The bundle is evaluated at once: no signal arrives meanwhile.
+  test.runIf(IN_CHECKOUT).each(["SIGTERM", "SIGINT"])(
+    "end a daemon that is still being loaded with 0 at %s",
+    async (signal) => {
+      const preload = `import { registerHooks } from "node:module";
     registerHooks({
       load: (url, context, next) => {
         if (url.endsWith("/src/cli/daemon-process.ts")) process.kill(process.pid, "${signal}");
         return next(url, context);
       },
     });`;
-    const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d", METRICS_HTTP_ENABLED: "false" };
-    const { code, err } = await execute(METRICS, ["run"], { env, preload });
-    expect([code, err]).toStrictEqual([0, ""]);
-  });
+      const env = { DATABASE_URL: "postgres://u:canary@127.0.0.1:1/d", METRICS_HTTP_ENABLED: "false" };
+      const { code, err } = await execute(METRICS, ["run"], { env, preload });
+      expect([code, err]).toStrictEqual([0, ""]);
+    },
+  );
 
   test("refuse a configuration before anything is contacted", async () => {
     const { code, out, err } = await execute(METRICS, ["run"], { env: {} });

@@ -1,12 +1,13 @@
 /** `snapshot --watch` as a process: it ends with 0 when interrupted, and when nobody reads any more. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { ENTRY } from "../../demo/command.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
-const SNAPSHOT = fileURLToPath(new URL("../../bin/snapshot.js", import.meta.url));
+const SNAPSHOT = join(dirname(ENTRY), "snapshot.js");
 
 const database = sharedDatabase();
 

@@ -58,6 +58,9 @@ describe.skipIf(reason !== null)("docker compose", () => {
 
   test("up --detach --build --wait", async () => {
     await stack.compose("up", "--detach", "--build", "--wait");
+    expect(await stack.compose("exec", "-T", "metrics", "ls", "/app")).toBe(
+      "bin\nconfig\ndist\npackage.json\n",
+    );
     const [container] = await stack.containers("metrics");
     expect(container?.State).toMatchObject({ Status: "running", Health: { Status: "healthy" } });
   });

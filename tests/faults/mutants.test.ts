@@ -5,5 +5,5 @@ import { patchedTree } from "../support/mutant.ts";
 
 it.each(Object.entries(MUTANTS))("%s fits", async (_, { patches }) => {
   await using tree = await patchedTree(patches);
-  expect(tree.path("main.ts")).toMatch(/src\/main\.ts$/);
+  expect(tree.path("daemon.ts")).toMatch(/src\/daemon\.ts$/);
 });

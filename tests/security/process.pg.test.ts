@@ -1,9 +1,9 @@
 /** The process as it may be locked down, and how it dies when something unforeseen happens. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
+import { ENTRY } from "../../demo/command.ts";
 import { backends } from "../support/backends.ts";
 import { untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
@@ -12,7 +12,7 @@ import { violations } from "../support/oracle.ts";
 import { merge, merges, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = dirname(dirname(ENTRY));
 
 it("an unforeseen rejection ends it with 1 and one line: nothing is known to be sound afterwards", async () => {
   await using database = await createDatabase();
@@ -37,7 +37,7 @@ it("the daemon needs no child process, no writing to files and no __proto__", as
   await using daemon = spawnDaemon(database.daemonUrl, {
     METRICS_HTTP_ENABLED: "true",
     METRICS_HTTP_PORT: "0",
-    NODE_OPTIONS: `--permission --allow-fs-read=${ROOT}* --disable-proto=delete`,
+    NODE_OPTIONS: `--permission --allow-fs-read=${ROOT}/* --disable-proto=delete`,
   });
   await daemon.line("daemon.ready");
   const { address } = await daemon.line("http.listening");
