@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
+import { installPackage } from "../build/package.ts";
 import type { Sample } from "./figures.ts";
 import { type Finding, ratioOf, renderTable, verdictOf } from "./finding.ts";
 import { seedRecorded } from "./history.ts";
@@ -33,10 +34,13 @@ async function bench(options: Options): Promise<number> {
   const wanted = (...measures: Measure[]): boolean => measures.some((measure) => options.only.has(measure));
   let version = "";
   {
+    say("building and installing the package");
+    await using shipped = await installPackage();
     await using server = await startServer();
     ({ version } = server);
     const run: Run = {
       server,
+      entry: shipped.entry,
       repeat: options.repeat,
       brief: options.ci,
       find: (finding) => findings.push(finding),

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { ENTRY, environment } from "../demo/command.ts";
+import { environment } from "../demo/command.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 /** As the image sets them: memory is measured under the flags that the daemon runs with. */
@@ -39,9 +39,12 @@ export async function nodeStart(): Promise<number> {
 }
 
 /** `metrics snapshot --json`, from the start of the process to its end. */
-export async function snapshotProcess(databaseUrl: string): Promise<{ ms: number; seq: number }> {
+export async function snapshotProcess(
+  entry: string,
+  databaseUrl: string,
+): Promise<{ ms: number; seq: number }> {
   const startedAt = performance.now();
-  const { stdout } = await run(process.execPath, [ENTRY, "snapshot", "--json", "--timeout", "60s"], {
+  const { stdout } = await run(process.execPath, [entry, "snapshot", "--json", "--timeout", "60s"], {
     env: environment(databaseUrl),
     timeout: TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT,
@@ -70,11 +73,12 @@ export type DaemonProcessOptions = {
 
 /** `metrics run` as a process of its own. */
 export async function daemonProcess(
+  entry: string,
   databaseUrl: string,
   options: DaemonProcessOptions = {},
 ): Promise<DaemonProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...(options.flags ?? []), ENTRY, "run"], {
+  const child = spawn(process.execPath, [...(options.flags ?? []), entry, "run"], {
     env: { ...environment(databaseUrl), METRICS_HTTP_PORT: "0", ...options.environment },
     stdio: ["ignore", "pipe", "pipe", ...(options.onMessage === undefined ? [] : (["ipc"] as const))],
   });

@@ -5,6 +5,8 @@ import type { Database, Server } from "./server.ts";
 
 export type Run = {
   readonly server: Server;
+  /** The executable `metrics` as it is shipped. */
+  readonly entry: string;
   /** How often each variant is measured. */
   readonly repeat: number;
   /** The least that still says something: for a check of every change. */

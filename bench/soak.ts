@@ -6,6 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
 import pg from "pg";
+import { installPackage } from "../build/package.ts";
 import { mulberry32, type Random } from "../demo/random.ts";
 import { violations } from "../tests/support/oracle.ts";
 import type { ProbeMessage } from "./probe.ts";
@@ -36,6 +37,9 @@ const startedAt = performance.now();
 process.exitCode = await soak(parseOptions(process.argv.slice(2)));
 
 async function soak(options: Options): Promise<number> {
+  say("building and installing the package");
+  await using shipped = await installPackage();
+  const { entry } = shipped;
   await using server = await startServer();
   await using database = await server.database("soak");
   const random = mulberry32(options.seed);
@@ -46,12 +50,12 @@ async function soak(options: Options): Promise<number> {
     `PostgreSQL ${server.version}, ${options.minutes} minutes, ${options.rate} merges/s, seed ${options.seed}`,
   );
 
-  await using steady = await startDaemon(database, {
+  await using steady = await startDaemon(entry, database, {
     onLine: (line) => watch.read(line),
     onMessage: (message) => watch.probed(message as ProbeMessage),
   });
   const telling = setInterval(() => say(watch.summary()), TOLD_EVERY_MS);
-  const restarts = restartAgainAndAgain(database, random, watch, end);
+  const restarts = restartAgainAndAgain(entry, database, random, watch, end);
   const loadMs = performance.now();
   await orchestrator.run(end);
   const rate = orchestrator.committed.size / ((performance.now() - loadMs) / 1_000);
@@ -78,8 +82,12 @@ async function soak(options: Options): Promise<number> {
   return wrong.length > 0 || grows ? 1 : 0;
 }
 
-function startDaemon(database: Database, options: DaemonProcessOptions): Promise<DaemonProcess> {
-  return daemonProcess(database.daemonUrl, {
+function startDaemon(
+  entry: string,
+  database: Database,
+  options: DaemonProcessOptions,
+): Promise<DaemonProcess> {
+  return daemonProcess(entry, database.daemonUrl, {
     ...options,
     flags: [...IMAGE_FLAGS, ...(options.onMessage === undefined ? [] : ["--import", PROBE])],
     // Merges without a notification are found within a second; the whole log is reconciled several times.
@@ -89,6 +97,7 @@ function startDaemon(database: Database, options: DaemonProcessOptions): Promise
 
 /** A second daemon that comes and goes. @returns how often. */
 async function restartAgainAndAgain(
+  entry: string,
   database: Database,
   random: Random,
   watch: SoakWatch,
@@ -96,7 +105,7 @@ async function restartAgainAndAgain(
 ): Promise<number> {
   let times = 0;
   while (!end.aborted) {
-    await using daemon = await startDaemon(database, { onLine: (line) => watch.read(line) });
+    await using daemon = await startDaemon(entry, database, { onLine: (line) => watch.read(line) });
     await delay(RESTART_EVERY_MS * (0.5 + random()), undefined, { signal: end }).catch(() => undefined);
     if (random() < 0.5) await stop(daemon);
     times += 1;

@@ -7,7 +7,7 @@ import type { Run } from "../run.ts";
 import type { Database } from "../server.ts";
 import { verify } from "../verify.ts";
 
-export async function catchUp({ server, repeat, find }: Run, merges: number): Promise<void> {
+export async function catchUp({ entry, server, repeat, find }: Run, merges: number): Promise<void> {
   const template = `unknown_${merges}`;
   // Once for the rows that are to be written, and to begin with a warm server.
   await using unknown = await server.database(template);
@@ -53,7 +53,7 @@ export async function catchUp({ server, repeat, find }: Run, merges: number): Pr
     },
     process: async () => {
       await using database = await server.database("work", done.name);
-      const took = await catchUpProcess(database);
+      const took = await catchUpProcess(entry, database);
       await verify(database, merges, false);
       return took;
     },
@@ -103,10 +103,10 @@ async function catchUpOnce({ owner, daemonUrl }: Database, merges: number): Prom
 }
 
 /** As an operator sees it: the daemon's own word for how long its backlog took. */
-async function catchUpProcess({ owner, daemonUrl }: Database): Promise<number> {
+async function catchUpProcess(entry: string, { owner, daemonUrl }: Database): Promise<number> {
   await owner.query("CHECKPOINT");
   let tookMs = Number.NaN;
-  await using daemon = await daemonProcess(daemonUrl, {
+  await using daemon = await daemonProcess(entry, daemonUrl, {
     onLine: ({ event, took_ms }) => {
       if (event === "backlog.completed") tookMs = Number(took_ms);
     },

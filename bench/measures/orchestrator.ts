@@ -20,7 +20,7 @@ const SETTLE_MS = 500;
  */
 export async function orchestrator(run: SizedRun): Promise<void> {
   const { database, repeat, find, brief } = run;
-  await using daemon = await daemonProcess(database.daemonUrl);
+  await using daemon = await daemonProcess(run.entry, database.daemonUrl);
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connected(database.ownerUrl)));
   try {
     const blockMs = brief ? 1_500 : 4_000;
