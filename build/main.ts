@@ -30,6 +30,8 @@ const { outputFiles, warnings } = await build({
   format: "cjs",
   banner: { js: "(function (exports, require, module, __dirname) {" },
   footer: { js: "})" },
+  // A script has no import().
+  supported: { "dynamic-import": false },
   define: { "import.meta.dirname": "__dirname" },
   // Each is asked for only where a setting that we do not use wants it.
   external: ["pg-native", "@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler"],
