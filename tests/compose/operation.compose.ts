@@ -58,9 +58,6 @@ describe.skipIf(reason !== null)("docker compose", () => {
 
   test("up --detach --build --wait", async () => {
     await stack.compose("up", "--detach", "--build", "--wait");
-    expect(await stack.compose("exec", "-T", "metrics", "ls", "/app")).toBe(
-      "bin\nconfig\ndist\npackage.json\n",
-    );
     const [container] = await stack.containers("metrics");
     expect(container?.State).toMatchObject({ Status: "running", Health: { Status: "healthy" } });
   });
@@ -117,12 +114,8 @@ describe.skipIf(reason !== null)("docker compose", () => {
       /^1000\nCapEff:\s+0{16}\nCapBnd:\s+0{16}\nNoNewPrivs:\s+1$/,
     );
     expect(await inside("cat /proc/[0-9]*/comm | sort -u | grep -E 'npm|sh$' | grep -v '^sh$'")).toBe("");
-    expect(await inside("touch /app/x 2>&1; touch /app/.compiled/x 2>&1; touch /tmp/x")).toMatch(
-      /^.*Read-only file system\n.*Read-only file system$/,
-    );
-    expect(
-      await inside("command -v npm npx corepack yarn; ls /app/node_modules | grep -E 'vitest|typescript'"),
-    ).toBe("");
+    expect(await inside("touch /app/x 2>&1; touch /tmp/x")).toMatch(/^.*Read-only file system$/);
+    expect(await inside("command -v npm npx corepack yarn; ls /app")).toBe("bin\nconfig\ndist\npackage.json");
     const node = (code: string): Promise<string> => inside(`node -e '${code}'`);
     expect(await node('require("child_process").execSync("id")')).toContain("ERR_ACCESS_DENIED");
     expect(await node('require("fs").writeFileSync("/tmp/x", "")')).toContain("ERR_ACCESS_DENIED");

@@ -97,7 +97,8 @@ export class Stack implements AsyncDisposable {
 
   /** `docker compose …`, whatever comes of it. */
   try(...args: readonly string[]): Promise<Ran> {
-    const timeout = args.includes("--build") ? BUILD_TIMEOUT_MS : COMMAND_TIMEOUT_MS;
+    const timeout =
+      args.includes("--build") || args.includes("build") ? BUILD_TIMEOUT_MS : COMMAND_TIMEOUT_MS;
     return docker(
       ["compose", "--project-name", this.project, "--progress", "quiet", ...args],
       this.#env,
