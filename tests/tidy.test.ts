@@ -32,9 +32,17 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 const PROSE = filesIn("*.md", "docs", "skills").filter(
   (path) => path.endsWith(".md") && !path.startsWith("tests/"),
 );
-const CODE = filesIn("src", "contracts", "demo", "bench", "chaos", "config", "bin", "examples").filter(
-  (path) => /\.(ts|js|py|sql|ya?ml|css|html)$/.test(path),
-);
+const CODE = filesIn(
+  "src",
+  "contracts",
+  "build",
+  "demo",
+  "bench",
+  "chaos",
+  "config",
+  "bin",
+  "examples",
+).filter((path) => /\.(ts|js|py|sql|ya?ml|css|html)$/.test(path));
 
 describe("words", () => {
   it.each(BANNED)("%s: %s", (word) => {
