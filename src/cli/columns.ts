@@ -36,6 +36,7 @@ export function alignFitting(
   return aligned;
 }
 
-function widthOf(text: string): number {
+/** Columns of a terminal that a cell takes. */
+export function widthOf(text: string): number {
   return textWidth(stripVTControlCharacters(text));
 }

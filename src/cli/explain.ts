@@ -30,7 +30,7 @@ export function defineExplain(command: Command, cli: Cli): void {
     ],
   )
     .addArgument(metricArgument("all, without the list of merges"))
-    .addOption(projectOption("all merges"))
+    .addOption(projectOption("only this project's merges; may be repeated"))
     .option("--ascii", "draw the window in ASCII");
   shared(command, { formats: ["json"], colour: true, config: true, timeout: "10s" }).action(
     (metric: MetricName | undefined, flags: Flags) => explain(metric ?? null, flags, cli),

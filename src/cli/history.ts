@@ -46,7 +46,7 @@ export function defineHistory(command: Command, cli: Cli): void {
     "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
   ])
     .addArgument(metricArgument("all"))
-    .addOption(projectOption("all merges"))
+    .addOption(projectOption("only this project's merges; may be repeated"))
     .addOption(numberOption("--last <merges>", "only this many of the newest merges", 1, 500))
     .option("--ascii", "plot in ASCII")
     .addOption(

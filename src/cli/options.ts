@@ -87,10 +87,14 @@ export function metricArgument(usual: string): Argument {
   });
 }
 
-export function projectOption(usual: string): Option {
-  return new Option("--project <name>", "only this project; may be repeated")
+export function projectOption(what: string): Option {
+  return new Option("--project <name>", what)
     .argParser((name: string, before: readonly string[]) => [...before, given(name, "the name of a project")])
-    .default([], usual);
+    .default([], "");
+}
+
+export function strictOption(): Option {
+  return new Option("--strict", "exit with 1 when a project of --project has no merges");
 }
 
 /** Refuses an empty value, as a shell variable that is not set gives it. */

@@ -44,7 +44,7 @@ export function defineSimulate(command: Command, cli: Cli): void {
     .addOption(repeated("--lower <gate=ratio>", "another lower bound"))
     .option("--verdicts <list>", "the verdicts that are rebase conflicts, separated by commas")
     .option("--config <file>", "the configuration file to simulate; flags change it further")
-    .addOption(projectOption("all merges, and all projects together"))
+    .addOption(projectOption("also this project; may be repeated"))
     .addOption(numberOption("--last <merges>", "plot only this many of the newest merges", 1, 500))
     .option("--no-plot", "print numbers only")
     .option("--ascii", "plot in ASCII");

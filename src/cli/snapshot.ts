@@ -7,17 +7,24 @@ import {
   describe,
   durationOf,
   formatOf,
+  numberOption,
   projectOption,
   type SharedFlags,
   shared,
+  strictOption,
 } from "./options.ts";
 import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
+import { unknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
+  /** Exit with 1 where a project has no merges. */
+  readonly strict?: boolean;
   readonly all?: boolean;
+  /** Rows of the table. */
+  readonly limit: number;
   readonly wide?: boolean;
   readonly requireDefined?: boolean;
   /** Milliseconds between two looks. */
@@ -26,8 +33,9 @@ type Flags = SharedFlags & {
   readonly at?: bigint;
 };
 
-/** Below this many columns of a terminal the readings are printed alone. */
-const WIDE_FROM = 110;
+/** Projects that are listed, unless all are asked for. */
+const LISTED = 10;
+const UNKNOWN_PROJECT = 1;
 const UNDEFINED = 4;
 const LARGEST_ID = 2n ** 63n - 1n;
 
@@ -41,8 +49,12 @@ export function defineSnapshot(command: Command, cli: Cli): void {
     `${name} --watch`,
     `${name} --at 48213`,
   ])
-    .addOption(projectOption("the busiest"))
-    .addOption(new Option("--all", "all projects").conflicts("project"))
+    .addOption(projectOption("show only this project, in full; may be repeated"))
+    .addOption(strictOption())
+    .addOption(
+      numberOption("--limit <count>", "list this many projects, most recently merged first", 0, LISTED),
+    )
+    .addOption(new Option("--all", "list all projects").conflicts(["project", "limit"]))
     .addOption(
       new Option("--watch [interval]", "repeat at this interval until interrupted")
         .argParser(durationOf(100, 3_600_000))
@@ -50,7 +62,7 @@ export function defineSnapshot(command: Command, cli: Cli): void {
         .conflicts(["requireDefined", "at"]),
     )
     .addOption(new Option("--at <event>", "the values just after this merge was recorded").argParser(eventOf))
-    .option("--wide", "show counts, gates and bounds also in a pipe or on a narrow terminal")
+    .option("--wide", "show counts and dates also in a pipe or on a narrow terminal")
     .option(
       "--require-defined",
       "exit with 4 when a global reading, or a project's effective one, is undefined",
@@ -81,26 +93,33 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const { out, err } = await render(document);
   await terminal.out(out);
   if (err !== "") await terminal.err(err);
+  const unknown = unknownProjects(projects, document.projects);
+  for (const sentence of unknown) await terminal.err(`${sentence}\n`);
   const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
+  if (flags.strict === true && unknown.length > 0) return UNKNOWN_PROJECT;
   return missing.length === 0 ? 0 : UNDEFINED;
 }
 
 /** What goes to standard output, and what to standard error. */
 async function rendered(document: Snapshot, flags: Flags, terminal: Terminal) {
-  const { project: projects, all = false, wide = false } = flags;
+  const { project: asked, all = false, wide = false, limit } = flags;
   const format = formatOf(flags);
   if (format !== "text") {
-    const isWanted = (project: string | null) => project === null || projects.includes(project);
-    const metrics = document.metrics.filter(({ project }) => projects.length === 0 || isWanted(project));
-    return { out: jsonText({ ...document, metrics }, format === "json" ? 2 : 0), err: "" };
+    const isWanted = (project: string) => asked.length === 0 || asked.includes(project);
+    const metrics = document.metrics.filter(({ project }) => project === null || isWanted(project));
+    const projects = document.projects.filter(isWanted);
+    // Lines of a stream are one document each.
+    const indent = format === "json" && flags.watch === undefined ? 2 : 0;
+    return { out: jsonText({ ...document, projects, metrics }, indent), err: "" };
   }
   const { renderSnapshot } = await import("./snapshot-text.ts");
   const columns = terminal.columns();
   const { body, footer } = renderSnapshot(document, {
-    projects,
-    all,
-    columns: wide ? Number.POSITIVE_INFINITY : columns === null || columns < WIDE_FROM ? 0 : columns,
+    projects: asked,
+    limit: all ? Number.POSITIVE_INFINITY : limit,
+    columns,
+    wide,
     colour: wantsColour(terminal, flags.color),
   });
   const line = flags.at === undefined ? footer : `looking back: ${footer}`;

@@ -74,7 +74,7 @@ describe("snapshot --watch", () => {
   });
 
   test("counts a line that is wider than the screen as several", async () => {
-    const { out } = await watch("--watch=100ms", [at(1)], { columns: 60, rows: 8 });
+    const { out } = await watch("--watch=100ms", [at(1)], { columns: 40, rows: 10 });
     const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
     expect(drawn.split("\r\n").length).toBeLessThan(8);
     expect(drawn).toContain("as of merge 1 ");
