@@ -11,6 +11,8 @@ import type { Means } from "./terminal.ts";
 export type ExplainView = Means & {
   /** Columns that the list of the merges may take; null for no list. */
   readonly listColumns: number | null;
+  /** Merges of the list, the newest ones. */
+  readonly listed: number;
 };
 
 /** The merges that count for a ratio, and those that do not. */
@@ -36,9 +38,18 @@ function linesOf(explanation: Explanation, view: ExplainView): string[] {
     ...explanation.moves.map((move) => moveLine(explanation, move)),
     ...takeOverLine(explanation),
   );
-  if (view.listColumns !== null && merges.length > 0)
-    lines.push("", ...listLines(merges, view.listColumns, view.colour));
-  return lines;
+  return view.listColumns === null || merges.length === 0
+    ? lines
+    : [...lines, "", ...listOf(merges, view.listColumns, view)];
+}
+
+function listOf(merges: readonly ExplainedMerge[], columns: number, view: ExplainView): string[] {
+  const listed = view.listed === 0 ? [] : merges.slice(-view.listed);
+  const older = merges.length - listed.length;
+  return [
+    ...(older === 0 ? [] : [`  ${count(older, "older merge")} (--limit)`]),
+    ...(listed.length === 0 ? [] : listLines(listed, columns, view.colour)),
+  ];
 }
 
 function ratioLines({ metric, numerator, n, window }: Explanation): string[] {

@@ -4,8 +4,8 @@ import { type Command, Option } from "commander";
 import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
 import type { History } from "../core/history.ts";
-import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { metricNamed } from "./metric-named.ts";
 import {
   configOf,
   describe,
@@ -16,13 +16,16 @@ import {
   projectOption,
   type SharedFlags,
   shared,
+  strictOption,
 } from "./options.ts";
 import { reading } from "./reading.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { reportUnknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
+  readonly strict?: boolean;
   readonly last: number;
   readonly ascii?: boolean;
   /** A file, or "-" for standard output. */
@@ -47,6 +50,7 @@ export function defineHistory(command: Command, cli: Cli): void {
   ])
     .addArgument(metricArgument("all"))
     .addOption(projectOption("only this project's merges; may be repeated"))
+    .addOption(strictOption())
     .addOption(numberOption("--last <merges>", "only this many of the newest merges", 1, 500))
     .option("--ascii", "plot in ASCII")
     .addOption(
@@ -55,22 +59,29 @@ export function defineHistory(command: Command, cli: Cli): void {
         .conflicts(["json", "output"]),
     );
   shared(command, { formats: ["json", "jsonl"], colour: true, config: true, timeout: "30s" }).action(
-    (metric: MetricName | undefined, flags: Flags) => {
+    async (metric: string | undefined, flags: Flags) => {
       if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
         command.error("error: --svg draws one chart: name a metric, and at most one project");
-      return history(metric ?? null, flags, cli);
+      cli.done(await history(metric, flags, cli));
     },
   );
 }
 
-async function history(metric: MetricName | null, flags: Flags, { terminal, verbs }: Cli): Promise<void> {
+async function history(name: string | undefined, flags: Flags, { terminal, verbs }: Cli): Promise<number> {
   const config = await configOf(terminal.env, flags);
+  const metric = name === undefined ? null : metricNamed(name, config.metrics);
   const { project: projects, last, timeout: timeoutMs } = flags;
   const document = await reading("reading", terminal, (heard) =>
     verbs.readHistory(config, { timeoutMs, metric, projects, last, ...heard }),
   );
-  if (flags.svg !== undefined) return writeSvg(document, flags.svg, terminal);
-  for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
+  if (flags.svg !== undefined) await writeSvg(document, flags.svg, terminal);
+  else for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
+  return reportUnknownProjects(
+    flags,
+    (name) => document.series.some(({ project, points }) => project === name && points.length > 0),
+    async () => (await verbs.readSnapshot(config, { timeoutMs })).projects,
+    terminal,
+  );
 }
 
 async function* print(document: History, flags: Flags, terminal: Terminal): AsyncGenerator<string> {

@@ -2,7 +2,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
 import type { Config } from "../config.ts";
-import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 
 type Format = "text" | "json" | "jsonl";
 
@@ -73,18 +72,9 @@ export async function configOf(
   return loadConfig(env, { configFile });
 }
 
-/** A metric, by its name or by the beginning of one. */
+/** Read by `metricNamed` once the configuration says which gates there are. */
 export function metricArgument(usual: string): Argument {
-  return new Argument(
-    "[metric]",
-    `${METRIC_NAMES.join(", ")}, or the beginning of one (default: ${usual})`,
-  ).argParser((text): MetricName => {
-    const [name, ...more] = METRIC_NAMES.filter((known) => known.startsWith(text));
-    if (name !== undefined && more.length === 0) return name;
-    throw new InvalidArgumentError(
-      `It must be one of ${METRIC_NAMES.join(", ")}, or the beginning of exactly one.`,
-    );
-  });
+  return new Argument("[metric]", `a metric, its gate, or the beginning of either (default: ${usual})`);
 }
 
 export function projectOption(what: string): Option {

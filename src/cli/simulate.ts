@@ -11,15 +11,20 @@ import {
   projectOption,
   type SharedFlags,
   shared,
+  strictOption,
 } from "./options.ts";
 import type { Changes } from "./other-settings.ts";
+import type { Simulated } from "./read-simulation.ts";
 import { reading } from "./reading.ts";
-import { meansOf } from "./terminal.ts";
+import type { BothSettings } from "./simulate-text.ts";
+import { meansOf, type Terminal } from "./terminal.ts";
+import { reportUnknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
 
 type Flags = SharedFlags &
   Changes & {
     readonly project: readonly string[];
+    readonly strict?: boolean;
     readonly last: number;
     readonly plot: boolean;
     readonly ascii?: boolean;
@@ -45,6 +50,7 @@ export function defineSimulate(command: Command, cli: Cli): void {
     .option("--verdicts <list>", "the verdicts that are rebase conflicts, separated by commas")
     .option("--config <file>", "the configuration file to simulate; flags change it further")
     .addOption(projectOption("also this project; may be repeated"))
+    .addOption(strictOption())
     .addOption(numberOption("--last <merges>", "plot only this many of the newest merges", 1, 500))
     .option("--no-plot", "print numbers only")
     .option("--ascii", "plot in ASCII");
@@ -65,7 +71,8 @@ export function defineSimulate(command: Command, cli: Cli): void {
     } catch (error) {
       return command.error(`error: ${safe(error instanceof Error ? error.message : String(error), 500)}`);
     }
-    return simulate(today, changed, flags, cli);
+    cli.done(await simulate(today, changed, flags, cli));
+    return undefined;
   });
 }
 
@@ -80,18 +87,31 @@ async function simulate(
   metrics: readonly MetricSettings[],
   flags: Flags,
   { terminal, verbs }: Cli,
-): Promise<void> {
+): Promise<number> {
   const { timeout: timeoutMs, project: projects, last } = flags;
   const simulated = await reading("simulating", terminal, (heard) =>
     verbs.readSimulation(config, { timeoutMs, metrics, projects, last, ...heard }),
   );
-  if (formatOf(flags) === "json") return terminal.out(jsonText(simulated.document, 2));
-  const { renderSimulation } = await import("./simulate-text.ts");
   await terminal.out(
-    renderSimulation(
-      flags.plot ? simulated : { ...simulated, plots: [] },
-      { today: config.metrics, simulated: metrics },
-      { ...meansOf(terminal, flags), height: HEIGHT },
-    ),
+    formatOf(flags) === "json"
+      ? jsonText(simulated.document, 2)
+      : await textOf(simulated, { today: config.metrics, simulated: metrics }, flags, terminal),
   );
+  return reportUnknownProjects(
+    flags,
+    (name) => simulated.document.lines.some(({ project }) => project === name),
+    async () => (await verbs.readSnapshot(config, { timeoutMs })).projects,
+    terminal,
+  );
+}
+
+async function textOf(
+  simulated: Simulated,
+  settings: BothSettings,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<string> {
+  const { renderSimulation } = await import("./simulate-text.ts");
+  const plotted = flags.plot ? simulated : { ...simulated, plots: [] };
+  return renderSimulation(plotted, settings, { ...meansOf(terminal, flags), height: HEIGHT });
 }

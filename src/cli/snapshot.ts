@@ -15,7 +15,7 @@ import {
 } from "./options.ts";
 import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
-import { unknownProjects } from "./unknown-projects.ts";
+import { reportUnknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
 
 type Flags = SharedFlags & {
@@ -35,7 +35,6 @@ type Flags = SharedFlags & {
 
 /** Projects that are listed, unless all are asked for. */
 const LISTED = 10;
-const UNKNOWN_PROJECT = 1;
 const UNDEFINED = 4;
 const LARGEST_ID = 2n ** 63n - 1n;
 
@@ -93,12 +92,16 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const { out, err } = await render(document);
   await terminal.out(out);
   if (err !== "") await terminal.err(err);
-  const unknown = unknownProjects(projects, document.projects);
-  for (const sentence of unknown) await terminal.err(`${sentence}\n`);
+  const recorded = new Set(document.projects);
+  const code = await reportUnknownProjects(
+    flags,
+    (project) => recorded.has(project),
+    async () => document.projects,
+    terminal,
+  );
   const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
-  if (flags.strict === true && unknown.length > 0) return UNKNOWN_PROJECT;
-  return missing.length === 0 ? 0 : UNDEFINED;
+  return code === 0 && missing.length > 0 ? UNDEFINED : code;
 }
 
 /** What goes to standard output, and what to standard error. */

@@ -8,6 +8,7 @@ import type { HistoryOptions } from "../../src/cli/read-history.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { point, points, ROSE } from "../core/points.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { snapshotWith } from "./snapshot-example.ts";
 
 const GATE = { name: "trust", upper: 0.85, lower: 0.7 };
 
@@ -40,7 +41,8 @@ async function type(args: string, some: Parameters<typeof fakeTerminal>[0] & { h
     asked.push(options);
     return some.history ?? HISTORY;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readHistory });
+  const readSnapshot = async () => snapshotWith();
+  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readHistory, readSnapshot });
   return { code, ...told, asked };
 }
 
@@ -110,11 +112,12 @@ describe("metrics history", () => {
     expect(asked).toMatchObject([
       { metric: "rebase_conflict_rate", projects: ["atlas", "zeus"], last: 20, timeoutMs: 2000 },
     ]);
+    expect((await type("history scope_overlap")).asked).toMatchObject([{ metric: "rebase_conflict_rate" }]);
     expect((await type("history")).asked).toMatchObject([{ metric: null, projects: [], last: 500 }]);
   });
 
   test.each([
-    ["history r95", "must be one of"],
+    ["history p59_attempts_to_merge", "did you mean p95_attempts_to_merge?"],
     ["history --last 0", "whole number from 1 to 100000"],
     ["history --svg x.svg", "name a metric"],
     ["history first --svg x.svg --project a --project b", "at most one project"],
@@ -122,6 +125,19 @@ describe("metrics history", () => {
     const { code, err, out, asked } = await type(args);
     expect([code, out, asked]).toStrictEqual([2, "", []]);
     expect(err).toContain(why);
+  });
+
+  test("of a project without merges says so on standard error; --strict fails", async () => {
+    const history = {
+      ...HISTORY,
+      series: ["atlas", "atals"].map((project) =>
+        seriesOf({ scope: "project", project, points: project === "atlas" ? points(1) : [] }),
+      ),
+    };
+    expect(await type("history --json --strict --project atlas --project atals", { history })).toMatchObject({
+      code: 1,
+      err: "project atals: no merges recorded; did you mean atlas?\n",
+    });
   });
 
   test("--json is nothing but the document", async () => {

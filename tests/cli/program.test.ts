@@ -79,7 +79,7 @@ describe("usage errors", () => {
     ["snapshot --at 9223372036854775808", "must be the id of an event"],
     ["history first --svg - --json", "cannot be used with option"],
     ["history first --svg - -o jsonl", "cannot be used with option"],
-    ["explain zz", "or the beginning of exactly one"],
+    ["explain zz", "unknown metric 'zz'; known are first_pass_merge_rate (trust), "],
     ["snapshot --timeout 0s", "must be a duration from 1ms to 60m"],
     ["snapshot -o yaml", "Allowed choices are text, json"],
     ["snapshot --all --project atlas", "cannot be used with option"],
