@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { configOf, describe, formatOf, type SharedFlags, shared } from "./options.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
+import { configOf, formatOf, type SharedFlags, shared } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Cli } from "./verbs.ts";
 
@@ -11,10 +12,12 @@ type Flags = SharedFlags & { readonly check?: boolean };
 const WIDTH = 300;
 
 export function defineConfig(command: Command, { terminal }: Cli): void {
-  describe(command, "show the effective settings and where each comes from, without secrets", [
-    "metrics config",
-    "metrics config --check --config ./metrics.json",
-  ]).option("--check", "only check that the configuration is valid");
+  describe(command, {
+    what: "show the effective settings and where each comes from, without secrets",
+    examples: ["metrics config", "metrics config --check --config ./metrics.json"],
+    environment: ENVIRONMENT.settings,
+    exits: { 0: true, 2: "a setting is wrong" },
+  }).option("--check", "only check that the configuration is valid");
   shared(command, { formats: ["json"], config: true }).action((flags: Flags) => showConfig(flags, terminal));
 }
 

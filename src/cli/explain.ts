@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { count } from "../text/figures.ts";
 import { jsonText } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
 import { metricNamed } from "./metric-named.ts";
 import {
   configOf,
-  describe,
   formatOf,
   metricArgument,
   numberOption,
@@ -31,18 +31,19 @@ type Flags = SharedFlags & {
 const LISTED = 100;
 
 export function defineExplain(command: Command, cli: Cli): void {
-  describe(
-    command,
-    "show the merges behind a number, which leaves next, and what it takes to move the gate",
-    [
+  describe(command, {
+    what: "show the merges behind a number, which of them leaves next, and what could move the gate",
+    examples: [
       "metrics explain",
-      "metrics explain first_pass_merge_rate",
+      "metrics explain trust",
       "metrics explain rebase_conflict_rate --project atlas",
-      "metrics explain first --json | jq '.explanations[0].moves'",
+      "metrics explain trust --json | jq '.explanations[0].moves'",
     ],
-  )
+    environment: ENVIRONMENT.reader,
+    exits: { 0: true, 1: "unexpected failure; --strict", 2: true, 3: true },
+  })
     .addArgument(metricArgument("all, without the list of merges"))
-    .addOption(projectOption("only this project's merges; may be repeated"))
+    .addOption(projectOption("only this project's merges; may be repeated", "all merges"))
     .addOption(strictOption())
     .addOption(numberOption("--limit <count>", "list this many of the newest merges", 0, LISTED))
     .option("--ascii", "draw the window in ASCII");

@@ -5,10 +5,10 @@ import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
 import type { History } from "../core/history.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
 import { metricNamed } from "./metric-named.ts";
 import {
   configOf,
-  describe,
   formatOf,
   given,
   metricArgument,
@@ -42,14 +42,19 @@ const LINES_AT_ONCE = 1_000;
 const HEIGHT = { one: 12, several: 7 };
 
 export function defineHistory(command: Command, cli: Cli): void {
-  describe(command, "plot metrics over the merges, with bounds, gaps and crossings", [
-    "metrics history",
-    "metrics history first_pass_merge_rate --last 1000",
-    "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
-    "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
-  ])
+  describe(command, {
+    what: "plot metrics over the merges, with bounds, gaps and crossings",
+    examples: [
+      "metrics history",
+      "metrics history trust --last 1000",
+      "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
+      "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
+    ],
+    environment: ENVIRONMENT.reader,
+    exits: { 0: true, 1: "unexpected failure; --strict; --svg cannot be written", 2: true, 3: true },
+  })
     .addArgument(metricArgument("all"))
-    .addOption(projectOption("only this project's merges; may be repeated"))
+    .addOption(projectOption("only this project's merges; may be repeated", "all merges"))
     .addOption(strictOption())
     .addOption(numberOption("--last <merges>", "only this many of the newest merges", 1, 500))
     .option("--ascii", "plot in ASCII")

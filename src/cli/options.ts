@@ -15,21 +15,6 @@ export type SharedFlags = {
   readonly timeout: number;
 };
 
-export const EXIT_CODES = `
-Exit codes:
-  0  done, undefined values included
-  1  unexpected failure; health: not ready; verify: a difference; --at: not recorded
-  2  usage or configuration error, nothing was contacted
-  3  database unreachable, timed out, refused, or not fit
-  4  --require-defined and something is undefined
-`;
-
-/** Begins a verb: what it does, and examples, which its help shows first. */
-export function describe(command: Command, what: string, examples: readonly string[]): Command {
-  const lines = examples.map((line) => `  ${line}\n`);
-  return command.description(what).addHelpText("before", `Examples:\n${lines.join("")}`);
-}
-
 /** Adds shared flags, in the order in which every help text has them. */
 export function shared(
   command: Command,
@@ -51,7 +36,7 @@ export function shared(
     command.option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
   if (has.timeout !== undefined)
     command.addOption(
-      new Option("--timeout <duration>", "give up when an answer takes longer than this, such as 500ms or 5s")
+      new Option("--timeout <duration>", "give up when an answer takes longer than this")
         .argParser(durationOf(1, 3_600_000))
         .default(parseDuration(has.timeout), has.timeout),
     );
@@ -77,10 +62,11 @@ export function metricArgument(usual: string): Argument {
   return new Argument("[metric]", `a metric, its gate, or the beginning of either (default: ${usual})`);
 }
 
-export function projectOption(what: string): Option {
+/** @param usual what is shown without it. */
+export function projectOption(what: string, usual: string): Option {
   return new Option("--project <name>", what)
     .argParser((name: string, before: readonly string[]) => [...before, given(name, "the name of a project")])
-    .default([], "");
+    .default([], usual);
 }
 
 export function strictOption(): Option {

@@ -3,9 +3,9 @@ import { type Command, Option } from "commander";
 import type { Config } from "../config.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
 import {
   configOf,
-  describe,
   formatOf,
   numberOption,
   projectOption,
@@ -34,22 +34,23 @@ type Flags = SharedFlags &
 const HEIGHT = 8;
 
 export function defineSimulate(command: Command, cli: Cli): void {
-  describe(
-    command,
-    "replay the recorded merges under other windows, bounds or verdicts; nothing is written",
-    [
+  describe(command, {
+    what: "replay the recorded merges under other windows, bounds or verdicts; nothing is written",
+    examples: [
       "metrics simulate --window first_pass_merge_rate=30",
       "metrics simulate --upper trust=0.9 --lower trust=0.6",
       "metrics simulate --verdicts rebase_conflict,needs_rebase --project atlas",
       "metrics simulate --config ./stricter.json --json",
     ],
-  )
+    environment: ENVIRONMENT.reader,
+    exits: { 0: true, 1: "unexpected failure; --strict", 2: true, 3: true },
+  })
     .addOption(repeated("--window <metric=merges>", "another window"))
     .addOption(repeated("--upper <gate=ratio>", "another upper bound of a gate or metric"))
     .addOption(repeated("--lower <gate=ratio>", "another lower bound"))
     .option("--verdicts <list>", "the verdicts that are rebase conflicts, separated by commas")
     .option("--config <file>", "the configuration file to simulate; flags change it further")
-    .addOption(projectOption("also this project; may be repeated"))
+    .addOption(projectOption("also this project; may be repeated", "all merges, and all projects together"))
     .addOption(strictOption())
     .addOption(numberOption("--last <merges>", "plot only this many of the newest merges", 1, 500))
     .option("--no-plot", "print numbers only")

@@ -2,9 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Snapshot } from "../core/snapshot.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
 import {
   configOf,
-  describe,
   durationOf,
   formatOf,
   numberOption,
@@ -40,15 +40,26 @@ const LARGEST_ID = 2n ** 63n - 1n;
 
 export function defineSnapshot(command: Command, cli: Cli): void {
   const name = command.parent === null ? "snapshot" : "metrics snapshot";
-  describe(command, "show the current values, read from the log alone; works while the daemon is down", [
-    name,
-    `${name} --project atlas --project borealis`,
-    `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
-    `${name} | grep '^first_pass_merge_rate'`,
-    `${name} --watch`,
-    `${name} --at 48213`,
-  ])
-    .addOption(projectOption("show only this project, in full; may be repeated"))
+  describe(command, {
+    what: "show the current values, also while the daemon is down",
+    examples: [
+      name,
+      `${name} --project atlas --project borealis`,
+      `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
+      `${name} | grep '^first_pass_merge_rate'`,
+      `${name} --watch`,
+      `${name} --at 48213`,
+    ],
+    environment: ENVIRONMENT.reader,
+    exits: {
+      0: "done, undefined values included",
+      1: "unexpected failure; --strict; --at and that event is not recorded",
+      2: true,
+      3: true,
+      4: "--require-defined and something is undefined",
+    },
+  })
+    .addOption(projectOption("show this project in full; may be repeated", "a row for each"))
     .addOption(strictOption())
     .addOption(
       numberOption("--limit <count>", "list this many projects, most recently merged first", 0, LISTED),

@@ -28,7 +28,9 @@ const failingWith = (error: Error): Setting => ({
 
 /** The options of a help text, however it is wrapped. */
 function optionsOf(help: string): string {
-  const options = help.slice(help.indexOf("Options:")).replace(/ *-V, --version.*\n/, "");
+  const options = help
+    .slice(help.indexOf("Options:"), help.indexOf("Examples:"))
+    .replace(/ *-V, --version.*\n/, "");
   return options.replaceAll(/\s+/g, " ");
 }
 
@@ -40,19 +42,45 @@ const WITHOUT_GLOBAL = snapshotWith({
   ],
 });
 
+const VERB_NAMES = [
+  "run",
+  "snapshot",
+  "history",
+  "explain",
+  "simulate",
+  "verify",
+  "config",
+  "health",
+  "schema",
+  "completion",
+];
+
 describe("help", () => {
-  test.each([
-    "--help",
-    "run --help",
-    "snapshot --help",
-    "config --help",
-    "health --help",
-    "schema --help",
-    "help snapshot",
-  ])("%s shows examples first and exits with 0", async (args) => {
-    const { code, out, err } = await type(args);
-    expect([code, err]).toStrictEqual([0, ""]);
-    expect(out).toMatch(/^Examples:\n {2}\S[^]*\nUsage: metrics/);
+  test.each(["--help", ...VERB_NAMES.map((verb) => `${verb} --help`), "help snapshot"])(
+    "%s shows usage, description, options, examples, environment and exit codes in 80 columns",
+    async (args) => {
+      const { code, out, err } = await type(args, { columns: 200 });
+      expect([code, err]).toStrictEqual([0, ""]);
+      expect(out).toMatch(
+        /^Usage: metrics .*\n\n\w[^]*\n\nOptions:\n[^]*\nExamples:\n {2}\S[^]*\nExit codes:\n {2}0 {2}\w/,
+      );
+      expect(out.split("\n").filter((line) => line.length > 80)).toStrictEqual([]);
+      const needsNothing = args.startsWith("schema") || args.startsWith("completion");
+      expect(out.includes("\nEnvironment:\n  ")).toBe(!needsNothing);
+    },
+  );
+
+  test("of a verb has the exit codes of that verb", async () => {
+    const codesOf = async (verb: string) =>
+      (await type(`${verb} --help`)).out
+        .split("Exit codes:")[1]
+        ?.match(/(?<=^ {2})\d/gm)
+        ?.join("");
+    expect([await codesOf("snapshot"), await codesOf("health"), await codesOf("explain")]).toStrictEqual([
+      "01234",
+      "012",
+      "0123",
+    ]);
   });
 
   test("snapshot is an executable of its own, with the same flags", async () => {
