@@ -5,7 +5,7 @@ import type { MetricName } from "../core/metric.ts";
 import { boundText, count, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { listLines, NAME_WIDTH } from "./explain-list.ts";
-import { readingText, titleOf, valueText } from "./reading-text.ts";
+import { headingText, valueText } from "./reading-text.ts";
 import type { Means } from "./terminal.ts";
 
 export type ExplainView = Means & {
@@ -28,7 +28,7 @@ export function renderExplanations(explanations: readonly Explanation[], view: E
 
 function linesOf(explanation: Explanation, view: ExplainView): string[] {
   const { metric, merges, gate } = explanation;
-  const lines = [`${titleOf(explanation)} = ${readingText(explanation, gate)}`];
+  const lines = [headingText(explanation, explanation, gate, view.colour)];
   if (merges.length === 0) lines.push("  no merges recorded yet");
   lines.push(
     ...(isRatio(metric) ? ratioLines(explanation) : percentileLines(explanation)),

@@ -26,7 +26,7 @@ export type SnapshotView = {
 };
 
 /** The parts of a screen, in lines. */
-type SnapshotParts = {
+export type SnapshotParts = {
   readonly global: readonly string[];
   /** Null where there is no project, or some are shown in full. */
   readonly table: Table | null;
@@ -38,12 +38,12 @@ type SnapshotParts = {
   readonly footer: readonly string[];
 };
 
-/** Columns of the table in a pipe. */
+/** Columns of the usual form, which a pipe has too. Counts and dates appear beyond them. */
 const USUAL = 80;
 /** reading · amount · gate and state · since · bounds: which of them are shown, the most first. */
 const WIDE = [0, 1, 2, 3, 4];
 const FORM = [0, 2, 4];
-const VARIANTS = [WIDE, [0, 2, 3, 4], FORM, [0, 2]];
+const VARIANTS = { wide: [WIDE, [0, 2, 3, 4], FORM, [0, 2]], usual: [FORM, [0, 2]] };
 const GAPS = { global: [4, 3, 3, 3], project: [3, 3, 3, 3] };
 
 export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): { body: string; footer: string } {
@@ -57,7 +57,7 @@ export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): { body: 
   return { body: `${lines.join("\n")}\n`, footer: `${footer.join("\n")}\n` };
 }
 
-function snapshotParts(snapshot: Snapshot, view: SnapshotView): SnapshotParts {
+export function snapshotParts(snapshot: Snapshot, view: SnapshotView): SnapshotParts {
   const { columns, wide, colour } = view;
   const projects = mostRecentFirst(snapshot);
   const asked = [...new Set(view.projects)];
@@ -73,7 +73,7 @@ function snapshotParts(snapshot: Snapshot, view: SnapshotView): SnapshotParts {
         ? null
         : projectTable(rows, {
             columns: wide ? Number.POSITIVE_INFINITY : (columns ?? USUAL),
-            details: wide || columns !== null,
+            details: wide || (columns ?? 0) > USUAL,
             colour,
           }),
     full: asked.flatMap((name, index) => {
@@ -95,10 +95,12 @@ function block(metrics: readonly SnapshotMetric[], view: SnapshotView, indent = 
     const reading = `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`;
     return [dimmed(reading, metric, view), ...details(metric, digits, view.colour)];
   });
-  const shown = view.wide ? [WIDE] : view.columns === null ? [FORM] : VARIANTS;
+  // Nothing wraps in a pipe, and --wide accepts it.
+  const columns = view.wide || view.columns === null ? Number.POSITIVE_INFINITY : view.columns;
+  const variants = view.wide || (view.columns ?? 0) > USUAL ? VARIANTS.wide : VARIANTS.usual;
   return alignFitting(
-    shown.map((cells) => lines.map((line) => cells.map((cell) => line[cell] ?? ""))),
-    view.wide || view.columns === null ? Number.POSITIVE_INFINITY : view.columns,
+    variants.map((cells) => lines.map((line) => cells.map((cell) => line[cell] ?? ""))),
+    columns,
     indent === "" ? GAPS.global : GAPS.project,
   );
 }

@@ -17,6 +17,7 @@ import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 import { reportUnknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
+import type { Screen } from "./watch-screen.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
@@ -95,7 +96,11 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const render = (document: Snapshot) => rendered(document, flags, terminal);
   if (everyMs !== undefined) {
     const { watch } = await import("./watch.ts");
-    return watch({ look: () => verbs.readSnapshot(config, { timeoutMs }), render, everyMs }, terminal);
+    const screen = await screenFor(flags, everyMs, terminal);
+    return watch(
+      { look: () => verbs.readSnapshot(config, { timeoutMs }), render, screen, everyMs },
+      terminal,
+    );
   }
   const document = await reading("reading", terminal, (heard) =>
     verbs.readSnapshot(config, { timeoutMs, at, ...heard }),
@@ -113,6 +118,16 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
   return code === 0 && missing.length > 0 ? UNDEFINED : code;
+}
+
+/** The screen of `--watch`, which shows as many projects as it has room for; null where each look is appended. */
+async function screenFor(flags: Flags, everyMs: number, terminal: Terminal): Promise<Screen | null> {
+  if (formatOf(flags) !== "text" || terminal.columns() === null || terminal.env["TERM"] === "dumb")
+    return null;
+  const { watchScreen } = await import("./watch-screen.ts");
+  const { project: projects, wide = false, color } = flags;
+  const limit = Number.POSITIVE_INFINITY;
+  return watchScreen({ projects, limit, wide, colour: wantsColour(terminal, color) }, everyMs);
 }
 
 /** What goes to standard output, and what to standard error. */

@@ -53,13 +53,13 @@ describe("a history in text", () => {
     expect(renderHistory([seriesOf()], VIEW)).toBe(
       [
         "first_pass_merge_rate = 90.0% (n=50/50)",
-        "  92.4% |                             ********",
+        "    90% |                             ********",
         "        |-----------------------------*------- up >= 85%",
-        "        |                     *********",
-        "  75.0% |                 *****",
+        "    80% |                     *********",
+        "    70% |                 *****",
         "        |-------------*****------------------- down < 70%",
         "        |             *",
-        "  57.6% |         *****",
+        "    60% |         *****",
         "        +-------------------------------------",
         "  state  LLLLLLLLLLLLLLLLLLLLLLLLLLLLLHHHHHHHH H high L low",
         "                                      ^",
@@ -77,9 +77,23 @@ describe("a history in text", () => {
     for (const line of text.split("\n").slice(1, -2)) expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  test("labels its axis with round values only", () => {
+    const labels = (low: number, high: number, metric: HistorySeries["metric"] = "first_pass_merge_rate") =>
+      renderHistory([seriesOf({ metric, gate: null, points: points(low, high) })], VIEW).match(/\S+(?= \|)/g);
+    expect(labels(0.81, 0.86)).toStrictEqual(["86%", "84%", "82%", "80%"]);
+    expect(labels(0, 1)).toStrictEqual(["100%", "50%", "0%"]);
+    expect(labels(2, 40, "p95_attempts_to_merge")).toStrictEqual(["40", "20", "0"]);
+    expect(labels(1, 2, "p95_attempts_to_merge")).toStrictEqual(["3", "2", "1", "0"]);
+  });
+
   test("is coloured only where that is wanted", () => {
     expect(renderHistory([seriesOf()], VIEW)).not.toContain("\x1b");
-    expect(renderHistory([seriesOf()], { ...VIEW, colour: true })).toContain("\x1b[36m***");
+    const coloured = renderHistory([seriesOf()], { ...VIEW, colour: true });
+    expect(coloured).toMatch(/^\x1b\[1mfirst_pass_merge_rate\x1b\[22m = 90\.0% /);
+    expect(coloured).toContain("\x1b[36m***");
+    expect(renderHistory([seriesOf({ points: points(null) })], { ...VIEW, colour: true })).toContain(
+      " = \x1b[2mundefined\x1b[22m (n=",
+    );
   });
 
   test("says what there is not", () => {
