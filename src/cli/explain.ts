@@ -71,7 +71,7 @@ async function explain(name: string | undefined, flags: Flags, { terminal, verbs
   );
   const code = await reportUnknownProjects(
     flags,
-    (name) => explanations.some(({ project }) => project === name),
+    (asked) => explanations.some(({ project }) => project === asked),
     async () => (await verbs.readSnapshot(config, { timeoutMs })).projects,
     terminal,
   );

@@ -83,7 +83,7 @@ async function history(name: string | undefined, flags: Flags, { terminal, verbs
   else for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
   return reportUnknownProjects(
     flags,
-    (name) => document.series.some(({ project, points }) => project === name && points.length > 0),
+    (asked) => document.series.some(({ project, points }) => project === asked && points.length > 0),
     async () => (await verbs.readSnapshot(config, { timeoutMs })).projects,
     terminal,
   );

@@ -1,5 +1,6 @@
 /** `metrics snapshot`: the current values, read from the log alone. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Config } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { describe, ENVIRONMENT } from "./help.ts";
@@ -16,8 +17,8 @@ import {
 import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
 import { reportUnknownProjects } from "./unknown-projects.ts";
-import type { Cli } from "./verbs.ts";
-import type { Screen } from "./watch-screen.ts";
+import type { Cli, Verbs } from "./verbs.ts";
+import type { Look, Screen } from "./watch-screen.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
@@ -97,10 +98,8 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   if (everyMs !== undefined) {
     const { watch } = await import("./watch.ts");
     const screen = await screenFor(flags, everyMs, terminal);
-    return watch(
-      { look: () => verbs.readSnapshot(config, { timeoutMs }), render, screen, everyMs },
-      terminal,
-    );
+    const look = lookOf(config, timeoutMs, screen !== null, verbs);
+    return watch({ look, render, screen, everyMs }, terminal);
   }
   const document = await reading("reading", terminal, (heard) =>
     verbs.readSnapshot(config, { timeoutMs, at, ...heard }),
@@ -118,6 +117,22 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
   return code === 0 && missing.length > 0 ? UNDEFINED : code;
+}
+
+/** Merges of a sparkline. */
+const TREND = 60;
+
+/** Looks at the values, and after new merges also at how they moved, where that is shown. */
+function lookOf(config: Config, timeoutMs: number, withTrend: boolean, verbs: Verbs): () => Promise<Look> {
+  let last: Look | null = null;
+  return async () => {
+    const now = await verbs.readSnapshot(config, { timeoutMs });
+    let series = last?.series ?? [];
+    if (withTrend && last?.snapshot.as_of.seq !== now.as_of.seq)
+      ({ series } = await verbs.readHistory(config, { timeoutMs, metric: null, projects: [], last: TREND }));
+    last = { snapshot: now, series };
+    return last;
+  };
 }
 
 /** The screen of `--watch`, which shows as many projects as it has room for; null where each look is appended. */

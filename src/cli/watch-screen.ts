@@ -3,28 +3,43 @@
  * line says how many the terminal has no room for. What differs from the last look has a mark.
  */
 import { stripVTControlCharacters } from "node:util";
+import type { HistorySeries } from "../core/history.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { count, moment, span } from "../text/figures.ts";
 import { widthOf } from "./columns.ts";
 import { paint } from "./paint.ts";
 import { type SnapshotView, snapshotParts } from "./snapshot-text.ts";
+import { sparkline } from "./sparkline.ts";
 
 const MARK = "*";
+/** Lines from which on a terminal has room for sparklines. */
+const TALL = 20;
+const SPARK_WIDTH = 30;
+/** What is said beside the blocks. */
+const SPARK_TEXT = 45;
 /** The blanks between a name or a reading and what follows it. */
 const FIRST_GAP = / {3,}/;
 
+/** What one look finds. */
+export type Look = {
+  readonly snapshot: Snapshot;
+  /** The newest merges of the global metrics; empty where no screen shows them. */
+  readonly series: readonly HistorySeries[];
+};
+
 export type Screen = {
-  /** @param trouble why the newest look failed; the snapshot is then an older one, or null. */
-  readonly lines: (snapshot: Snapshot | null, trouble: string | null, size: Size) => string[];
+  /** @param trouble why the newest look failed; the look is then an older one, or null. */
+  readonly lines: (look: Look | null, trouble: string | null, size: Size) => string[];
 };
 
 type Size = { readonly columns: number; readonly rows: number };
 
 export function watchScreen(view: Omit<SnapshotView, "columns">, everyMs: number): Screen {
   let [before, seen] = [new Map<string, string>(), new Map<string, string>()];
-  let looked: Snapshot | null = null;
+  let looked: Look | null = null;
   return {
-    lines(snapshot, trouble, { columns, rows }) {
+    lines(look, trouble, { columns, rows }) {
+      const snapshot = look?.snapshot ?? null;
       const title = folded(
         [
           `every ${everyMs < 1000 ? `${everyMs} ms` : span(everyMs / 1000)}`,
@@ -35,9 +50,9 @@ export function watchScreen(view: Omit<SnapshotView, "columns">, everyMs: number
         columns,
       );
       const ending = trouble === null ? [] : ["", paint("yellow", trouble, view.colour)];
-      if (snapshot === null) return [paint("bold", title, view.colour), ...ending];
+      if (look === null || snapshot === null) return [paint("bold", title, view.colour), ...ending];
       // A screen that is drawn again without a new look keeps its marks.
-      if (snapshot !== looked) [before, seen, looked] = [seen, new Map(), snapshot];
+      if (look !== looked) [before, seen, looked] = [seen, new Map(), look];
       const marked = (key: string, line: string): string => {
         const text = stripVTControlCharacters(line);
         seen.set(key, text);
@@ -46,7 +61,10 @@ export function watchScreen(view: Omit<SnapshotView, "columns">, everyMs: number
       const parts = snapshotParts(snapshot, { ...view, columns });
       const head = [
         paint("bold", title, view.colour),
-        ...parts.global.map((line, index) => marked(`global ${index}`, line)),
+        ...parts.global.flatMap((line, index) => [
+          marked(`global ${index}`, line),
+          ...(rows < TALL ? [] : trend(look, index, columns, view.colour)),
+        ]),
         ...parts.footer,
       ];
       const table = parts.table === null ? [] : ["", parts.table.heading];
@@ -59,6 +77,14 @@ export function watchScreen(view: Omit<SnapshotView, "columns">, everyMs: number
       return [...fitting([...head, ...table], body, parts.hidden, { columns, rows: room }), ...ending];
     },
   };
+}
+
+/** The line below a global line: how its metric moved lately. */
+function trend({ snapshot, series }: Look, index: number, columns: number, colour: boolean): string[] {
+  const metric = snapshot.metrics[index]?.metric;
+  const own = series.find((one) => one.metric === metric && one.project === null);
+  const text = own === undefined ? null : sparkline(own, SPARK_WIDTH);
+  return text === null || columns < SPARK_WIDTH + SPARK_TEXT ? [] : [paint("dim", `  ${text}`, colour)];
 }
 
 /** Puts the mark into the first gap of a line, so that it takes no columns. */

@@ -8,12 +8,12 @@ import type { Snapshot } from "../core/snapshot.ts";
 import { moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { ReaderGone, type Terminal } from "./terminal.ts";
-import type { Screen } from "./watch-screen.ts";
+import type { Look, Screen } from "./watch-screen.ts";
 
 type Rendered = { readonly out: string; readonly err: string };
 
 type Watched = {
-  readonly look: () => Promise<Snapshot>;
+  readonly look: () => Promise<Look>;
   /** For a pipe, and for what a screen leaves behind. */
   readonly render: (snapshot: Snapshot) => Promise<Rendered>;
   /** Null where each look is appended. */
@@ -35,7 +35,7 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   const { look, render, screen, everyMs } = watched;
   const interruption = terminal.interruption(screen === null ? [] : LEAVING);
   const show = screen === null ? appended(render, terminal) : drawn(screen, terminal);
-  let last: Snapshot | null = null;
+  let last: Look | null = null;
   let trouble: string | null = null;
   try {
     while (!interruption.aborted) {
@@ -49,12 +49,12 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   } finally {
     if (screen !== null) await terminal.out(LEAVE).catch(() => undefined);
   }
-  if (screen !== null && last !== null) await terminal.out((await render(last)).out);
+  if (screen !== null && last !== null) await terminal.out((await render(last.snapshot)).out);
   return 0;
 }
 
 /** Shows the last look that succeeded, and why the newest one did not. */
-type Show = (last: Snapshot | null, trouble: string | null) => Promise<void>;
+type Show = (last: Look | null, trouble: string | null) => Promise<void>;
 
 function drawn(screen: Screen, terminal: Terminal): Show {
   let entered = false;
@@ -76,14 +76,14 @@ function appended(render: Watched["render"], terminal: Terminal): Show {
     if (trouble === null && reported !== null) await terminal.err("the database is available again\n");
     reported = trouble;
     if (trouble !== null || last === null) return;
-    const { out, err } = await render(last);
+    const { out, err } = await render(last.snapshot);
     await terminal.out(out);
     if (err !== "") await terminal.err(err);
   };
 }
 
 /** @returns the look, or the message of a failure that may pass. */
-async function attempt(look: Watched["look"]): Promise<Snapshot | string> {
+async function attempt(look: Watched["look"]): Promise<Look | string> {
   try {
     return await look();
   } catch (error) {

@@ -6,7 +6,7 @@ import { type Explanation, type Explanations, explain } from "../../src/core/exp
 import { snapshotOf } from "../../src/core/snapshot.ts";
 import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "../core/build.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
-import { snapshotWith } from "./snapshot-example.ts";
+import { readExample } from "./snapshot-example.ts";
 
 const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
 const { analyzer } = record(MERGES, SMALL);
@@ -48,11 +48,10 @@ async function type(args: string, document = DOCUMENT, setting: Parameters<typeo
     asked.push(options);
     return document;
   };
-  const readSnapshot = async () => snapshotWith();
   const code = await main("metrics", args.split(" "), terminal, {
     ...NOBODY,
     readExplanations,
-    readSnapshot,
+    readSnapshot: readExample,
   });
   return { code, ...told, asked };
 }
@@ -174,6 +173,12 @@ describe("the list of merges", () => {
   });
 });
 
+/** The first lines of the list that a command line prints. */
+async function listedBy(args: string): Promise<string[] | undefined> {
+  const { out } = await type(args);
+  return out.split("\n\n")[1]?.split("\n").slice(0, 3);
+}
+
 describe("metrics explain", () => {
   test("asks for what is wanted, and lists merges for one metric alone", async () => {
     const { out, asked } = await type("explain first --project atlas");
@@ -193,7 +198,6 @@ describe("metrics explain", () => {
   });
 
   test("lists no more merges than --limit says, the newest ones", async () => {
-    const listedBy = async (args: string) => (await type(args)).out.split("\n\n")[1]?.split("\n").slice(0, 3);
     expect(await listedBy("explain trust --limit 1")).toStrictEqual([
       "  2 older merges (--limit)",
       expect.stringMatching(/^ {2}merge /),

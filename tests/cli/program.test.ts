@@ -55,6 +55,14 @@ const VERB_NAMES = [
   "completion",
 ];
 
+async function codesOf(verb: string): Promise<string | undefined> {
+  const { out } = await type(`${verb} --help`);
+  return out
+    .split("Exit codes:")[1]
+    ?.match(/(?<=^ {2})\d/gm)
+    ?.join("");
+}
+
 describe("help", () => {
   test.each(["--help", ...VERB_NAMES.map((verb) => `${verb} --help`), "help snapshot"])(
     "%s shows usage, description, options, examples, environment and exit codes in 80 columns",
@@ -71,11 +79,6 @@ describe("help", () => {
   );
 
   test("of a verb has the exit codes of that verb", async () => {
-    const codesOf = async (verb: string) =>
-      (await type(`${verb} --help`)).out
-        .split("Exit codes:")[1]
-        ?.match(/(?<=^ {2})\d/gm)
-        ?.join("");
     expect([await codesOf("snapshot"), await codesOf("health"), await codesOf("explain")]).toStrictEqual([
       "01234",
       "012",

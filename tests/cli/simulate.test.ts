@@ -6,7 +6,7 @@ import type { Outcome } from "../../src/core/simulation.ts";
 import { CONTRACT, FIRST_PASS } from "../core/build.ts";
 import { point, points, ROSE } from "../core/points.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
-import { snapshotWith } from "./snapshot-example.ts";
+import { readExample } from "./snapshot-example.ts";
 
 const NOTHING = { window: [], upper: [], lower: [] };
 
@@ -66,8 +66,11 @@ async function type(args: string, setting: Parameters<typeof fakeTerminal>[0] = 
     asked.push(options);
     return SIMULATED;
   };
-  const readSnapshot = async () => snapshotWith();
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readSimulation, readSnapshot });
+  const code = await main("metrics", args.split(" "), terminal, {
+    ...NOBODY,
+    readSimulation,
+    readSnapshot: readExample,
+  });
   return { code, ...told, asked };
 }
 

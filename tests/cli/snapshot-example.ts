@@ -71,3 +71,6 @@ export function snapshotWith(some: Partial<Snapshot> = {}): Snapshot {
     ...some,
   };
 }
+
+/** Reads the example, whatever the options. */
+export const readExample = async (): Promise<Snapshot> => snapshotWith();

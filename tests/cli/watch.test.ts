@@ -2,11 +2,28 @@ import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
 import type { Verbs } from "../../src/cli/verbs.ts";
+import type { History } from "../../src/core/history.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
+import { points } from "../core/points.ts";
 import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
 import { GLOBAL, snapshotWith, youngProject } from "./snapshot-example.ts";
 
 const AWAY = Object.assign(new Error("the database cannot be reached\nreally \x1b[2J"), { exitCode: 3 });
+
+const HISTORY: History = {
+  schema_version: 1,
+  as_of: snapshotWith().as_of,
+  series: [
+    {
+      metric: "first_pass_merge_rate",
+      scope: "global",
+      project: null,
+      source: "recorded",
+      gate: null,
+      points: points(null, 0.8, 0.84, 0.88),
+    },
+  ],
+};
 
 /** Watches through so many looks; each gives a snapshot or fails. Then it is interrupted. */
 async function watch(
@@ -29,7 +46,11 @@ async function watch(
     if (seen instanceof Error) throw seen;
     return seen;
   };
-  const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, { ...NOBODY, readSnapshot });
+  const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, {
+    ...NOBODY,
+    readSnapshot,
+    readHistory: async () => HISTORY,
+  });
   return { code, ...told, count, listeners };
 }
 
@@ -40,6 +61,23 @@ async function screenOf(looks: readonly Snapshot[], size: { columns: number; row
   const { out } = await watch("--watch=100ms", looks, { ...size, env: PLAIN });
   const drawn = out.slice(out.lastIndexOf("\x1b[H") + 3, out.indexOf("\x1b[J\x1b[?25h"));
   return drawn.split("\x1b[K\r\n").slice(0, -1);
+}
+
+/** A conflict rate, and so many merges of a project. */
+function having(value: number, n: number): Snapshot {
+  return snapshotWith({
+    metrics: [
+      ...GLOBAL.map((one) => (one.metric === "rebase_conflict_rate" ? { ...one, value } : one)),
+      ...youngProject("atlas", n),
+      ...youngProject("borealis"),
+    ],
+  });
+}
+
+/** The marked lines of the last look. */
+async function marksOf(...looks: Snapshot[]): Promise<string[]> {
+  const [, ...lines] = await screenOf(looks, { columns: 80, rows: 24 });
+  return lines.filter((line) => line.includes("*"));
 }
 
 const at = (seq: number) => snapshotWith({ as_of: { ...snapshotWith().as_of, seq } });
@@ -117,23 +155,23 @@ describe("snapshot --watch", () => {
     }
   });
 
+  test("shows how each metric moved lately, where the terminal is tall enough", async () => {
+    const [, rate, trend, conflicts] = await screenOf([at(1)], { columns: 80, rows: 24 });
+    expect([rate, trend, conflicts]).toStrictEqual([
+      expect.stringMatching(/^first_pass_merge_rate /),
+      "   ▁▄█ 80.0% to 88.0% in the last 4 merges",
+      expect.stringMatching(/^rebase_conflict_rate /),
+    ]);
+    expect((await screenOf([at(1)], { columns: 80, rows: 12 })).join()).not.toContain("▄█");
+  });
+
   test("marks what changed since the last look, and only that", async () => {
-    const other = (value: number, young: number) =>
-      snapshotWith({
-        metrics: [
-          ...GLOBAL.map((one) => (one.metric === "rebase_conflict_rate" ? { ...one, value } : one)),
-          ...youngProject("atlas", young),
-          ...youngProject("borealis"),
-        ],
-      });
-    const marks = async (...looks: Snapshot[]) =>
-      (await screenOf(looks, { columns: 80, rows: 24 })).slice(1).filter((line) => line.includes("*"));
-    expect(await marks(other(0.07, 23))).toStrictEqual([]);
-    expect(await marks(other(0.07, 23), other(0.08, 24))).toStrictEqual([
+    expect(await marksOf(having(0.07, 23))).toStrictEqual([]);
+    expect(await marksOf(having(0.07, 23), having(0.08, 24))).toStrictEqual([
       "rebase_conflict_rate = 8.0% (n=100/100) *  scope_overlap LOW   up>=10% down<5%",
       "atlas *       – 24/50      – 24/100     –     LOW  (global 7.0%)",
     ]);
-    expect(await marks(other(0.07, 23), other(0.08, 24), other(0.08, 24))).toStrictEqual([]);
+    expect(await marksOf(having(0.07, 23), having(0.08, 24), having(0.08, 24))).toStrictEqual([]);
   });
 
   test("survives a database that goes away, by saying so once, and when it is back", async () => {
