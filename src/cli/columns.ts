@@ -26,14 +26,18 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
 export function alignFitting(
   variants: readonly (readonly Line[])[],
   columns: number,
-  gaps?: readonly number[],
 ): string[] {
   let aligned: string[] = [];
   for (const lines of variants) {
-    aligned = align(lines, gaps);
-    if (aligned.every((line) => widthOf(line) <= columns)) break;
+    aligned = align(lines);
+    if (fits(aligned, columns)) break;
   }
   return aligned;
+}
+
+/** Whether every line takes at most so many columns of a terminal. */
+export function fits(lines: readonly string[], columns: number): boolean {
+  return lines.every((line) => widthOf(line) <= columns);
 }
 
 /** Columns of a terminal that a cell takes. */

@@ -8,7 +8,7 @@ import type { Effective } from "../core/scope.ts";
 import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
 import { type Bounds, boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { alignFitting, type Line, widthOf } from "./columns.ts";
+import { align, fits, type Line, widthOf } from "./columns.ts";
 import { paint, paintState } from "./paint.ts";
 import { readingText, valueText } from "./reading-text.ts";
 import { projectTable, type Table } from "./snapshot-table.ts";
@@ -43,8 +43,9 @@ const USUAL = 80;
 /** reading · amount · gate and state · since · bounds: which of them are shown, the most first. */
 const WIDE = [0, 1, 2, 3, 4];
 const FORM = [0, 2, 4];
-const VARIANTS = { wide: [WIDE, [0, 2, 3, 4], FORM, [0, 2]], usual: [FORM, [0, 2]] };
-const GAPS = { global: [4, 3, 3, 3], project: [3, 3, 3, 3] };
+const LONGER = [WIDE, [0, 2, 3, 4]];
+const SHORTEST = [0, 2];
+const GAPS = { global: [4, 3, 3, 3], project: [3, 3, 3, 3], tight: [3, 2] };
 
 export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): { body: string; footer: string } {
   const { global, table, full, hidden, footer } = snapshotParts(snapshot, view);
@@ -95,14 +96,20 @@ function block(metrics: readonly SnapshotMetric[], view: SnapshotView, indent = 
     const reading = `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`;
     return [dimmed(reading, metric, view), ...details(metric, digits, view.colour)];
   });
-  // Nothing wraps in a pipe, and --wide accepts it.
-  const columns = view.wide || view.columns === null ? Number.POSITIVE_INFINITY : view.columns;
-  const variants = view.wide || (view.columns ?? 0) > USUAL ? VARIANTS.wide : VARIANTS.usual;
-  return alignFitting(
-    variants.map((cells) => lines.map((line) => cells.map((cell) => line[cell] ?? ""))),
-    columns,
-    indent === "" ? GAPS.global : GAPS.project,
-  );
+  const usual = indent === "" ? GAPS.global : GAPS.project;
+  const chosen = (cells: readonly number[]) => lines.map((line) => cells.map((cell) => line[cell] ?? ""));
+  if (view.wide) return align(chosen(WIDE), usual);
+  // Nothing wraps in a pipe.
+  if (view.columns === null) return align(chosen(FORM), usual);
+  for (const cells of view.columns > USUAL ? LONGER : []) {
+    const aligned = align(chosen(cells), usual);
+    if (fits(aligned, view.columns)) return aligned;
+  }
+  for (const gaps of [usual, GAPS.tight]) {
+    const aligned = align(chosen(FORM), gaps);
+    if (fits(aligned, view.columns)) return aligned;
+  }
+  return align(chosen(SHORTEST), usual);
 }
 
 function dimmed(reading: string, { value }: SnapshotMetric, { colour }: SnapshotView): string {

@@ -98,6 +98,18 @@ borealis      – 39/50          – 39/100          – 39/100   LOW  (global 7
     }
   });
 
+  test("keeps the bounds on 80 columns also where the restricted state is longer", () => {
+    const metrics = GLOBAL.map((one) =>
+      one.metric === "rebase_conflict_rate"
+        ? { ...one, value: 0.13, numerator: 13, gate: { ...OVERLAP, state: "high" as const } }
+        : one,
+    );
+    expect(linesOf(snapshotWith({ metrics }), { columns: 80 }).slice(0, 2)).toStrictEqual([
+      "first_pass_merge_rate = 88.0% (n=50/50)    trust HIGH          up>=85% down<70%",
+      "rebase_conflict_rate = 13.0% (n=100/100)   scope_overlap HIGH  up>=10% down<5%",
+    ]);
+  });
+
   test("of twenty thousand projects takes a moment, not minutes", () => {
     const names = Array.from({ length: 20_000 }, (_, index) => `project-${index}`);
     const metrics = [...GLOBAL, ...names.flatMap((name) => youngProject(name))];
