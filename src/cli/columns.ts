@@ -23,10 +23,7 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
 }
 
 /** Aligns the first variant of the lines that takes at most so many columns of a terminal; the last one where none does. */
-export function alignFitting(
-  variants: readonly (readonly Line[])[],
-  columns: number,
-): string[] {
+export function alignFitting(variants: readonly (readonly Line[])[], columns: number): string[] {
   let aligned: string[] = [];
   for (const lines of variants) {
     aligned = align(lines);
