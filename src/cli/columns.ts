@@ -23,19 +23,21 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
 }
 
 /** Aligns the first variant of the lines that takes at most so many columns of a terminal; the last one where none does. */
-export function alignFitting(
-  variants: readonly (readonly Line[])[],
-  columns: number,
-  gaps?: readonly number[],
-): string[] {
+export function alignFitting(variants: readonly (readonly Line[])[], columns: number): string[] {
   let aligned: string[] = [];
   for (const lines of variants) {
-    aligned = align(lines, gaps);
-    if (aligned.every((line) => widthOf(line) <= columns)) break;
+    aligned = align(lines);
+    if (fits(aligned, columns)) break;
   }
   return aligned;
 }
 
-function widthOf(text: string): number {
+/** Whether every line takes at most so many columns of a terminal. */
+export function fits(lines: readonly string[], columns: number): boolean {
+  return lines.every((line) => widthOf(line) <= columns);
+}
+
+/** Columns of a terminal that a cell takes. */
+export function widthOf(text: string): number {
   return textWidth(stripVTControlCharacters(text));
 }

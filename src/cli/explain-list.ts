@@ -1,9 +1,9 @@
 /** The merges of a window, one per line, with as many columns as fit. */
-import { styleText } from "node:util";
 import type { ExplainedMerge } from "../core/explanation.ts";
 import { moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { alignFitting, type Line } from "./columns.ts";
+import { paint } from "./paint.ts";
 
 /** Enough to recognise a name. */
 export const NAME_WIDTH = 24;
@@ -14,7 +14,7 @@ const INDENT = "  ";
 const DISPENSABLE = ["event", "work item", "merged at"];
 
 export function listLines(merges: readonly ExplainedMerge[], room: number, colour: boolean): string[] {
-  const yes = colour ? styleText("cyan", "yes", { validateStream: false }) : "yes";
+  const yes = paint("cyan", "yes", colour);
   const columns: Readonly<Record<string, (merge: ExplainedMerge) => string>> = {
     merge: ({ seq }) => String(seq ?? "?"),
     "merged at": ({ merged_at: at }) => (at === null ? "-" : safe(moment(at, "minutes"))),
@@ -29,5 +29,6 @@ export function listLines(merges: readonly ExplainedMerge[], room: number, colou
     const heads = Object.keys(columns).filter((head) => !DISPENSABLE.slice(0, fewer).includes(head));
     return [heads, ...merges.map((merge) => heads.map((head) => columns[head]?.(merge) ?? ""))];
   });
-  return alignFitting(variants, room - INDENT.length).map((line) => INDENT + line);
+  const [first = "", ...lines] = alignFitting(variants, room - INDENT.length).map((line) => INDENT + line);
+  return [paint("bold", first, colour), ...lines];
 }

@@ -5,12 +5,14 @@ import type { MetricName } from "../core/metric.ts";
 import { boundText, count, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { listLines, NAME_WIDTH } from "./explain-list.ts";
-import { readingText, titleOf, valueText } from "./reading-text.ts";
+import { headingText, valueText } from "./reading-text.ts";
 import type { Means } from "./terminal.ts";
 
 export type ExplainView = Means & {
   /** Columns that the list of the merges may take; null for no list. */
   readonly listColumns: number | null;
+  /** Merges of the list, the newest ones. */
+  readonly listed: number;
 };
 
 /** The merges that count for a ratio, and those that do not. */
@@ -26,7 +28,7 @@ export function renderExplanations(explanations: readonly Explanation[], view: E
 
 function linesOf(explanation: Explanation, view: ExplainView): string[] {
   const { metric, merges, gate } = explanation;
-  const lines = [`${titleOf(explanation)} = ${readingText(explanation, gate)}`];
+  const lines = [headingText(explanation, explanation, gate, view.colour)];
   if (merges.length === 0) lines.push("  no merges recorded yet");
   lines.push(
     ...(isRatio(metric) ? ratioLines(explanation) : percentileLines(explanation)),
@@ -36,9 +38,18 @@ function linesOf(explanation: Explanation, view: ExplainView): string[] {
     ...explanation.moves.map((move) => moveLine(explanation, move)),
     ...takeOverLine(explanation),
   );
-  if (view.listColumns !== null && merges.length > 0)
-    lines.push("", ...listLines(merges, view.listColumns, view.colour));
-  return lines;
+  return view.listColumns === null || merges.length === 0
+    ? lines
+    : [...lines, "", ...listOf(merges, view.listColumns, view)];
+}
+
+function listOf(merges: readonly ExplainedMerge[], columns: number, view: ExplainView): string[] {
+  const listed = view.listed === 0 ? [] : merges.slice(-view.listed);
+  const older = merges.length - listed.length;
+  return [
+    ...(older === 0 ? [] : [`  ${count(older, "older merge")} (--limit)`]),
+    ...(listed.length === 0 ? [] : listLines(listed, columns, view.colour)),
+  ];
 }
 
 function ratioLines({ metric, numerator, n, window }: Explanation): string[] {

@@ -6,17 +6,20 @@ import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { parseObject } from "../core/json.ts";
 import { safe } from "../text/safe.ts";
-import { configOf, describe, type SharedFlags, shared } from "./options.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
+import { configOf, type SharedFlags, shared } from "./options.ts";
 import type { Cli } from "./verbs.ts";
 
 /** What is found, and one line that says it. */
 type Health = { readonly healthy: boolean; readonly says: string };
 
 export function defineHealth(command: Command, { terminal, done }: Cli): void {
-  describe(command, "check whether the daemon on this host is ready; exit with 1 if it is not", [
-    "metrics health",
-    "metrics health --timeout 2s",
-  ]);
+  describe(command, {
+    what: "check whether the daemon on this host is ready",
+    examples: ["metrics health", "metrics health --timeout 2s"],
+    environment: ENVIRONMENT.health,
+    exits: { 0: "ready", 1: "not ready, or no response", 2: true },
+  });
   shared(command, { config: true, timeout: "3s" }).action(async (flags: SharedFlags) => {
     const { http } = await configOf(terminal.env, flags);
     const { healthy, says } = await probe(await readyzOf(http), flags.timeout);

@@ -1,11 +1,11 @@
 /** A series as a plot: values with axis, bounds and labels, and below them the gate's state and its crossings. */
-import { styleText } from "node:util";
 import { domainOf } from "../chart/domain.ts";
 import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf } from "../chart/plot.ts";
 import { isRatio } from "../core/catalogue.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
-import { boundText, moment, percent } from "../text/figures.ts";
+import { boundText, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
+import { paint } from "./paint.ts";
 import type { Means } from "./terminal.ts";
 
 export type HistoryView = Means & {
@@ -61,7 +61,7 @@ export function plotLines(series: HistorySeries, view: HistoryView): string[] {
   };
   const rows = plot(points, options);
   const labels = boundLabels(series, options);
-  const values = ratio ? percentLabels(rows, options) : wholeLabels(options);
+  const values = axisLabels(ratio, options);
   return [
     ...rows.map((row, index) => {
       const line = `${(values[index] ?? "").padStart(LABEL)} ${signs.axis}${paintRow(row, view)} ${labels[index] ?? ""}`;
@@ -73,23 +73,26 @@ export function plotLines(series: HistorySeries, view: HistoryView): string[] {
   ].filter((line) => line.trim() !== "");
 }
 
-/** The ends of the axis and its middle. */
-function percentLabels(rows: readonly PlotRow[], { domain: [bottom, top] }: PlotOptions): string[] {
-  const middle = Math.floor(rows.length / 2);
-  return rows.map((row, index) => {
-    if (index === 0) return percent(top);
-    if (index === rows.length - 1) return percent(bottom);
-    return index === middle ? percent(row.middle) : "";
-  });
+/** Rows between two labels, at least. */
+const APART = 1.5;
+
+/** Round values: 5%, 10%, 15%, or whole numbers of attempts, each beside the row in which it is drawn. */
+function axisLabels(ratio: boolean, options: PlotOptions): string[] {
+  const [bottom, top] = options.domain;
+  const step = roundStep(((top - bottom) * APART) / Math.max(1, options.height - 1), ratio ? 0 : 1);
+  const labels: string[] = [];
+  for (let nth = Math.ceil(bottom / step); nth * step <= top; nth += 1) {
+    const value = nth * step;
+    labels[rowOf(value, options)] = ratio ? boundText(value) : String(value);
+  }
+  return labels;
 }
 
-/** Numbers of attempts, as many as there are rows for. */
-function wholeLabels(options: PlotOptions): string[] {
-  const labels: string[] = [];
-  const [bottom, top] = options.domain;
-  const step = Math.max(1, Math.ceil((top - bottom) / (options.height - 1)));
-  for (let value = bottom; value <= top; value += step) labels[rowOf(value, options)] = String(value);
-  return labels;
+/** The smallest of 1, 2, 5, 10, 20, 50 … that is not below a number, or the same of hundredths and so on. */
+function roundStep(least: number, atLeast: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, atLeast, Number.MIN_VALUE)));
+  const factor = [1, 2, 5, 10].find((one) => one * power >= Math.max(least, atLeast) * (1 - 1e-9)) ?? 10;
+  return factor * power;
 }
 
 /** Beside the rows in which the bounds are drawn; the upper bound alone where both share a row. */
@@ -109,7 +112,7 @@ function paintRow({ text, kinds }: PlotRow, { colour }: HistoryView): string {
   let run = "";
   let kind: CellKind = "blank";
   const flush = () => {
-    painted += kind === "blank" ? run : styleText(COLOURS[kind], run, { validateStream: false });
+    painted += kind === "blank" ? run : paint(COLOURS[kind], run, true);
     run = "";
   };
   Array.from(text).forEach((character, index) => {

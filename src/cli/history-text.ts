@@ -3,7 +3,7 @@ import type { HistorySeries } from "../core/history.ts";
 import { count, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { type HistoryView, plotLines, signsOf } from "./history-plot.ts";
-import { readingText, titleOf, valueText } from "./reading-text.ts";
+import { headingText, titleOf, valueText } from "./reading-text.ts";
 
 const CROSSINGS_SHOWN = 5;
 
@@ -17,7 +17,7 @@ function seriesLines(series: HistorySeries, view: HistoryView): string[] {
   if (last === undefined)
     return [`${titleOf(series)}: no merges recorded ${project === null ? "yet" : "for this project"}`];
   const computed = source === "computed" ? ", computed: not recorded for projects" : "";
-  const title = `${titleOf(series)} = ${readingText({ metric, ...last }, gate)}${computed}`;
+  const title = `${headingText(series, { metric, ...last }, gate, view.colour)}${computed}`;
   if (points.every(({ value }) => value === null))
     return [title, `  undefined so far: ${count(last.window - last.n, "more merge")} needed`];
   return [title, ...plotLines(series, view), ...crossingLines(series, view)];

@@ -4,11 +4,11 @@ import { type Command, Option } from "commander";
 import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
 import type { History } from "../core/history.ts";
-import type { MetricName } from "../core/metric.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
+import { metricNamed } from "./metric-named.ts";
 import {
   configOf,
-  describe,
   formatOf,
   given,
   metricArgument,
@@ -16,13 +16,16 @@ import {
   projectOption,
   type SharedFlags,
   shared,
+  strictOption,
 } from "./options.ts";
 import { reading } from "./reading.ts";
 import { meansOf, type Terminal } from "./terminal.ts";
+import { reportUnknownProjects } from "./unknown-projects.ts";
 import type { Cli } from "./verbs.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
+  readonly strict?: boolean;
   readonly last: number;
   readonly ascii?: boolean;
   /** A file, or "-" for standard output. */
@@ -39,14 +42,20 @@ const LINES_AT_ONCE = 1_000;
 const HEIGHT = { one: 12, several: 7 };
 
 export function defineHistory(command: Command, cli: Cli): void {
-  describe(command, "plot metrics over the merges, with bounds, gaps and crossings", [
-    "metrics history",
-    "metrics history first_pass_merge_rate --last 1000",
-    "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
-    "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
-  ])
+  describe(command, {
+    what: "plot metrics over the merges, with bounds, gaps and crossings",
+    examples: [
+      "metrics history",
+      "metrics history trust --last 1000",
+      "metrics history rebase_conflict_rate --project atlas --svg atlas.svg",
+      "metrics history first -o jsonl | jq -r '[.seq, .value] | @csv'",
+    ],
+    environment: ENVIRONMENT.reader,
+    exits: { 0: true, 1: "unexpected failure; --strict; --svg cannot be written", 2: true, 3: true },
+  })
     .addArgument(metricArgument("all"))
-    .addOption(projectOption("all merges"))
+    .addOption(projectOption("only this project's merges; may be repeated", "all merges"))
+    .addOption(strictOption())
     .addOption(numberOption("--last <merges>", "only this many of the newest merges", 1, 500))
     .option("--ascii", "plot in ASCII")
     .addOption(
@@ -55,22 +64,29 @@ export function defineHistory(command: Command, cli: Cli): void {
         .conflicts(["json", "output"]),
     );
   shared(command, { formats: ["json", "jsonl"], colour: true, config: true, timeout: "30s" }).action(
-    (metric: MetricName | undefined, flags: Flags) => {
+    async (metric: string | undefined, flags: Flags) => {
       if (flags.svg !== undefined && (metric === undefined || flags.project.length > 1))
         command.error("error: --svg draws one chart: name a metric, and at most one project");
-      return history(metric ?? null, flags, cli);
+      cli.done(await history(metric, flags, cli));
     },
   );
 }
 
-async function history(metric: MetricName | null, flags: Flags, { terminal, verbs }: Cli): Promise<void> {
+async function history(name: string | undefined, flags: Flags, { terminal, verbs }: Cli): Promise<number> {
   const config = await configOf(terminal.env, flags);
+  const metric = name === undefined ? null : metricNamed(name, config.metrics);
   const { project: projects, last, timeout: timeoutMs } = flags;
   const document = await reading("reading", terminal, (heard) =>
     verbs.readHistory(config, { timeoutMs, metric, projects, last, ...heard }),
   );
-  if (flags.svg !== undefined) return writeSvg(document, flags.svg, terminal);
-  for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
+  if (flags.svg !== undefined) await writeSvg(document, flags.svg, terminal);
+  else for await (const piece of print(document, flags, terminal)) await terminal.out(piece);
+  return reportUnknownProjects(
+    flags,
+    (asked) => document.series.some(({ project, points }) => project === asked && points.length > 0),
+    async () => (await verbs.readSnapshot(config, { timeoutMs })).projects,
+    terminal,
+  );
 }
 
 async function* print(document: History, flags: Flags, terminal: Terminal): AsyncGenerator<string> {

@@ -2,7 +2,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
 import type { Config } from "../config.ts";
-import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 
 type Format = "text" | "json" | "jsonl";
 
@@ -15,21 +14,6 @@ export type SharedFlags = {
   /** Milliseconds. */
   readonly timeout: number;
 };
-
-export const EXIT_CODES = `
-Exit codes:
-  0  done, undefined values included
-  1  unexpected failure; health: not ready; verify: a difference; --at: not recorded
-  2  usage or configuration error, nothing was contacted
-  3  database unreachable, timed out, refused, or not fit
-  4  --require-defined and something is undefined
-`;
-
-/** Begins a verb: what it does, and examples, which its help shows first. */
-export function describe(command: Command, what: string, examples: readonly string[]): Command {
-  const lines = examples.map((line) => `  ${line}\n`);
-  return command.description(what).addHelpText("before", `Examples:\n${lines.join("")}`);
-}
 
 /** Adds shared flags, in the order in which every help text has them. */
 export function shared(
@@ -52,7 +36,7 @@ export function shared(
     command.option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
   if (has.timeout !== undefined)
     command.addOption(
-      new Option("--timeout <duration>", "give up when an answer takes longer than this, such as 500ms or 5s")
+      new Option("--timeout <duration>", "give up when an answer takes longer than this")
         .argParser(durationOf(1, 3_600_000))
         .default(parseDuration(has.timeout), has.timeout),
     );
@@ -73,24 +57,20 @@ export async function configOf(
   return loadConfig(env, { configFile });
 }
 
-/** A metric, by its name or by the beginning of one. */
+/** Read by `metricNamed` once the configuration says which gates there are. */
 export function metricArgument(usual: string): Argument {
-  return new Argument(
-    "[metric]",
-    `${METRIC_NAMES.join(", ")}, or the beginning of one (default: ${usual})`,
-  ).argParser((text): MetricName => {
-    const [name, ...more] = METRIC_NAMES.filter((known) => known.startsWith(text));
-    if (name !== undefined && more.length === 0) return name;
-    throw new InvalidArgumentError(
-      `It must be one of ${METRIC_NAMES.join(", ")}, or the beginning of exactly one.`,
-    );
-  });
+  return new Argument("[metric]", `a metric, its gate, or the beginning of either (default: ${usual})`);
 }
 
-export function projectOption(usual: string): Option {
-  return new Option("--project <name>", "only this project; may be repeated")
+/** @param usual what is shown without it. */
+export function projectOption(what: string, usual: string): Option {
+  return new Option("--project <name>", what)
     .argParser((name: string, before: readonly string[]) => [...before, given(name, "the name of a project")])
     .default([], usual);
+}
+
+export function strictOption(): Option {
+  return new Option("--strict", "exit with 1 when a project of --project has no merges");
 }
 
 /** Refuses an empty value, as a shell variable that is not set gives it. */

@@ -1,6 +1,7 @@
 /** Settings to simulate: today's or a file's, some of them changed on the command line. */
 import { CATALOGUE } from "../core/catalogue.ts";
 import { MAX_WINDOW, type MetricSettings } from "../core/metric.ts";
+import { metricNamed } from "./metric-named.ts";
 
 export type Changes = {
   /** `name=value`, where the name is a metric's, the beginning of one, or its gate's. */
@@ -21,12 +22,9 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
       const [, name, value] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
       if (name === undefined || value === undefined)
         throw refusal(flag, pair, `a metric or gate and a value, such as ${EXAMPLES[flag]}`);
-      const index = indexOf(changed, name);
-      const metric = changed[index];
-      if (metric === undefined)
-        throw new Error(
-          `--${flag} names ${JSON.stringify(name)}: it must be one of ${changed.map(namesOf).join(", ")}`,
-        );
+      const meant = metricNamed(name, changed);
+      const index = changed.findIndex((one) => one.name === meant);
+      const metric = changed[index] as MetricSettings;
       if (flag === "window") changed[index] = { ...metric, window: windowOf(value) };
       else if (metric.gate !== null)
         changed[index] = { ...metric, gate: { ...metric.gate, [flag]: ratioOf(flag, value) } };
@@ -49,17 +47,6 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
 
 function refusal(flag: keyof Changes, given: string, expected: string): Error {
   return new Error(`--${flag} is ${JSON.stringify(given)}: it must be ${expected}`);
-}
-
-function indexOf(metrics: readonly MetricSettings[], name: string): number {
-  const byGate = metrics.findIndex(({ gate }) => gate?.name === name);
-  if (byGate !== -1) return byGate;
-  const begun = metrics.filter((metric) => metric.name.startsWith(name));
-  return begun.length === 1 ? metrics.findIndex((metric) => metric === begun[0]) : -1;
-}
-
-function namesOf({ name, gate }: MetricSettings): string {
-  return gate === null ? name : `${name} (${gate.name})`;
 }
 
 function gatesOf(metrics: readonly MetricSettings[]): string {

@@ -2,11 +2,12 @@
 import { Command, CommanderError } from "commander";
 import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
+import { defineCompletion } from "./completion.ts";
 import { defineConfig } from "./config.ts";
 import { defineExplain } from "./explain.ts";
 import { defineHealth } from "./health.ts";
+import { describe, ENVIRONMENT, HELP_COLUMNS } from "./help.ts";
 import { defineHistory } from "./history.ts";
-import { describe, EXIT_CODES } from "./options.ts";
 import { defineRun } from "./run.ts";
 import { defineSchema } from "./schema.ts";
 import { defineSimulate } from "./simulate.ts";
@@ -19,7 +20,6 @@ import { defineVerify } from "./verify.ts";
 export type Executable = "metrics" | "snapshot";
 
 const EXIT = { done: 0, failure: 1, usage: 2 };
-const HELP_COLUMNS = 100;
 /** A message may be long, but not fill the screen. */
 const MESSAGE_WIDTH = 2_000;
 
@@ -71,7 +71,6 @@ function emptyCommand(
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError("(--help shows how it is used)")
-    .addHelpText("afterAll", EXIT_CODES)
     .configureOutput({
       writeOut: (text) => {
         printed.out += text;
@@ -81,7 +80,7 @@ function emptyCommand(
       },
       // Every line on standard error begins with the name of the executable.
       outputError: (text, write) => write(text.replace(/^error: /, `${executable}: `)),
-      getOutHelpWidth: () => columns() ?? HELP_COLUMNS,
+      getOutHelpWidth: () => Math.min(columns() ?? HELP_COLUMNS, HELP_COLUMNS),
       getErrHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
@@ -89,11 +88,18 @@ function emptyCommand(
 }
 
 export function defineMetrics(command: Command, cli: Cli): void {
-  describe(command, "Rolling merge metrics and policy crossings for the Damascus orchestrator", [
-    "metrics run",
-    "metrics snapshot --json",
-    "metrics config --check",
-  ]);
+  describe(command, {
+    what: "rolling merge metrics and policy gates for the Damascus orchestrator",
+    examples: ["metrics run", "metrics snapshot", "metrics explain trust", "metrics config --check"],
+    environment: ENVIRONMENT.settings,
+    exits: {
+      0: true,
+      1: "unexpected failure; verify: a difference; health: not ready",
+      2: true,
+      3: true,
+      4: "snapshot --require-defined, and a value is undefined",
+    },
+  });
   defineRun(command.command("run"), cli);
   defineSnapshot(command.command("snapshot"), cli);
   defineHistory(command.command("history"), cli);
@@ -103,6 +109,7 @@ export function defineMetrics(command: Command, cli: Cli): void {
   defineConfig(command.command("config"), cli);
   defineHealth(command.command("health"), cli);
   defineSchema(command.command("schema"), cli);
+  defineCompletion(command.command("completion"), command, cli);
 }
 
 /** Lines that no text from outside can forge. An error with an exit code is written for people; any other is unexpected. */

@@ -3,10 +3,23 @@ import { isRatio } from "../core/catalogue.ts";
 import type { MetricName } from "../core/metric.ts";
 import { type Bounds, percent } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
+import { paint } from "./paint.ts";
 
 /** A metric, and the project that it is about. */
 export function titleOf({ metric, project }: { metric: MetricName; project: string | null }): string {
   return project === null ? metric : `${metric}, project ${safe(project)}`;
+}
+
+/** A heading: what it is about and its value, dimmed while it is undefined. */
+export function headingText(
+  about: { metric: MetricName; project: string | null },
+  reading: Read,
+  bounds: Bounds | null,
+  colour: boolean,
+): string {
+  const text = readingText(reading, bounds);
+  const value = reading.value === null ? text.replace("undefined", paint("dim", "undefined", colour)) : text;
+  return `${paint("bold", titleOf(about), colour)} = ${value}`;
 }
 
 type Read = {

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { nearest } from "../config/nearest.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { describe, formatOf, type SharedFlags, shared } from "./options.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
+import { formatOf, type SharedFlags, shared } from "./options.ts";
 import type { Cli } from "./verbs.ts";
 
 class UnknownSchema extends Error {
@@ -11,11 +12,12 @@ class UnknownSchema extends Error {
 }
 
 export function defineSchema(command: Command, { terminal }: Cli): void {
-  describe(command, "print the JSON Schemas of the events and documents, or the AsyncAPI document", [
-    "metrics schema",
-    "metrics schema metric.threshold_crossed",
-    "metrics schema asyncapi",
-  ]).argument("[name]", "the one to print; without a name, all are listed");
+  describe(command, {
+    what: "print the JSON Schemas of the events and documents, or the AsyncAPI document",
+    examples: ["metrics schema", "metrics schema metric.threshold_crossed", "metrics schema asyncapi"],
+    environment: ENVIRONMENT.none,
+    exits: { 0: true, 2: "unknown name" },
+  }).argument("[name]", "the one to print; without a name, all are listed");
   shared(command, { formats: ["json"] }).action(async (name: string | undefined, flags: SharedFlags) => {
     await terminal.out(await schema(name, formatOf(flags) === "json"));
   });

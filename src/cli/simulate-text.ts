@@ -17,7 +17,7 @@ import { valueText } from "./reading-text.ts";
 const BESIDE_FROM = 140;
 const BETWEEN = 4;
 
-type BothSettings = {
+export type BothSettings = {
   readonly today: readonly MetricSettings[];
   readonly simulated: readonly MetricSettings[];
 };

@@ -1,112 +1,152 @@
 /**
  * The snapshot for people. The global lines come first and unindented, always in the same form, so that
- * `grep '^first_pass_merge_rate'` finds one line. Details to their right appear only where there is room.
+ * `grep '^first_pass_merge_rate'` finds one line. A gate and its state are on the line of their metric whatever the width.
+ * Below them is a row for each project, or all of the projects that are asked for.
  */
-import { styleText } from "node:util";
-import { busiestFirst } from "../core/busiest.ts";
-import { CATALOGUE } from "../core/catalogue.ts";
-import type { GateState } from "../core/gate.ts";
-import type { MetricName } from "../core/metric.ts";
+import { mostRecentFirst } from "../core/most-recent.ts";
 import type { Effective } from "../core/scope.ts";
 import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
 import { type Bounds, boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { alignFitting, type Line } from "./columns.ts";
+import { align, fits, type Line, widthOf } from "./columns.ts";
+import { paint, paintState } from "./paint.ts";
 import { readingText, valueText } from "./reading-text.ts";
+import { projectTable, type Table } from "./snapshot-table.ts";
 
 export type SnapshotView = {
-  /** Only these projects; empty for the busiest ones. */
+  /** Projects that are shown in full instead of the table; empty for the table. */
   readonly projects: readonly string[];
-  readonly all: boolean;
-  /** Columns that a line with details may take; 0 for no details. */
-  readonly columns: number;
+  /** Rows of the table: the projects that merged last. */
+  readonly limit: number;
+  /** Columns of the terminal; null for a pipe, where nothing wraps. */
+  readonly columns: number | null;
+  /** Show counts and dates whatever the width. */
+  readonly wide: boolean;
   readonly colour: boolean;
 };
 
-/** Reading · amount · gate · state · since · bounds. */
-const GAPS = [6, 3, 2, 2, 3];
-/** How many of these columns are shown, the most first: without the bounds, without since, the reading alone. */
-const DETAILS = [6, 5, 4, 1];
-/** Projects that are shown by default: those with the most merges in their windows. */
-const BUSIEST = 5;
+/** The parts of a screen, in lines. */
+export type SnapshotParts = {
+  readonly global: readonly string[];
+  /** Null where there is no project, or some are shown in full. */
+  readonly table: Table | null;
+  /** The projects that are shown in full, with empty lines between them. */
+  readonly full: readonly string[];
+  /** Projects without a row. */
+  readonly hidden: number;
+  /** As of when it is and what else is to know; several lines on a narrow terminal. */
+  readonly footer: readonly string[];
+};
 
-/** @returns the readings, and in one line as of when they are and what else is to know. */
-export function renderSnapshot(snapshot: Snapshot, view: SnapshotView) {
-  const readings = Map.groupBy(snapshot.metrics, ({ project }) => project);
-  const present = [...readings.keys()].filter((project) => project !== null);
-  const busiest = new Set(
-    busiestFirst(snapshot)
-      .slice(0, BUSIEST)
-      .map(([project]) => project),
-  );
-  const chosen = present.filter((project) => view.all || busiest.has(project));
-  const shown = view.projects.length > 0 ? [...new Set(view.projects)] : chosen;
+/** Columns of the usual form, which a pipe has too. Counts and dates appear beyond them. */
+const USUAL = 80;
+/** reading · amount · gate and state · since · bounds: which of them are shown, the most first. */
+const WIDE = [0, 1, 2, 3, 4];
+const FORM = [0, 2, 4];
+const LONGER = [WIDE, [0, 2, 3, 4]];
+const SHORTEST = [0, 2];
+const GAPS = { global: [4, 3, 3, 3], project: [3, 3, 3, 3], tight: [3, 2] };
+
+export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): { body: string; footer: string } {
+  const { global, table, full, hidden, footer } = snapshotParts(snapshot, view);
   const lines = [
-    ...block(readings.get(null) ?? [], "", view),
-    ...shown.flatMap((project) => {
-      const own = readings.get(project);
-      return [
-        "",
-        `project ${safe(project)}`,
-        ...(own === undefined
-          ? ["  no merges recorded; policies use the global readings"]
-          : block(own, "  ", view)),
-      ];
-    }),
+    ...global,
+    ...(table === null ? [] : ["", table.heading, ...table.rows.map(({ text }) => text)]),
+    ...(hidden === 0 ? [] : [`${count(hidden, "more project")} (--all)`]),
+    ...(full.length === 0 ? [] : ["", ...full]),
   ];
-  const hidden = new Set(present).difference(new Set(shown)).size;
-  return { body: `${lines.join("\n")}\n`, footer: `${footer(snapshot, present.length, hidden)}\n` };
+  return { body: `${lines.join("\n")}\n`, footer: `${footer.join("\n")}\n` };
 }
+
+export function snapshotParts(snapshot: Snapshot, view: SnapshotView): SnapshotParts {
+  const { columns, wide, colour } = view;
+  const projects = mostRecentFirst(snapshot);
+  const asked = [...new Set(view.projects)];
+  const rows = asked.length > 0 ? [] : projects.slice(0, view.limit);
+  const readings = new Map(projects);
+  return {
+    global: block(
+      snapshot.metrics.filter(({ project }) => project === null),
+      view,
+    ),
+    table:
+      rows.length === 0
+        ? null
+        : projectTable(rows, {
+            columns: wide ? Number.POSITIVE_INFINITY : (columns ?? USUAL),
+            details: wide || (columns ?? 0) > USUAL,
+            colour,
+          }),
+    full: asked.flatMap((name, index) => {
+      const own = readings.get(name);
+      const lines = own === undefined ? [NOTHING] : block(own, view, "  ");
+      return [...(index === 0 ? [] : [""]), paint("bold", `project ${safe(name)}`, colour), ...lines];
+    }),
+    hidden: asked.length > 0 ? 0 : projects.length - rows.length,
+    footer: folded(facts(snapshot), columns),
+  };
+}
+
+const NOTHING = "  no merges recorded; policies use the global values";
 
 /** The lines of one scope, with as much detail as fits. */
-function block(metrics: readonly SnapshotMetric[], indent: string, view: SnapshotView): string[] {
+function block(metrics: readonly SnapshotMetric[], view: SnapshotView, indent = ""): string[] {
   const digits = Math.max(...metrics.map(({ numerator }) => String(numerator ?? "").length));
-  const lines = metrics.map(
-    (metric): Line => [
-      `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`,
-      ...details(metric, digits, view.colour),
-    ],
-  );
-  const variants = DETAILS.map((cells) => lines.map((line) => line.slice(0, cells)));
-  return alignFitting(variants, view.columns, GAPS);
+  const lines = metrics.map((metric): Line => {
+    const reading = `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`;
+    return [dimmed(reading, metric, view), ...details(metric, digits, view.colour)];
+  });
+  const usual = indent === "" ? GAPS.global : GAPS.project;
+  const chosen = (cells: readonly number[]) => lines.map((line) => cells.map((cell) => line[cell] ?? ""));
+  if (view.wide) return align(chosen(WIDE), usual);
+  // Nothing wraps in a pipe.
+  if (view.columns === null) return align(chosen(FORM), usual);
+  for (const cells of view.columns > USUAL ? LONGER : []) {
+    const aligned = align(chosen(cells), usual);
+    if (fits(aligned, view.columns)) return aligned;
+  }
+  for (const gaps of [usual, GAPS.tight]) {
+    const aligned = align(chosen(FORM), gaps);
+    if (fits(aligned, view.columns)) return aligned;
+  }
+  return align(chosen(SHORTEST), usual);
 }
 
-function details(
-  { metric, value, numerator, n, window, gate, effective }: SnapshotMetric,
-  digits: number,
-  colour: boolean,
-): Line {
-  // A percentile counts nothing and has no gate.
-  if (numerator === null) return [];
-  if (value === null && effective !== null) return [policy(metric, effective, gate)];
+function dimmed(reading: string, { value }: SnapshotMetric, { colour }: SnapshotView): string {
+  return value === null ? reading.replace("undefined", paint("dim", "undefined", colour)) : reading;
+}
+
+function details(reading: SnapshotMetric, digits: number, colour: boolean): Line {
+  const { metric, value, numerator, n, window, gate, effective } = reading;
   const amount =
     value === null
       ? `${count(window - n, "more merge")} needed`
-      : `${String(numerator).padStart(digits)} of ${n}`;
+      : numerator === null
+        ? ""
+        : `${String(numerator).padStart(digits)} of ${n}`;
   if (gate === null) return [amount];
-  const state = gate.state.toUpperCase();
+  if (value === null && effective !== null) return [amount, policy(reading, effective, colour)];
   return [
     amount,
-    gate.name,
-    colour ? paint(metric, gate.state, state) : state,
+    `${safe(gate.name)} ${paintState(metric, gate.state, gate.state.toUpperCase(), colour)}`,
     gate.since === null ? "" : `since ${safe(moment(gate.since, "minutes"))}`,
-    `up >= ${boundText(gate.upper)}  down < ${boundText(gate.lower)}`,
+    `up>=${boundText(gate.upper)} down<${boundText(gate.lower)}`,
   ];
 }
 
-/** What a policy uses for a project whose own reading is undefined. */
-function policy(metric: MetricName, { scope, value, state }: Effective, gate: Bounds | null): string {
-  if (scope !== "global" || value === null) return "policy undefined, as the global one is";
-  return `policy uses global ${valueText(metric, value, gate)} ${state.toUpperCase()}`;
+/** What a policy uses for a project whose own value is undefined. */
+function policy(
+  { metric, gate }: { metric: SnapshotMetric["metric"]; gate: Bounds | null },
+  { scope, value, state }: Effective,
+  colour: boolean,
+): string {
+  if (scope !== "global" || value === null) return "policy undefined, as the global value is";
+  const word = paintState(metric, state, state.toUpperCase(), colour);
+  return `policy uses global ${valueText(metric, value, gate)} ${word}`;
 }
 
-/** Green where the gate permits, red where it restricts. The word says the same. */
-function paint(metric: MetricName, state: GateState, text: string): string {
-  const colour = state === "unknown" ? "yellow" : state === CATALOGUE[metric].permissive ? "green" : "red";
-  return styleText(colour, text, { validateStream: false });
-}
-
-function footer(snapshot: Snapshot, projects: number, hidden: number): string {
+/** As of when the values are, and what else is to know. */
+function facts(snapshot: Snapshot): string[] {
   const { as_of: asOf, daemon, lag, skipped, refused } = snapshot;
   const running =
     daemon.running > 1
@@ -119,9 +159,8 @@ function footer(snapshot: Snapshot, projects: number, hidden: number): string {
     lag.merges === 0 ? "lag 0" : `lag ${count(lag.merges, "merge")}${oldest}`,
     `skipped ${skipped.total}`,
     ...(refused.total === 0 ? [] : [`refused ${refused.total}`]),
-    `${count(projects, "project")}${hidden === 0 ? "" : `, ${hidden} not shown (--all)`}`,
     ...(snapshot.history_truncated ? ["history truncated: windows count up again"] : []),
-  ].join(" · ");
+  ];
 }
 
 function whichMerge({ as_of: asOf }: Snapshot): string {
@@ -129,4 +168,16 @@ function whichMerge({ as_of: asOf }: Snapshot): string {
   if (asOf.merged_at === null) return event;
   const age = (Date.parse(asOf.generated_at) - Date.parse(asOf.merged_at)) / 1000;
   return [event, safe(moment(asOf.merged_at, "seconds")), `${span(age)} ago`].join(", ");
+}
+
+/** Facts in one line, or in as many as a terminal needs. */
+function folded(parts: readonly string[], columns: number | null): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = lines.length === 0 ? part : `${lines.at(-1)} · ${part}`;
+    if (lines.length > 0 && (columns === null || widthOf(longer) <= columns))
+      lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
 }

@@ -1,23 +1,32 @@
 /** `metrics snapshot`: the current values, read from the log alone. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Config } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { jsonText, safe } from "../text/safe.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
 import {
   configOf,
-  describe,
   durationOf,
   formatOf,
+  numberOption,
   projectOption,
   type SharedFlags,
   shared,
+  strictOption,
 } from "./options.ts";
 import { reading } from "./reading.ts";
 import { type Terminal, wantsColour } from "./terminal.ts";
-import type { Cli } from "./verbs.ts";
+import { reportUnknownProjects } from "./unknown-projects.ts";
+import type { Cli, Verbs } from "./verbs.ts";
+import type { Look, Screen } from "./watch-screen.ts";
 
 type Flags = SharedFlags & {
   readonly project: readonly string[];
+  /** Exit with 1 where a project has no merges. */
+  readonly strict?: boolean;
   readonly all?: boolean;
+  /** Rows of the table. */
+  readonly limit: number;
   readonly wide?: boolean;
   readonly requireDefined?: boolean;
   /** Milliseconds between two looks. */
@@ -26,23 +35,38 @@ type Flags = SharedFlags & {
   readonly at?: bigint;
 };
 
-/** Below this many columns of a terminal the readings are printed alone. */
-const WIDE_FROM = 110;
+/** Projects that are listed, unless all are asked for. */
+const LISTED = 10;
 const UNDEFINED = 4;
 const LARGEST_ID = 2n ** 63n - 1n;
 
 export function defineSnapshot(command: Command, cli: Cli): void {
   const name = command.parent === null ? "snapshot" : "metrics snapshot";
-  describe(command, "show the current values, read from the log alone; works while the daemon is down", [
-    name,
-    `${name} --project atlas --project borealis`,
-    `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
-    `${name} | grep '^first_pass_merge_rate'`,
-    `${name} --watch`,
-    `${name} --at 48213`,
-  ])
-    .addOption(projectOption("the busiest"))
-    .addOption(new Option("--all", "all projects").conflicts("project"))
+  describe(command, {
+    what: "show the current values, also while the daemon is down",
+    examples: [
+      name,
+      `${name} --project atlas --project borealis`,
+      `${name} --json | jq '.metrics[] | select(.scope == "global")'`,
+      `${name} | grep '^first_pass_merge_rate'`,
+      `${name} --watch`,
+      `${name} --at 48213`,
+    ],
+    environment: ENVIRONMENT.reader,
+    exits: {
+      0: "done, undefined values included",
+      1: "unexpected failure; --strict; --at and that event is not recorded",
+      2: true,
+      3: true,
+      4: "--require-defined and something is undefined",
+    },
+  })
+    .addOption(projectOption("show this project in full; may be repeated", "a row for each"))
+    .addOption(strictOption())
+    .addOption(
+      numberOption("--limit <count>", "list this many projects, most recently merged first", 0, LISTED),
+    )
+    .addOption(new Option("--all", "list all projects").conflicts(["project", "limit"]))
     .addOption(
       new Option("--watch [interval]", "repeat at this interval until interrupted")
         .argParser(durationOf(100, 3_600_000))
@@ -50,7 +74,7 @@ export function defineSnapshot(command: Command, cli: Cli): void {
         .conflicts(["requireDefined", "at"]),
     )
     .addOption(new Option("--at <event>", "the values just after this merge was recorded").argParser(eventOf))
-    .option("--wide", "show counts, gates and bounds also in a pipe or on a narrow terminal")
+    .option("--wide", "show counts and dates also in a pipe or on a narrow terminal")
     .option(
       "--require-defined",
       "exit with 4 when a global reading, or a project's effective one, is undefined",
@@ -73,7 +97,9 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const render = (document: Snapshot) => rendered(document, flags, terminal);
   if (everyMs !== undefined) {
     const { watch } = await import("./watch.ts");
-    return watch({ look: () => verbs.readSnapshot(config, { timeoutMs }), render, everyMs }, terminal);
+    const screen = await screenFor(flags, everyMs, terminal);
+    const look = lookOf(config, timeoutMs, screen !== null, verbs);
+    return watch({ look, render, screen, everyMs }, terminal);
   }
   const document = await reading("reading", terminal, (heard) =>
     verbs.readSnapshot(config, { timeoutMs, at, ...heard }),
@@ -81,26 +107,63 @@ async function snapshot(flags: Flags, { terminal, verbs }: Cli): Promise<number>
   const { out, err } = await render(document);
   await terminal.out(out);
   if (err !== "") await terminal.err(err);
+  const recorded = new Set(document.projects);
+  const code = await reportUnknownProjects(
+    flags,
+    (project) => recorded.has(project),
+    async () => document.projects,
+    terminal,
+  );
   const missing = flags.requireDefined === true ? undefinedReadings(document, projects) : [];
   for (const sentence of missing) await terminal.err(`${sentence}\n`);
-  return missing.length === 0 ? 0 : UNDEFINED;
+  return code === 0 && missing.length > 0 ? UNDEFINED : code;
+}
+
+/** Merges of a sparkline. */
+const TREND = 60;
+
+/** Looks at the values, and after new merges also at how they moved, where that is shown. */
+function lookOf(config: Config, timeoutMs: number, withTrend: boolean, verbs: Verbs): () => Promise<Look> {
+  let last: Look | null = null;
+  return async () => {
+    const now = await verbs.readSnapshot(config, { timeoutMs });
+    let series = last?.series ?? [];
+    if (withTrend && last?.snapshot.as_of.seq !== now.as_of.seq)
+      ({ series } = await verbs.readHistory(config, { timeoutMs, metric: null, projects: [], last: TREND }));
+    last = { snapshot: now, series };
+    return last;
+  };
+}
+
+/** The screen of `--watch`, which shows as many projects as it has room for; null where each look is appended. */
+async function screenFor(flags: Flags, everyMs: number, terminal: Terminal): Promise<Screen | null> {
+  if (formatOf(flags) !== "text" || terminal.columns() === null || terminal.env["TERM"] === "dumb")
+    return null;
+  const { watchScreen } = await import("./watch-screen.ts");
+  const { project: projects, wide = false, color } = flags;
+  const limit = Number.POSITIVE_INFINITY;
+  return watchScreen({ projects, limit, wide, colour: wantsColour(terminal, color) }, everyMs);
 }
 
 /** What goes to standard output, and what to standard error. */
 async function rendered(document: Snapshot, flags: Flags, terminal: Terminal) {
-  const { project: projects, all = false, wide = false } = flags;
+  const { project: asked, all = false, wide = false, limit } = flags;
   const format = formatOf(flags);
   if (format !== "text") {
-    const isWanted = (project: string | null) => project === null || projects.includes(project);
-    const metrics = document.metrics.filter(({ project }) => projects.length === 0 || isWanted(project));
-    return { out: jsonText({ ...document, metrics }, format === "json" ? 2 : 0), err: "" };
+    const isWanted = (project: string) => asked.length === 0 || asked.includes(project);
+    const metrics = document.metrics.filter(({ project }) => project === null || isWanted(project));
+    const projects = document.projects.filter(isWanted);
+    // Lines of a stream are one document each.
+    const indent = format === "json" && flags.watch === undefined ? 2 : 0;
+    return { out: jsonText({ ...document, projects, metrics }, indent), err: "" };
   }
   const { renderSnapshot } = await import("./snapshot-text.ts");
   const columns = terminal.columns();
   const { body, footer } = renderSnapshot(document, {
-    projects,
-    all,
-    columns: wide ? Number.POSITIVE_INFINITY : columns === null || columns < WIDE_FROM ? 0 : columns,
+    projects: asked,
+    limit: all ? Number.POSITIVE_INFINITY : limit,
+    columns,
+    wide,
     colour: wantsColour(terminal, flags.color),
   });
   const line = flags.at === undefined ? footer : `looking back: ${footer}`;

@@ -10,8 +10,11 @@ export type Terminal = {
   readonly errColumns: () => number | null;
   /** Lines of standard output; null where it is not a terminal. */
   readonly rows: () => number | null;
-  /** Aborted by SIGINT or SIGTERM. These end a command at once that does not call this. */
-  readonly interruption: () => AbortSignal;
+  /**
+   * Aborted by SIGINT or SIGTERM, which end a command at once that does not call this, and by one of these keys where
+   * standard input is a terminal.
+   */
+  readonly interruption: (keys?: readonly string[]) => AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 };
 
@@ -34,13 +37,33 @@ export const processTerminal: Terminal = {
   columns: () => columnsOf(process.stdout),
   errColumns: () => columnsOf(process.stderr),
   rows: () => (process.stdout.isTTY ? process.stdout.rows || USUAL_ROWS : null),
-  interruption: () => {
+  interruption: (keys = []) => {
     const interruption = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+    if (keys.length > 0) abortOnKeys([...keys, CTRL_C, CTRL_D], interruption);
     return interruption.signal;
   },
   env: process.env,
 };
+
+/** Where keys are read one by one, the terminal makes no signal of Ctrl-C. */
+const [CTRL_C, CTRL_D] = ["\x03", "\x04"];
+
+/** Listens without keeping the process alive. Node gives the terminal back as it was. */
+function abortOnKeys(keys: readonly string[], interruption: AbortController): void {
+  const { stdin } = process;
+  if (!stdin.isTTY) return;
+  const restore = () => {
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+  stdin.setRawMode(true);
+  stdin.on("data", (typed: Buffer) => {
+    if (keys.some((key) => typed.toString().includes(key))) interruption.abort();
+  });
+  stdin.unref();
+  interruption.signal.addEventListener("abort", restore, { once: true });
+}
 
 function columnsOf(stream: NodeJS.WriteStream): number | null {
   return stream.isTTY ? stream.columns || USUAL_COLUMNS : null;

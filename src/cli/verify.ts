@@ -1,7 +1,8 @@
 /** `metrics verify`: every recorded number against the recorded facts; exits with 1 on any difference. */
 import type { Command } from "commander";
 import { jsonText } from "../text/safe.ts";
-import { configOf, describe, formatOf, numberOption, type SharedFlags, shared } from "./options.ts";
+import { describe, ENVIRONMENT } from "./help.ts";
+import { configOf, formatOf, numberOption, type SharedFlags, shared } from "./options.ts";
 import { reading } from "./reading.ts";
 import type { Cli } from "./verbs.ts";
 
@@ -10,11 +11,16 @@ type Flags = SharedFlags & { readonly limit: number };
 const DIFFERS = 1;
 
 export function defineVerify(command: Command, cli: Cli): void {
-  describe(command, "recompute every recorded number from the recorded facts and report differences", [
-    "metrics verify",
-    "metrics verify --limit 100",
-    "metrics verify --json | jq .differences.by_kind",
-  ]).addOption(numberOption("--limit <count>", "list this many differences; all are counted", 0, 20));
+  describe(command, {
+    what: "recompute every recorded number from the recorded facts and report differences",
+    examples: [
+      "metrics verify",
+      "metrics verify --limit 100",
+      "metrics verify --json | jq .differences.by_kind",
+    ],
+    environment: ENVIRONMENT.reader,
+    exits: { 0: "no differences", 1: "unexpected failure, or a difference", 2: true, 3: true },
+  }).addOption(numberOption("--limit <count>", "list this many differences; all are counted", 0, 20));
   shared(command, { formats: ["json"], config: true, timeout: "30s" }).action(async (flags: Flags) => {
     cli.done(await verify(flags, cli));
   });

@@ -13,9 +13,13 @@ const WIDTH = 80;
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 const UNSAFE_IN_JSON = new RegExp(`(?!\\n)${UNSAFE.source}`, "gu");
 
-/** Characters that take two columns of a terminal; an approximation. */
+/** Characters that take two columns of a terminal: East Asian wide and full-width ones, and emoji. */
 const WIDE =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3040-\u3247\u3250-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u;
+/** Half of a flag: two of them take two columns. */
+const HALF_FLAG = /[\u{1f1e6}-\u{1f1ff}]/u;
+/** Characters that are drawn onto the one before them: combining marks, and the middle and final letters of Hangul syllables. */
+const COMBINING = /[\p{Mn}\p{Me}\u1160-\u11ff\ud7b0-\ud7ff]/u;
 
 /**
  * Text for a person: unsafe characters as visible escapes, cut with an ellipsis beyond `width` columns. An escape is
@@ -24,14 +28,17 @@ const WIDE =
 export function safe(text: string, width = WIDTH): string {
   let shown = "";
   let columns = 0;
+  /** As combining marks take no column, any number of them would fit. */
+  let characters = 0;
   /** The longest prefix that leaves room for the ellipsis. */
   let cut = "";
   for (const character of text) {
     const piece = UNSAFE.test(character) ? visible(character) : character;
     columns += textWidth(piece);
-    if (columns > width) return `${cut}…`;
+    characters += 1;
+    if (columns > width || characters > width) return `${cut}…`;
     shown += piece;
-    if (columns < width) cut = shown;
+    if (columns < width && characters < width) cut = shown;
   }
   return shown;
 }
@@ -39,8 +46,14 @@ export function safe(text: string, width = WIDTH): string {
 /** How many columns of a terminal a safe text takes. */
 export function textWidth(text: string): number {
   let columns = 0;
-  for (const character of text) columns += WIDE.test(character) ? 2 : 1;
+  for (const character of text) columns += widthOf(character);
   return columns;
+}
+
+function widthOf(character: string): number {
+  if (character < "\u0300") return 1;
+  if (COMBINING.test(character)) return 0;
+  return WIDE.test(character) && !HALF_FLAG.test(character) ? 2 : 1;
 }
 
 /**

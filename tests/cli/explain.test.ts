@@ -6,6 +6,7 @@ import { type Explanation, type Explanations, explain } from "../../src/core/exp
 import { snapshotOf } from "../../src/core/snapshot.ts";
 import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "../core/build.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { readExample } from "./snapshot-example.ts";
 
 const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
 const { analyzer } = record(MERGES, SMALL);
@@ -38,7 +39,7 @@ const DOCUMENT: Explanations = {
   ),
 };
 
-const VIEW = { columns: 80, ascii: true, colour: false, listColumns: null };
+const VIEW = { columns: 80, ascii: true, colour: false, listColumns: null, listed: 100 };
 
 async function type(args: string, document = DOCUMENT, setting: Parameters<typeof fakeTerminal>[0] = {}) {
   const { terminal, told } = fakeTerminal(setting);
@@ -47,7 +48,11 @@ async function type(args: string, document = DOCUMENT, setting: Parameters<typeo
     asked.push(options);
     return document;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readExplanations });
+  const code = await main("metrics", args.split(" "), terminal, {
+    ...NOBODY,
+    readExplanations,
+    readSnapshot: readExample,
+  });
   return { code, ...told, asked };
 }
 
@@ -168,6 +173,12 @@ describe("the list of merges", () => {
   });
 });
 
+/** The first lines of the list that a command line prints. */
+async function listedBy(args: string): Promise<string[] | undefined> {
+  const { out } = await type(args);
+  return out.split("\n\n")[1]?.split("\n").slice(0, 3);
+}
+
 describe("metrics explain", () => {
   test("asks for what is wanted, and lists merges for one metric alone", async () => {
     const { out, asked } = await type("explain first --project atlas");
@@ -178,26 +189,58 @@ describe("metrics explain", () => {
     expect((await type("explain")).out).not.toContain("work item  project");
   });
 
+  test.each([
+    ["trust", "first_pass_merge_rate"],
+    ["scope", "rebase_conflict_rate"],
+    ["p95", "p95_attempts_to_merge"],
+  ] as const)("takes the name of a gate or of a metric, or its beginning: %s", async (name, metric) => {
+    expect((await type(`explain ${name}`)).asked).toMatchObject([{ metric }]);
+  });
+
+  test("lists no more merges than --limit says, the newest ones", async () => {
+    expect(await listedBy("explain trust --limit 1")).toStrictEqual([
+      "  2 older merges (--limit)",
+      expect.stringMatching(/^ {2}merge /),
+      expect.stringMatching(/^ {2}7 /),
+    ]);
+    expect(await listedBy("explain trust --limit 0")).toStrictEqual(["  3 older merges (--limit)"]);
+  });
+
   test("--json is nothing but the document", async () => {
     const { out, err } = await type("explain --json");
     expect(JSON.parse(out)).toStrictEqual(JSON.parse(JSON.stringify(DOCUMENT)));
     expect(err).toBe("");
   });
 
-  test("says what is not there, on standard error", async () => {
-    const { code, err } = await type("explain --project nobody\u202e", {
-      ...DOCUMENT,
-      explanations: [],
-      lag: { merges: 1, seconds: 1 },
+  test("says what is not there, on standard error; --strict fails", async () => {
+    const empty = { ...DOCUMENT, explanations: [], lag: { merges: 1, seconds: 1 } };
+    const due = "not in these numbers yet: 1 merge due\n";
+    expect(await type("explain --project nobody\u202e", empty)).toMatchObject({
+      code: 0,
+      err: `project nobody\\u202e: no merges recorded\n${due}`,
     });
-    expect([code, err]).toStrictEqual([
-      0,
-      "project nobody\\u202e: no merges recorded\nnot in these numbers yet: 1 merge due\n",
-    ]);
+    expect(await type("explain --project atlass --strict", empty)).toMatchObject({
+      code: 1,
+      err: `project atlass: no merges recorded; did you mean atlas?\n${due}`,
+    });
   });
 
-  test("a name that is no metric's exits with 2; a reader that has seen enough is no failure", async () => {
-    expect(await type("explain trust")).toMatchObject({ code: 2, asked: [] });
+  test.each([
+    ["truts", "unknown metric 'truts'; did you mean trust?"],
+    ["first_pass_merge", null],
+    ["first_pas_merge_rate", "unknown metric 'first_pas_merge_rate'; did you mean first_pass_merge_rate?"],
+    ["conflict", "unknown metric 'conflict'; did you mean rebase_conflict_rate?"],
+    [
+      "zz\u001b",
+      "unknown metric 'zz\\x1b'; known are first_pass_merge_rate (trust), rebase_conflict_rate (scope_overlap), p95_attempts_to_merge",
+    ],
+  ])("%s: %s", async (name, why) => {
+    const { code, err, asked } = await type(`explain ${name}`);
+    expect([code, err]).toStrictEqual(why === null ? [0, ""] : [2, `metrics: ${why}\n`]);
+    expect(asked).toHaveLength(why === null ? 1 : 0);
+  });
+
+  test("a reader that has seen enough is no failure", async () => {
     expect((await type("explain", DOCUMENT, { readerGone: true })).code).toBe(0);
   });
 });

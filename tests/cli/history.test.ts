@@ -8,6 +8,7 @@ import type { HistoryOptions } from "../../src/cli/read-history.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { point, points, ROSE } from "../core/points.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { readExample } from "./snapshot-example.ts";
 
 const GATE = { name: "trust", upper: 0.85, lower: 0.7 };
 
@@ -40,24 +41,34 @@ async function type(args: string, some: Parameters<typeof fakeTerminal>[0] & { h
     asked.push(options);
     return some.history ?? HISTORY;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readHistory });
+  const code = await main("metrics", args.split(" "), terminal, {
+    ...NOBODY,
+    readHistory,
+    readSnapshot: readExample,
+  });
   return { code, ...told, asked };
 }
 
 const VIEW = { columns: 60, height: 7, ascii: true, colour: false };
+
+/** The labels of an axis, the highest first. */
+function labelsOf(low: number, high: number, metric: HistorySeries["metric"] = "first_pass_merge_rate") {
+  const series = seriesOf({ metric, gate: null, points: points(low, high) });
+  return renderHistory([series], VIEW).match(/\S+(?= \|)/g);
+}
 
 describe("a history in text", () => {
   test("plots values between their bounds, states and crossings below", () => {
     expect(renderHistory([seriesOf()], VIEW)).toBe(
       [
         "first_pass_merge_rate = 90.0% (n=50/50)",
-        "  92.4% |                             ********",
+        "    90% |                             ********",
         "        |-----------------------------*------- up >= 85%",
-        "        |                     *********",
-        "  75.0% |                 *****",
+        "    80% |                     *********",
+        "    70% |                 *****",
         "        |-------------*****------------------- down < 70%",
         "        |             *",
-        "  57.6% |         *****",
+        "    60% |         *****",
         "        +-------------------------------------",
         "  state  LLLLLLLLLLLLLLLLLLLLLLLLLLLLLHHHHHHHH H high L low",
         "                                      ^",
@@ -75,9 +86,21 @@ describe("a history in text", () => {
     for (const line of text.split("\n").slice(1, -2)) expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  test("labels its axis with round values only", () => {
+    expect(labelsOf(0.81, 0.86)).toStrictEqual(["86%", "84%", "82%", "80%"]);
+    expect(labelsOf(0, 1)).toStrictEqual(["100%", "50%", "0%"]);
+    expect(labelsOf(2, 40, "p95_attempts_to_merge")).toStrictEqual(["40", "20", "0"]);
+    expect(labelsOf(1, 2, "p95_attempts_to_merge")).toStrictEqual(["3", "2", "1", "0"]);
+  });
+
   test("is coloured only where that is wanted", () => {
     expect(renderHistory([seriesOf()], VIEW)).not.toContain("\x1b");
-    expect(renderHistory([seriesOf()], { ...VIEW, colour: true })).toContain("\x1b[36m***");
+    const coloured = renderHistory([seriesOf()], { ...VIEW, colour: true });
+    expect(coloured).toContain("\x1b[1mfirst_pass_merge_rate\x1b[22m = 90.0% (n=");
+    expect(coloured).toContain("\x1b[36m***");
+    expect(renderHistory([seriesOf({ points: points(null) })], { ...VIEW, colour: true })).toContain(
+      " = \x1b[2mundefined\x1b[22m (n=",
+    );
   });
 
   test("says what there is not", () => {
@@ -110,11 +133,12 @@ describe("metrics history", () => {
     expect(asked).toMatchObject([
       { metric: "rebase_conflict_rate", projects: ["atlas", "zeus"], last: 20, timeoutMs: 2000 },
     ]);
+    expect((await type("history scope_overlap")).asked).toMatchObject([{ metric: "rebase_conflict_rate" }]);
     expect((await type("history")).asked).toMatchObject([{ metric: null, projects: [], last: 500 }]);
   });
 
   test.each([
-    ["history r95", "must be one of"],
+    ["history p59_attempts_to_merge", "did you mean p95_attempts_to_merge?"],
     ["history --last 0", "whole number from 1 to 100000"],
     ["history --svg x.svg", "name a metric"],
     ["history first --svg x.svg --project a --project b", "at most one project"],
@@ -122,6 +146,19 @@ describe("metrics history", () => {
     const { code, err, out, asked } = await type(args);
     expect([code, out, asked]).toStrictEqual([2, "", []]);
     expect(err).toContain(why);
+  });
+
+  test("of a project without merges says so on standard error; --strict fails", async () => {
+    const history = {
+      ...HISTORY,
+      series: ["atlas", "atals"].map((project) =>
+        seriesOf({ scope: "project", project, points: project === "atlas" ? points(1) : [] }),
+      ),
+    };
+    expect(await type("history --json --strict --project atlas --project atals", { history })).toMatchObject({
+      code: 1,
+      err: "project atals: no merges recorded; did you mean atlas?\n",
+    });
   });
 
   test("--json is nothing but the document", async () => {

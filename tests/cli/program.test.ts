@@ -28,7 +28,9 @@ const failingWith = (error: Error): Setting => ({
 
 /** The options of a help text, however it is wrapped. */
 function optionsOf(help: string): string {
-  const options = help.slice(help.indexOf("Options:")).replace(/ *-V, --version.*\n/, "");
+  const options = help
+    .slice(help.indexOf("Options:"), help.indexOf("Examples:"))
+    .replace(/ *-V, --version.*\n/, "");
   return options.replaceAll(/\s+/g, " ");
 }
 
@@ -40,19 +42,48 @@ const WITHOUT_GLOBAL = snapshotWith({
   ],
 });
 
+const VERB_NAMES = [
+  "run",
+  "snapshot",
+  "history",
+  "explain",
+  "simulate",
+  "verify",
+  "config",
+  "health",
+  "schema",
+  "completion",
+];
+
+async function codesOf(verb: string): Promise<string | undefined> {
+  const { out } = await type(`${verb} --help`);
+  return out
+    .split("Exit codes:")[1]
+    ?.match(/(?<=^ {2})\d/gm)
+    ?.join("");
+}
+
 describe("help", () => {
-  test.each([
-    "--help",
-    "run --help",
-    "snapshot --help",
-    "config --help",
-    "health --help",
-    "schema --help",
-    "help snapshot",
-  ])("%s shows examples first and exits with 0", async (args) => {
-    const { code, out, err } = await type(args);
-    expect([code, err]).toStrictEqual([0, ""]);
-    expect(out).toMatch(/^Examples:\n {2}\S[^]*\nUsage: metrics/);
+  test.each(["--help", ...VERB_NAMES.map((verb) => `${verb} --help`), "help snapshot"])(
+    "%s shows usage, description, options, examples, environment and exit codes in 80 columns",
+    async (args) => {
+      const { code, out, err } = await type(args, { columns: 200 });
+      expect([code, err]).toStrictEqual([0, ""]);
+      expect(out).toMatch(
+        /^Usage: metrics .*\n\n\w[^]*\n\nOptions:\n[^]*\nExamples:\n {2}\S[^]*\nExit codes:\n {2}0 {2}\w/,
+      );
+      expect(out.split("\n").filter((line) => line.length > 80)).toStrictEqual([]);
+      const needsNothing = args.startsWith("schema") || args.startsWith("completion");
+      expect(out.includes("\nEnvironment:\n  ")).toBe(!needsNothing);
+    },
+  );
+
+  test("of a verb has the exit codes of that verb", async () => {
+    expect([await codesOf("snapshot"), await codesOf("health"), await codesOf("explain")]).toStrictEqual([
+      "01234",
+      "012",
+      "0123",
+    ]);
   });
 
   test("snapshot is an executable of its own, with the same flags", async () => {
@@ -79,7 +110,7 @@ describe("usage errors", () => {
     ["snapshot --at 9223372036854775808", "must be the id of an event"],
     ["history first --svg - --json", "cannot be used with option"],
     ["history first --svg - -o jsonl", "cannot be used with option"],
-    ["explain zz", "or the beginning of exactly one"],
+    ["explain zz", "unknown metric 'zz'; known are first_pass_merge_rate (trust), "],
     ["snapshot --timeout 0s", "must be a duration from 1ms to 60m"],
     ["snapshot -o yaml", "Allowed choices are text, json"],
     ["snapshot --all --project atlas", "cannot be used with option"],
@@ -123,18 +154,18 @@ describe("snapshot", () => {
   test("in a pipe the readings go to standard output, the footer to standard error", async () => {
     const { code, out, err } = await type("snapshot");
     expect(code).toBe(0);
-    expect(out).toMatch(/^first_pass_merge_rate = 88\.0% \(n=50\/50\)\nrebase/);
+    expect(out).toMatch(/^first_pass_merge_rate = 88\.0% \(n=50\/50\) {4}trust HIGH .*\nrebase/);
     expect(out).not.toContain("as of merge");
     expect(err).toMatch(/^as of merge 1873 .*\n$/);
   });
 
-  test("on a terminal everything goes there, wide from 110 columns, in colour", async () => {
+  test("on a terminal everything goes there, in colour", async () => {
     const wide = await type("snapshot", { columns: 140 });
     expect(wide.err).toBe("");
     expect(wide.out).toContain("\x1b[32mHIGH\x1b[39m");
     expect(wide.out).toMatch(/\n\nas of merge 1873 .*\n$/);
-    expect((await type("snapshot", { columns: 109 })).out).toMatch(
-      /^first_pass_merge_rate = 88\.0% \(n=50\/50\)\n/,
+    expect((await type("snapshot", { columns: 80, env: { ...DATABASE, NO_COLOR: "1" } })).out).toMatch(
+      /^first_pass_merge_rate = 88\.0% \(n=50\/50\) {4}trust HIGH {10}up>=85% down<70%\n/,
     );
   });
 
@@ -149,7 +180,7 @@ describe("snapshot", () => {
   });
 
   test("--wide shows everything also in a pipe, without colour", async () => {
-    expect((await type("snapshot --wide")).out).toMatch(/HIGH {2}since .* up >= 85% {2}down < 70%\n/);
+    expect((await type("snapshot --wide")).out).toMatch(/HIGH {10}since .* up>=85% down<70%\n/);
   });
 
   test.each(["snapshot --json", "snapshot -o json"])("%s is nothing but the document", async (args) => {
@@ -164,7 +195,13 @@ describe("snapshot", () => {
     });
     const { out } = await type("snapshot --json --project __proto__", { readSnapshot: async () => snapshot });
     expect(JSON.parse(out)).toStrictEqual(
-      JSON.parse(JSON.stringify({ ...snapshot, metrics: [...GLOBAL, ...youngProject("__proto__")] })),
+      JSON.parse(
+        JSON.stringify({
+          ...snapshot,
+          projects: ["__proto__"],
+          metrics: [...GLOBAL, ...youngProject("__proto__")],
+        }),
+      ),
     );
   });
 
@@ -199,6 +236,33 @@ describe("snapshot", () => {
     });
     expect(code).toBe(4);
     expect(err).toContain("first_pass_merge_rate is undefined for project atlas, and globally\n");
+  });
+
+  test("lists the projects that merged last; --limit and --all list others", async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `p${index}`);
+    const readSnapshot = async () =>
+      snapshotWith({ metrics: [...GLOBAL, ...names.flatMap((name) => youngProject(name))] });
+    const rows = async (args: string) =>
+      (
+        (await type(`snapshot ${args}`.trim(), { readSnapshot })).out.match(/^p\d+ |^\d+ more.*/gm) ?? []
+      ).slice(-2);
+    expect(await rows("")).toStrictEqual(["p9 ", "2 more projects (--all)"]);
+    expect(await rows("--limit 1")).toStrictEqual(["p0 ", "11 more projects (--all)"]);
+    expect(await rows("--all")).toStrictEqual(["p10 ", "p11 "]);
+    expect((await type("snapshot --all --limit 3")).code).toBe(2);
+  });
+
+  test("of a project without merges says so on standard error, and what was probably meant; --strict fails", async () => {
+    const said = "project atals: no merges recorded; did you mean atlas?\n";
+    expect(await type("snapshot --project atals")).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(new RegExp(`${said.replaceAll("?", "[?]")}$`)),
+    });
+    expect(await type("snapshot --project atals --strict --json")).toMatchObject({ code: 1, err: said });
+    expect((await type("snapshot --project atlas --strict")).code).toBe(0);
+    expect((await type("snapshot --project completely-other")).err).toMatch(
+      /project completely-other: no merges recorded\n$/,
+    );
   });
 
   test("a reader that has seen enough is no failure", async () => {

@@ -6,6 +6,7 @@ import type { Outcome } from "../../src/core/simulation.ts";
 import { CONTRACT, FIRST_PASS } from "../core/build.ts";
 import { point, points, ROSE } from "../core/points.ts";
 import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { readExample } from "./snapshot-example.ts";
 
 const NOTHING = { window: [], upper: [], lower: [] };
 
@@ -65,7 +66,11 @@ async function type(args: string, setting: Parameters<typeof fakeTerminal>[0] = 
     asked.push(options);
     return SIMULATED;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, readSimulation });
+  const code = await main("metrics", args.split(" "), terminal, {
+    ...NOBODY,
+    readSimulation,
+    readSnapshot: readExample,
+  });
   return { code, ...told, asked };
 }
 
@@ -89,7 +94,8 @@ describe("other settings", () => {
 
   test.each([
     [{ window: ["first"] }, "must be a metric or gate and a value, such as first_pass_merge_rate=30"],
-    [{ window: ["second=3"] }, "must be one of first_pass_merge_rate (trust)"],
+    [{ window: ["second=3"] }, "unknown metric 'second'; known are first_pass_merge_rate (trust)"],
+    [{ window: ["scope_overlp=3"] }, "unknown metric 'scope_overlp'; did you mean scope_overlap?"],
     [{ window: ["first=0"] }, "whole number of merges from 1 to 100000"],
     [{ upper: ["trust=1.5"] }, "number from 0 to 1, or a percentage"],
     [{ upper: ["trust=0.5"] }, "lower is 0.7, above upper 0.5"],
@@ -137,6 +143,11 @@ describe("metrics simulate", () => {
     expect(asked).toMatchObject([
       { projects: ["atlas"], last: 10, metrics: [{ gate: { upper: 0.9, lower: 0.7 } }, {}, {}] },
     ]);
+  });
+
+  test("of a project without merges says so on standard error; --strict fails", async () => {
+    const { code, err } = await type("simulate --window trust=30 --project atlas --project nowhere --strict");
+    expect([code, err]).toStrictEqual([1, "project nowhere: no merges recorded\n"]);
   });
 
   test("--json is nothing but the document", async () => {

@@ -2,11 +2,28 @@ import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
 import type { Verbs } from "../../src/cli/verbs.ts";
+import type { History } from "../../src/core/history.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
-import { snapshotWith } from "./snapshot-example.ts";
+import { points } from "../core/points.ts";
+import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { GLOBAL, snapshotWith, youngProject } from "./snapshot-example.ts";
 
 const AWAY = Object.assign(new Error("the database cannot be reached\nreally \x1b[2J"), { exitCode: 3 });
+
+const HISTORY: History = {
+  schema_version: 1,
+  as_of: snapshotWith().as_of,
+  series: [
+    {
+      metric: "first_pass_merge_rate",
+      scope: "global",
+      project: null,
+      source: "recorded",
+      gate: null,
+      points: points(null, 0.8, 0.84, 0.88),
+    },
+  ],
+};
 
 /** Watches through so many looks; each gives a snapshot or fails. Then it is interrupted. */
 async function watch(
@@ -29,8 +46,38 @@ async function watch(
     if (seen instanceof Error) throw seen;
     return seen;
   };
-  const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, { ...NOBODY, readSnapshot });
+  const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, {
+    ...NOBODY,
+    readSnapshot,
+    readHistory: async () => HISTORY,
+  });
   return { code, ...told, count, listeners };
+}
+
+const PLAIN = { ...DATABASE, NO_COLOR: "1" };
+
+/** The lines of the screen after the last look. */
+async function screenOf(looks: readonly Snapshot[], size: { columns: number; rows: number }) {
+  const { out } = await watch("--watch=100ms", looks, { ...size, env: PLAIN });
+  const drawn = out.slice(out.lastIndexOf("\x1b[H") + 3, out.indexOf("\x1b[J\x1b[?25h"));
+  return drawn.split("\x1b[K\r\n").slice(0, -1);
+}
+
+/** A conflict rate, and so many merges of a project. */
+function having(value: number, n: number): Snapshot {
+  return snapshotWith({
+    metrics: [
+      ...GLOBAL.map((one) => (one.metric === "rebase_conflict_rate" ? { ...one, value } : one)),
+      ...youngProject("atlas", n),
+      ...youngProject("borealis"),
+    ],
+  });
+}
+
+/** The marked lines of the last look. */
+async function marksOf(...looks: Snapshot[]): Promise<string[]> {
+  const [, ...lines] = await screenOf(looks, { columns: 80, rows: 24 });
+  return lines.filter((line) => line.includes("*"));
 }
 
 const at = (seq: number) => snapshotWith({ as_of: { ...snapshotWith().as_of, seq } });
@@ -57,27 +104,74 @@ describe("snapshot --watch", () => {
     expect([seqs, err]).toStrictEqual([[1, 2], ""]);
   });
 
+  test("with --json appends a document in each line, also on a terminal", async () => {
+    const { out } = await watch("--watch=100ms --json", [at(1), at(2)], { columns: 80, rows: 24 });
+    const seqs = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as Snapshot).as_of.seq);
+    expect(seqs).toStrictEqual([1, 2]);
+  });
+
   test("draws over the screen in one write, without clearing it, and leaves it as it was", async () => {
-    const { out } = await watch("--watch=100ms", [at(1), at(2)], { columns: 80, rows: 24 });
+    const { out } = await watch("--watch=100ms", [at(1), at(2)], { columns: 80, rows: 24, env: PLAIN });
     const visible = out.replaceAll("\x1b", "ESC");
-    expect(visible).toMatch(/^ESC\[\?1049hESC\[\?25lESC\[2JESC\[Hfirst_pass/);
+    expect(visible).toMatch(/^ESC\[\?1049hESC\[\?25lESC\[2JESC\[H2026-11-22 10:06:41Z · every 100 ms/);
     expect(visible.split("ESC[2J")).toHaveLength(2);
     expect(visible).toMatch(/ESC\[K\r\nESC\[JESC\[H[^]*merge 2 /);
     expect(visible).toMatch(/ESC\[\?25hESC\[\?1049lfirst_pass[^]*as of merge 2 [^]*$/);
   });
 
-  test("shows no more lines than the screen has, and the last one in any case", async () => {
-    const { out } = await watch("--watch=100ms", [at(1)], { columns: 200, rows: 6 });
-    const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
-    expect(drawn.split("\r\n")).toHaveLength(6);
-    expect(drawn).toMatch(/the screen has no room for the rest[^]*as of merge 1 /);
+  test("keeps what is about all merges on top, and says how many rows the terminal hides", async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `p${index}`);
+    const many = snapshotWith({ metrics: [...GLOBAL, ...names.flatMap((name) => youngProject(name))] });
+    const screen = await screenOf([many], { columns: 82, rows: 12 });
+    expect(screen).toStrictEqual([
+      "2026-11-22 10:06:41Z · every 100 ms · * changed since the last look · q leaves",
+      expect.stringMatching(/^first_pass_merge_rate = 88\.0% .*trust HIGH /),
+      expect.stringMatching(/^rebase_conflict_rate = .*scope_overlap LOW /),
+      expect.stringMatching(/^p95/),
+      expect.stringMatching(/^as of merge 1873 .* daemon running$/),
+      "lag 0 · skipped 0",
+      "",
+      expect.stringMatching(/^PROJECT /),
+      expect.stringMatching(/^p0 /),
+      expect.stringMatching(/^p1 /),
+      "… 298 more rows do not fit",
+    ]);
+    for (const [columns, rows] of [
+      [60, 8],
+      [40, 12],
+      [200, 6],
+    ] as const) {
+      const small = await screenOf([many], { columns, rows });
+      expect(small.slice(0, 2)).toStrictEqual([
+        expect.stringContaining("q leaves"),
+        expect.stringMatching(/^first_pass_merge_rate = 88\.0% .*trust HIGH/),
+      ]);
+      expect(small.at(-1)).toMatch(/^… \d+ more rows/);
+      const heights = small.map((line) => Math.max(1, Math.ceil(line.length / columns)));
+      expect(heights.reduce((a, b) => a + b)).toBeLessThan(rows);
+    }
   });
 
-  test("counts a line that is wider than the screen as several", async () => {
-    const { out } = await watch("--watch=100ms", [at(1)], { columns: 60, rows: 8 });
-    const drawn = out.slice(0, out.indexOf("\x1b[?1049l"));
-    expect(drawn.split("\r\n").length).toBeLessThan(8);
-    expect(drawn).toContain("as of merge 1 ");
+  test("shows how each metric moved lately, where the terminal is tall enough", async () => {
+    const [, rate, trend, conflicts] = await screenOf([at(1)], { columns: 80, rows: 24 });
+    expect([rate, trend, conflicts]).toStrictEqual([
+      expect.stringMatching(/^first_pass_merge_rate /),
+      "   ▁▄█ 80.0% to 88.0% in the last 4 merges",
+      expect.stringMatching(/^rebase_conflict_rate /),
+    ]);
+    expect((await screenOf([at(1)], { columns: 80, rows: 12 })).join()).not.toContain("▄█");
+  });
+
+  test("marks what changed since the last look, and only that", async () => {
+    expect(await marksOf(having(0.07, 23))).toStrictEqual([]);
+    expect(await marksOf(having(0.07, 23), having(0.08, 24))).toStrictEqual([
+      "rebase_conflict_rate = 8.0% (n=100/100) *  scope_overlap LOW   up>=10% down<5%",
+      "atlas *       – 24/50      – 24/100     –     LOW  (global 7.0%)",
+    ]);
+    expect(await marksOf(having(0.07, 23), having(0.08, 24), having(0.08, 24))).toStrictEqual([]);
   });
 
   test("survives a database that goes away, by saying so once, and when it is back", async () => {

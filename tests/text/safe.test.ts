@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { safe, safeJson } from "../../src/text/safe.ts";
+import { safe, safeJson, textWidth } from "../../src/text/safe.ts";
 
 const HOSTILE = "x\x1b]0;pwned\x07\x1b[2J\r\nfirst_pass_merge_rate = 1.00\u202e";
 
@@ -51,6 +51,25 @@ describe("safe", () => {
     expect(safe("abc\x1bdef", 6)).toBe("abc…");
     expect(safe("日本語日本語", 6)).toBe("日本…");
     expect(safe("🚀🚀🚀", 6)).toBe("🚀🚀🚀");
+  });
+
+  test.each([
+    ["atlas", 5],
+    ["e\u0301", 1],
+    ["ที่", 1],
+    ["\u1112\u1161\u11ab", 2],
+    ["한국", 4],
+    ["𠀋𠮟", 4],
+    ["🇫🇷", 2],
+    ["🚀", 2],
+    ["ｆｕｌｌ", 8],
+    ["½", 1],
+  ])("%s takes %i columns", (text, columns) => {
+    expect(textWidth(text)).toBe(columns);
+  });
+
+  test("marks without a width cannot make a name endless", () => {
+    expect(Array.from(safe(`e${"\u0301".repeat(500)}`))).toHaveLength(80);
   });
 
   test("whatever the text, nothing printed can drive a terminal", () => {
