@@ -2,7 +2,7 @@
  * The HTTP service: what the daemon says of itself, to every client that can reach the port. It answers GET and HEAD only,
  * takes no body, keeps no connection for long, and says no more of an error than its name.
  */
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIP } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { RecentHistory } from "../core/status-history.ts";
@@ -84,7 +84,7 @@ export async function startHttp(
   ports: HttpPorts,
   report: Report,
 ): Promise<HttpService> {
-  const server = buildServer(ports);
+  const server = buildServer(ports, isLoopback(host));
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -100,8 +100,8 @@ export async function startHttp(
   return { address, close: () => server.close() };
 }
 
-/** The service before it listens. */
-export function buildServer(ports: HttpPorts): FastifyInstance {
+/** The service before it listens. @param onLoopback only this machine can connect. */
+export function buildServer(ports: HttpPorts, onLoopback = false): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: 1,
@@ -120,7 +120,7 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
       send(reply, 400, { error: "bad_request" });
     },
   });
-  server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS)));
+  server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS), onLoopback));
   server.setNotFoundHandler((_request, reply) => send(reply, 404, { error: "not_found" }));
   server.setErrorHandler((_error, _request, reply) => send(reply, 500, { error: "internal" }));
 
@@ -175,8 +175,12 @@ function serveSchemas(server: FastifyInstance): void {
   }
 }
 
-/** Refuses other methods and bodies at once; a body is never read. */
-function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+/**
+ * Refuses other methods and bodies at once; a body is never read. On loopback it also refuses host names: a web site whose
+ * name resolves to 127.0.0.1 could read every document through a browser on this machine (DNS rebinding).
+ */
+function refuse(request: FastifyRequest, reply: FastifyReply, onLoopback: boolean): FastifyReply | undefined {
+  if (onLoopback && !isLocalName(request.hostname)) return send(reply, 421, { error: "host_not_served" });
   if (request.method !== "GET" && request.method !== "HEAD") {
     reply.headers({ allow: "GET, HEAD", connection: "close" });
     return send(reply, 405, { error: "method_not_allowed" });
@@ -189,6 +193,15 @@ function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | un
 
 function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {
   return reply.code(status).headers(HEADERS).type(JSON_TYPE).send(jsonText(document));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** Whether a request's host is an address or localhost; a client of HTTP 1.0 names none. @param host without a port. */
+function isLocalName(host: string): boolean {
+  return host === "" || host.toLowerCase() === "localhost" || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {
