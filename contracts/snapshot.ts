@@ -43,6 +43,9 @@ export const snapshot = z
     history_truncated: z
       .boolean()
       .describe("Windows count up again because rows are gone from the old end of the log."),
-    metrics: z.array(readingWith({})),
+    projects: z.array(fields.project).describe("Every project, most recently merged first."),
+    metrics: z
+      .array(readingWith({}))
+      .describe("Of all merges, then of each project in the order of their names' code points."),
   })
   .describe("The current values of every scope: `metrics snapshot --json` and /snapshot.json.");

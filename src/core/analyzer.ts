@@ -27,6 +27,8 @@ export interface Scopes {
   newest: Newest | null;
   /** The memory of a project, created on first use. */
   project(name: string): ScopeMemory;
+  /** The memory of the project that merges now: it becomes the last of the projects. */
+  mergingProject(name: string): ScopeMemory;
 }
 
 export class Analyzer implements Scopes {
@@ -35,6 +37,7 @@ export class Analyzer implements Scopes {
   readonly capacity: number;
   readonly verdicts: VerdictNumbers;
   global: ScopeMemory;
+  /** The project that merged last is the last one; a checkpoint keeps this order. */
   readonly projects = new Map<string, ScopeMemory>();
   newest: Newest | null = null;
   /** Merges recorded as skipped. */
@@ -57,6 +60,10 @@ export class Analyzer implements Scopes {
       this.projects.set(name, scope);
     }
     return scope;
+  }
+
+  mergingProject(name: string): ScopeMemory {
+    return moveToEnd(this.projects, name, this.project(name));
   }
 
   /** Whether the global windows are still filling again because rows are missing at the old end of the journal. */
@@ -95,20 +102,30 @@ export class Draft implements Scopes {
     return scope;
   }
 
+  mergingProject(name: string): ScopeMemory {
+    return moveToEnd(this.#projects, name, this.project(name));
+  }
+
   /** Makes the draft the analyzer's own memory. The draft must not be used afterwards. */
   adopt(skipped = 0): void {
     this.#base.global = this.global;
-    for (const [name, scope] of this.#projects) this.#base.projects.set(name, scope);
+    for (const [name, scope] of this.#projects) moveToEnd(this.#base.projects, name, scope);
     this.#base.newest = this.newest;
     this.#base.skipped += skipped;
   }
+}
+
+function moveToEnd(projects: Map<string, ScopeMemory>, name: string, scope: ScopeMemory): ScopeMemory {
+  projects.delete(name);
+  projects.set(name, scope);
+  return scope;
 }
 
 /** Slides the windows by one merge without asking the gates: for replaying what the journal has decided already. */
 export function slide(scopes: Scopes, merge: Merge): void {
   const entry = entryOf(merge, scopes.verdicts);
   scopes.global.push(entry);
-  scopes.project(merge.project).push(entry);
+  scopes.mergingProject(merge.project).push(entry);
   scopes.newest = { eventId: merge.eventId, workItemId: merge.workItemId, mergedAt: merge.mergedAt };
 }
 

@@ -107,7 +107,7 @@ export class FastReplay {
     if (id < this.#checkpointRow) this.#checkpointSeq += 1;
     const entry = entryOf({ attempts, lastVerdict }, analyzer.verdicts);
     analyzer.global.push(entry);
-    analyzer.project(project).push(entry);
+    analyzer.mergingProject(project).push(entry);
     this.#firstRow ??= id;
     this.#begins = Math.min(this.#begins, id);
     this.#newestRows.set(project, id);

@@ -50,6 +50,8 @@ export type Snapshot = {
   readonly refused: { readonly total: number };
   /** True while the windows count up again after rows went from the old end of the journal. */
   readonly history_truncated: boolean;
+  /** Every project, the one that merged last first. */
+  readonly projects: readonly string[];
   readonly metrics: readonly SnapshotMetric[];
 };
 
@@ -78,6 +80,7 @@ export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snap
     skipped: { total: analyzer.skipped },
     refused: { total: surroundings.refused ?? 0 },
     history_truncated: analyzer.historyTruncated,
+    projects: [...analyzer.projects.keys()].toReversed(),
     metrics: [
       ...analyzer.metrics.map((metric, index) => describe(analyzer, metric, index, null, analyzer.global)),
       ...projects.flatMap((name) =>

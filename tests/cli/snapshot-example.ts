@@ -50,7 +50,9 @@ export function youngProject(name: string, n = 23): SnapshotMetric[] {
   ];
 }
 
+/** Projects are in the order of their readings, unless they are given. */
 export function snapshotWith(some: Partial<Snapshot> = {}): Snapshot {
+  const { metrics = [...GLOBAL, ...youngProject("atlas")] } = some;
   return {
     schema_version: 1,
     as_of: {
@@ -64,7 +66,8 @@ export function snapshotWith(some: Partial<Snapshot> = {}): Snapshot {
     skipped: { total: 0 },
     refused: { total: 0 },
     history_truncated: false,
-    metrics: [...GLOBAL, ...youngProject("atlas")],
+    projects: [...new Set(metrics.flatMap(({ project }) => project ?? []))],
+    metrics,
     ...some,
   };
 }

@@ -103,7 +103,8 @@ export class Life {
       first.row.payload.seq === 1 &&
       first.row.payload.scope === "global" &&
       surviving[0] === first.merge;
-    const projects = [...new Set(surviving.map(({ project }) => project))];
+    // The one that merged last is the last one.
+    const projects = [...new Set(surviving.map(({ project }) => project).toReversed())].toReversed();
     return {
       truncated: first !== undefined && !beginsAtOne,
       metrics: [null, ...projects].flatMap((name) =>

@@ -1,8 +1,9 @@
 /** The snapshot as a document: every expected number was worked out by hand. */
 import { describe, expect, it } from "vitest";
-import { Analyzer } from "../../src/core/analyzer.ts";
+import { Analyzer, fold } from "../../src/core/analyzer.ts";
+import { mostRecentFirst } from "../../src/core/most-recent.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
-import { CONFLICT, CONTRACT, foldAll, history, merge, SMALL, times } from "./build.ts";
+import { CONFLICT, CONTRACT, foldAll, history, merge, PRODUCER, SMALL, times } from "./build.ts";
 
 describe("the snapshot", () => {
   it("lists the global readings, then each project's, with gates and effective readings", () => {
@@ -34,6 +35,7 @@ describe("the snapshot", () => {
       skipped: { total: 2 },
       refused: { total: 1 },
       history_truncated: false,
+      projects: ["borealis", "atlas"],
       metrics: [
         { ...first, ...global, value: 1, numerator: 3, n: 3, gate: trust },
         { ...rate, ...global, value: 1, numerator: 4, n: 4, gate: high },
@@ -62,6 +64,24 @@ describe("the snapshot", () => {
         { ...p95, ...borealis, n: 1, ...ungated },
       ],
     });
+  });
+
+  it("names the projects most recently merged first, as a draft that is adopted leaves them", () => {
+    const analyzer = new Analyzer(SMALL);
+    const projectsAfter = (...names: string[]) => {
+      const draft = analyzer.draft();
+      for (const project of names) fold(draft, merge(1, { project }), PRODUCER);
+      draft.adopt();
+      return snapshotOf(analyzer, { generatedAt: "now", running: 1, lag: { merges: 0, seconds: null } });
+    };
+    expect(projectsAfter("a", "b", "c").projects).toEqual(["c", "b", "a"]);
+    const snapshot = projectsAfter("c", "a", "c", "a");
+    expect(snapshot.projects).toEqual(["a", "c", "b"]);
+    expect(mostRecentFirst(snapshot).map(([name, readings]) => [name, readings[0]?.n])).toEqual([
+      ["a", 3],
+      ["c", 3],
+      ["b", 1],
+    ]);
   });
 
   it("of an empty log has no values, no projects and no date", () => {

@@ -20,6 +20,7 @@ const snapshot: Snapshot = {
   skipped: { total: 0 },
   refused: { total: 0 },
   history_truncated: false,
+  projects: [],
   metrics: [],
 };
 
