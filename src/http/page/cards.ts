@@ -27,7 +27,7 @@ function card(explanation: Explanation, series: HistorySeries | null): Html {
   const missing = value === null ? html` · ${count(window - n, "more merge")} needed` : null;
   const figure = html`${valueHtml(metric, value, gate)} <span class="what">${TITLES[metric]}</span>`;
   const detail = html`<p class="detail">${of}<span class="n">n=${n}/${window}</span>${missing}${gate === null ? " · no gate" : null}</p>`;
-  const drawn = series?.points.some((point) => point.value !== null) === true ? drawing(series) : null;
+  const drawn = series === null ? null : drawing(series);
   if (gate === null)
     return html`<article class="card metric" data-metric="${metric}"><h2 class="value">${figure}</h2>${detail}${drawn}</article>`;
   const since = gate.since === null ? null : sinceHtml(gate.since);

@@ -47,7 +47,7 @@ function states(drawn: readonly HistorySeries[]): readonly Html[] {
   });
 }
 
-function projectChart(series: HistorySeries, index: number): Html {
+function projectChart(series: HistorySeries): Html {
   const { metric, points, gate } = series;
   const project = safe(series.project ?? "");
   const last = points.at(-1);
@@ -55,21 +55,25 @@ function projectChart(series: HistorySeries, index: number): Html {
   return html`<article class="card chart" data-project="${project}" data-merges="${merges}"><h3 class="name">${project}</h3>
 <p class="detail">${valueHtml(metric, last?.value ?? null, gate)}
 <span class="aside">n=${last?.n ?? 0}/${last?.window ?? 0}</span> ${stateHtml(metric, last?.state ?? "unknown")}</p>
-${figure(series, "narrow", index)}</article>`;
+${drawing(series)}</article>`;
 }
 
-/** The last merges of a global metric, for a wide and for a narrow card. */
-export const drawing = oncePer(
-  (series: HistorySeries): Html =>
-    html`<div class="wide">${figure(series, "wide")}</div><div class="narrow">${figure(series, "narrow")}</div>`,
-);
+/** The last merges of a metric. A global one is drawn for a wide card and for a narrow one. */
+export const drawing = oncePer((series: HistorySeries): Html => {
+  if (!isDefined(series)) return html``;
+  return series.project === null
+    ? html`<div class="wide">${figure(series, "wide")}</div><div class="narrow">${figure(series, "narrow")}</div>`
+    : figure(series, "narrow");
+});
 
-/** A drawing that a pointer, or the arrow keys, can ask for single merges. @param index of a project's chart. */
-function figure(series: HistorySeries, size: keyof typeof SIZES, index: number | null = null): Html {
+/** A drawing that a pointer, or the arrow keys, can ask for single merges. */
+function figure(series: HistorySeries, size: keyof typeof SIZES): Html {
   const { metric, gate, points } = series;
   const whose = series.project === null ? "" : ` of project ${safe(series.project)}`;
   const title = `${TITLES[metric]}${whose}, last ${count(points.length, "merge")}`;
-  const id = `${metric.replaceAll("_", "-")}-${index === null ? size : `project-${index}`}`;
+  // Names are any text, and an id is not.
+  const whom = series.project === null ? size : Buffer.from(series.project).toString("hex");
+  const id = `${metric.replaceAll("_", "-")}-${whom}`;
   const { permissive } = CATALOGUE[metric];
   const drawn = historySvg(points, {
     title,

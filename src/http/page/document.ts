@@ -11,7 +11,7 @@ import { SERVICE, VERSION } from "../../version.ts";
 import { inTurn } from "../kept-answer.ts";
 import type { Shown } from "../memory.ts";
 import { cards } from "./cards.ts";
-import { projectCharts } from "./charts.ts";
+import { drawing, projectCharts } from "./charts.ts";
 import { crossings } from "./crossings.ts";
 import { Html, html } from "./html.ts";
 import { icon } from "./icon.ts";
@@ -48,11 +48,10 @@ const DOCUMENTS = ["snapshot.json", "history.json", "metrics", "readyz", "schema
 /** Rendered in slices, between which the loop goes on. */
 export async function page(data: PageData): Promise<string> {
   const { shown, current, readiness } = data;
-  const [state, ...values] = await inTurn([
-    () => daemonState(data, shown?.snapshot ?? null),
-    ...(shown === null ? [] : valuesOf(shown, data)),
-  ]);
-  const body = html`${state ?? null}
+  // Drawn first, each in a slice of its own; the parts find them drawn.
+  await inTurn((shown?.history.series ?? []).map((series) => () => drawing(series)));
+  const values = await inTurn(shown === null ? [] : valuesOf(shown, data));
+  const body = html`${daemonState(data, shown?.snapshot ?? null)}
 <div id="values"${current ? null : html` class="outdated"`}>${values}</div>`;
   return document(titleOf(data), icon(readiness.ready, shown?.snapshot ?? null), body);
 }
