@@ -18,7 +18,9 @@ code{overflow-wrap:anywhere}
 .card > h2:first-child{margin-top:0}
 #waiting{margin-top:.9rem}
 .cards,.charts{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))}
-.cards{margin-top:.9rem}
+.cards{margin-top:.9rem;grid-template-columns:minmax(0,1fr)}
+@media (min-width:46rem){.cards{grid-template-columns:1fr 1fr}.metric:not(.gated){grid-column:1/-1}}
+@media (min-width:70rem){.cards{grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}.metric:not(.gated){grid-column:auto}}
 .metric{container-type:inline-size;display:flex;flex-direction:column}
 .metric h2{margin:0}
 .metric > .wide,.metric > .narrow{margin-top:auto}
