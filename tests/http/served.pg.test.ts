@@ -123,6 +123,6 @@ it("shows the last values, the reason and the remedy while a table is missing, a
   expect(during).toContain("of merge 60");
   expect(await daemon.text("/snapshot.json")).toBe('{"error":"not_restored"}\n');
   await database.admin.query("ALTER TABLE items RENAME TO work_items");
-  await until("the values are current again", async () => !(await daemon.text("/")).includes("outdated\""));
-  expect(await daemon.text("/")).not.toContain("remedy\"");
+  await until("the values are current again", async () => !(await daemon.text("/")).includes('outdated"'));
+  expect(await daemon.text("/")).not.toContain('remedy"');
 });
