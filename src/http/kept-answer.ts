@@ -6,7 +6,7 @@
  * may differ in `generated_at` alone.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { setTimeout, setImmediate as yieldToLoop } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -17,6 +17,8 @@ const compress = promisify(gzip);
 
 /** Below this, compression saves no packet. */
 const WORTH_COMPRESSING = 1400;
+/** Twice as fast as the default, for a tenth more. */
+const FAST = 3;
 /** Items of a list between two yields: about a millisecond. */
 const SLICE = 200;
 
@@ -34,8 +36,17 @@ export function versionOf(objectsShown: readonly object[], values: unknown): str
 
 type Made = { readonly text: string; readonly compressed: () => Promise<Buffer> };
 
+/**
+ * Making texts takes at most a quarter of the time: with a client that asks without pause, and merges that change every
+ * answer, the loop is left to the merges.
+ */
+const REST_PER_WORK = 3;
+const LONGEST_REST_MS = 1_000;
+
 /** Answers with one document of a kind at a time. */
 export class KeptAnswer {
+  /** On the monotonic clock, in milliseconds. */
+  #restsUntil = 0;
   #key = "";
   #made: Promise<Made> | null = null;
 
@@ -55,7 +66,7 @@ export class KeptAnswer {
     const key = `${version} ${moment}`;
     if (this.#made === null || key !== this.#key) {
       this.#key = key;
-      this.#made = madeOf(make);
+      this.#made = this.#make(make);
       // A failure is this request's alone.
       this.#made.catch(() => {
         if (this.#key === key) this.#made = null;
@@ -65,12 +76,17 @@ export class KeptAnswer {
     if (text.length < WORTH_COMPRESSING || !acceptsGzip(request)) return reply.send(text);
     return reply.header("content-encoding", "gzip").send(await compressed());
   }
-}
 
-async function madeOf(make: () => Promise<string>): Promise<Made> {
-  const text = await make();
-  let compressed: Promise<Buffer> | null = null;
-  return { text, compressed: () => (compressed ??= compress(text)) };
+  async #make(make: () => Promise<string>): Promise<Made> {
+    const rest = this.#restsUntil - performance.now();
+    if (rest > 0) await setTimeout(rest);
+    const startedAt = performance.now();
+    const text = await make();
+    const took = performance.now() - startedAt;
+    this.#restsUntil = performance.now() + Math.min(LONGEST_REST_MS, REST_PER_WORK * took);
+    let compressed: Promise<Buffer> | null = null;
+    return { text, compressed: () => (compressed ??= compress(text, { level: FAST })) };
+  }
 }
 
 function acceptsGzip(request: FastifyRequest): boolean {

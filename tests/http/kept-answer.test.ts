@@ -1,7 +1,9 @@
 /** Documents are made once per change, and a client that has one gets no second copy. */
+import { setTimeout } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
+import { fastify } from "fastify";
 import { describe, expect, test } from "vitest";
-import { inTurn, slicedJson } from "../../src/http/kept-answer.ts";
+import { inTurn, KeptAnswer, slicedJson } from "../../src/http/kept-answer.ts";
 import { buildServer } from "../../src/http/server.ts";
 import { jsonText } from "../../src/text/safe.ts";
 import { example, names } from "../page/example.ts";
@@ -82,4 +84,24 @@ test("between two slices the loop goes on", async () => {
   setImmediate(() => order.push("merge"));
   await made;
   expect(order.indexOf("merge")).toBeLessThan(order.indexOf("slice 3"));
+});
+
+test("after a text was made, the next one begins only after three times as long: merges come first", async () => {
+  const kept = new KeptAnswer();
+  const server = fastify();
+  const times: number[] = [];
+  server.get("/:version", (request, reply) =>
+    kept.send(request, reply, { version: request.url }, async () => {
+      times.push(performance.now());
+      await setTimeout(30);
+      times.push(performance.now());
+      return request.url;
+    }),
+  );
+  expect((await server.inject("/one")).body).toBe("/one");
+  expect((await server.inject("/one")).body).toBe("/one");
+  expect((await server.inject("/two")).body).toBe("/two");
+  const [began = 0, ended = 0, next = 0] = times;
+  expect(times).toHaveLength(4);
+  expect(next - ended).toBeGreaterThan(2.9 * (ended - began));
 });

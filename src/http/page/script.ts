@@ -62,6 +62,7 @@ const toggle = (link) => {
   link.setAttribute("aria-expanded", "true");
   link.closest("tr").after(more);
   fill(address, more).catch(() => { cell.textContent = "No answer."; });
+  refresh();
 };
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("a:not(.name)")) return;
