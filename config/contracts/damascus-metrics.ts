@@ -469,6 +469,9 @@ export interface Snapshot {
   readonly skipped: SnapshotRefused;
   /** Windows count up again because rows are gone from the old end of the log. */
   readonly history_truncated: boolean;
+  /** Every project, most recently merged first. */
+  readonly projects: readonly string[];
+  /** Of all merges, then of each project in the order of their names' code points. */
   readonly metrics: readonly (SnapshotMetricGlobal | SnapshotMetricProject)[];
 }
 

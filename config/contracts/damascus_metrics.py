@@ -488,6 +488,9 @@ Snapshot = TypedDict("Snapshot", {
     "skipped": SnapshotRefused,
     # Windows count up again because rows are gone from the old end of the log.
     "history_truncated": bool,
+    # Every project, most recently merged first.
+    "projects": List[str],
+    # Of all merges, then of each project in the order of their names' code points.
     "metrics": List[Union[SnapshotMetricGlobal, SnapshotMetricProject]],
 })
 
