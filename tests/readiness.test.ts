@@ -192,3 +192,36 @@ describe("while running", () => {
     expect(JSON.stringify(readiness.current())).not.toMatch(/atlas|10\.0\.0\.7|damascus_metrics/);
   });
 });
+
+describe("what the page says of a problem", () => {
+  test("the advice for a failure, the problems of an unfit database, the sessions that hold the lock; gone when restored", () => {
+    report(disconnected);
+    expect(readiness.problems()).toStrictEqual([
+      "the database cannot be reached: check that it is running and that DATABASE_URL is right (ECONNREFUSED)",
+    ]);
+    report({
+      event: "db.unfit",
+      reason: "missing_table",
+      problems: ["table public.events_outbox does not exist", "see postgres://u:canary@h/d"],
+      retry_in_ms: 1,
+    });
+    expect(readiness.problems()).toStrictEqual([
+      "table public.events_outbox does not exist",
+      "see postgres://u:[redacted]@h/d",
+    ]);
+    const holder = { pid: 4711, application: "psql", role: null, seconds: 3, prepared: null };
+    report({ event: "writer.blocked", holders: [holder], retry_in_ms: 1 });
+    expect(readiness.problems()).toStrictEqual([
+      "another session holds the writers' lock: end it, or wait until it ends (pid 4711, psql)",
+    ]);
+    report(connected, restoring);
+    expect(readiness.problems()).toHaveLength(1);
+    report(restored);
+    expect(readiness.problems()).toStrictEqual([]);
+  });
+
+  test("`/readyz` says none of it", () => {
+    report(unfit("missing_table"));
+    expect(Object.keys(readiness.current())).toStrictEqual(["ready", "degraded", "checks"]);
+  });
+});

@@ -32,10 +32,12 @@ export type HistorySvgOptions = {
 };
 
 /** On the right is room for the labels of the bounds, if there are bounds. */
-const MARGIN = { top: 14, right: 86, rightAlone: 18, bottom: 40, left: 46 };
+const MARGIN = { top: 14, right: 86, rightAlone: 18, bottom: 54, left: 46 };
 /** Width of a merge's number below the plot. */
 const TICK_WIDTH = 44;
 const BAND = 6;
+/** A chart over more than a day and a half shows days. */
+const SHOWN_BY_DAY_MS = 36 * 3_600_000;
 /** A mark's half width. */
 const MARK = 6;
 
@@ -54,7 +56,7 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
         `<text class="empty" x="${width / 2}" y="${height / 2}" text-anchor="middle">${xml(emptyText(points))}</text>`,
       ];
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="history-chart${options.permissive === "low" ? " low-is-permissive" : ""}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" class="history-chart${options.permissive === "low" ? " low-is-permissive" : ""}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"${placeOf(points, options, plot)} role="img" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${xml(options.title)}</title>`,
     `<desc id="${id}-desc">${xml(describe(points, options))}</desc>`,
     ...(standalone
@@ -65,6 +67,13 @@ export function historySvg(points: readonly HistoryPoint[], options: HistorySvgO
     "</svg>",
     "",
   ].join("\n");
+}
+
+/** For a script that reads single merges from the drawing: the plot's edges, and the merges and values at these. */
+function placeOf(points: readonly HistoryPoint[], options: HistorySvgOptions, plot: Plot): string {
+  const [first, last] = [points[0]?.seq ?? 0, points.at(-1)?.seq ?? 0];
+  const place = [plot.left, plot.right, plot.top, plot.bottom, first, Math.max(last, first + 1)];
+  return ` data-plot="${[...place, ...domainOf(points, options)].join(" ")}"`;
 }
 
 /** What is drawn, in words. */
@@ -104,10 +113,10 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
     ...x
       .ticks(Math.max(2, Math.min(6, Math.floor((plot.right - plot.left) / TICK_WIDTH))))
       .filter((tick) => Number.isInteger(tick) && tick >= first && tick <= last)
-      .map(
-        (tick) =>
-          `<text x="${at(x(tick))}" y="${plot.bottom + BAND + 20}" text-anchor="middle">${tick}</text>`,
-      ),
+      .flatMap((tick) => [
+        `<text x="${at(x(tick))}" y="${plot.bottom + BAND + 20}" text-anchor="middle">${tick}</text>`,
+        ...timeBelow(points, tick, at(x(tick)), plot),
+      ]),
     ...bandOf(points, x, plot),
   ];
   if (bounds !== null) {
@@ -118,6 +127,18 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
   if (end !== undefined && end.value !== null)
     lines.push(`<circle class="point" cx="${at(x(end.seq))}" cy="${at(y(end.value))}" r="3"/>`);
   return lines;
+}
+
+/** When a merge took place: the time of day, or the day where the chart spans several. */
+function timeBelow(points: readonly HistoryPoint[], seq: number, x: string, plot: Plot): string[] {
+  const [first, last] = [points[0], points.at(-1)];
+  const mergedAt = points[seq - (first?.seq ?? 0)]?.merged_at ?? null;
+  if (mergedAt === null) return [];
+  const spanMs = Date.parse(last?.merged_at ?? "") - Date.parse(first?.merged_at ?? "");
+  const shown = spanMs > SHOWN_BY_DAY_MS ? mergedAt.slice(5, 10) : mergedAt.slice(11, 16);
+  return [
+    `<text class="time" x="${x}" y="${plot.bottom + BAND + 35}" text-anchor="middle">${xml(shown)}</text>`,
+  ];
 }
 
 type Scale = (value: number) => number;

@@ -5,11 +5,11 @@ import { systemClock } from "../clock.ts";
 import { settingsForLog } from "../config/effective.ts";
 import type { Config } from "../config.ts";
 import { UnfitLog } from "../core/journal-row.ts";
-import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
 import type { DaemonEvent, Report } from "../events/daemon-event.ts";
 import { createLogger } from "../events/log.ts";
 import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
+import { Memory } from "../http/memory.ts";
 import { type HttpPorts, startHttp } from "../http/server.ts";
 import { daemonName } from "../postgres/application-name.ts";
 import { openLog } from "../postgres/open-log.ts";
@@ -76,7 +76,7 @@ export async function run(config: Config): Promise<number> {
   const http = config.http.enabled
     ? await startHttp(
         config.http,
-        httpPorts(daemon, config.metrics, readiness, prometheus, () => alive),
+        httpPorts(daemon, config, readiness, prometheus, () => alive),
         report,
       )
     : null;
@@ -120,24 +120,22 @@ function progressOnScreen(): ReturnType<typeof runProgress> | null {
 
 function httpPorts(
   daemon: Daemon,
-  metrics: Config["metrics"],
+  { metrics, merge }: Pick<Config, "metrics" | "merge">,
   readiness: Readiness,
   prometheus: LatePrometheus,
   isAlive: () => boolean,
 ): HttpPorts {
-  const snapshot = (): Snapshot | null => {
-    const { analyzer, due, lagSeconds, refused } = daemon;
-    if (analyzer === null) return null;
-    // Memory knows of this instance alone.
-    const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
-    return snapshotOf(analyzer, { generatedAt: systemClock.now().toISOString(), running: 1, lag, refused });
-  };
+  const memory = new Memory(daemon, metrics, systemClock.now);
   return {
     isAlive,
     readiness: () => readiness.current(),
+    problems: () => readiness.problems(),
     historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
-    snapshot,
-    history: () => daemon.recent?.history(metrics) ?? null,
+    snapshot: () => memory.snapshot(),
+    history: () => memory.history(),
+    last: () => memory.last(),
+    explain: (project) => memory.explain(project),
+    merge,
     prometheus: async () => {
       const counted = await prometheus.load();
       return {
@@ -146,7 +144,7 @@ function httpPorts(
           metrics,
           readiness: readiness.current(),
           lag: { merges: daemon.due, seconds: daemon.lagSeconds },
-          snapshot: snapshot(),
+          snapshot: memory.snapshot(),
         }),
       };
     },

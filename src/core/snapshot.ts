@@ -124,12 +124,15 @@ function describe(
 
 /** Orders strings as their UTF-8 bytes do, so that the order is the same in every language. */
 export function byCodePoint(a: string, b: string): number {
-  const [left, right] = [a[Symbol.iterator](), b[Symbol.iterator]()];
-  for (;;) {
-    const [x, y] = [left.next(), right.next()];
-    if (x.done === true) return y.done === true ? 0 : -1;
-    if (y.done === true) return 1;
-    const difference = (x.value.codePointAt(0) ?? 0) - (y.value.codePointAt(0) ?? 0);
-    if (difference !== 0) return difference;
+  const shared = Math.min(a.length, b.length);
+  for (let index = 0; index < shared; index += 1) {
+    const [left, right] = [a.charCodeAt(index), b.charCodeAt(index)];
+    if (left !== right) return place(left) - place(right);
   }
+  return a.length - b.length;
+}
+
+/** Of a UTF-16 unit: the halves of a pair stand for code points above all that fit into one unit. */
+function place(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

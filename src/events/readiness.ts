@@ -8,6 +8,7 @@
 
 import { meaningOf } from "../postgres/meaning.ts";
 import type { DaemonEvent } from "./daemon-event.ts";
+import { type Failure, type Holder, sentences } from "./fields.ts";
 
 export type Check = {
   readonly ok: boolean;
@@ -32,6 +33,7 @@ export class Readiness {
   readonly #checks: Record<CheckName, Check>;
   /** The backlog was empty once. */
   #caughtUp = false;
+  #problems: readonly string[] = [];
 
   constructor(now: () => Date) {
     this.#now = now;
@@ -54,7 +56,16 @@ export class Readiness {
     };
   }
 
+  /**
+   * What keeps the daemon from recording, and what to do about it, in sentences. They may name tables, roles and sessions, so
+   * the status page shows them and `/readyz` does not.
+   */
+  problems(): readonly string[] {
+    return this.#problems;
+  }
+
   accept(event: DaemonEvent): void {
+    this.#problems = problemsAfter(event) ?? this.#problems;
     // Most events do not affect readiness.
     // oxlint-disable-next-line typescript/switch-exhaustiveness-check
     switch (event.event) {
@@ -120,6 +131,39 @@ export class Readiness {
     const { ok, since } = this.#checks[name];
     this.#checks[name] = { ok: false, since: ok ? this.#now().toISOString() : since, reason };
   }
+}
+
+/** Null where an event changes nothing about them. */
+function problemsAfter(event: DaemonEvent): readonly string[] | null {
+  // Most events are no obstacle.
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check
+  switch (event.event) {
+    case "db.connect_failed":
+    case "db.disconnected":
+    case "db.refused":
+      return [adviceFor(event.failure)];
+    case "db.unfit":
+      return sentences(event.problems);
+    case "writer.blocked":
+      return [
+        `another session holds the writers' lock: end it, or wait until it ends${named(event.holders)}`,
+      ];
+    case "restore.completed":
+      return [];
+    default:
+      return null;
+  }
+}
+
+function adviceFor({ code: cause }: Failure): string {
+  return `${meaningOf(cause).advice} (${cause})`;
+}
+
+function named(holders: readonly Holder[]): string {
+  const sessions = holders.flatMap(({ pid, application }) =>
+    pid === null ? [] : [`pid ${pid}${application === null ? "" : `, ${application}`}`],
+  );
+  return sessions.length === 0 ? "" : ` (${sessions.join("; ")})`;
 }
 
 function failureReason(sqlState: string, event: "db.connect_failed" | "db.disconnected"): string {

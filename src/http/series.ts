@@ -6,10 +6,10 @@
  * dashboards and rules hold no constants.
  */
 import { Gauge, Registry } from "@prometheus-io/client";
-import { busiestFirst } from "../core/busiest.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
+import { mostRecentFirst } from "../core/most-recent.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { ReadinessReport } from "../events/readiness.ts";
 import { safe } from "../text/safe.ts";
@@ -17,7 +17,7 @@ import { SERVICE, VERSION } from "../version.ts";
 
 export const PREFIX = "damascus_metrics_";
 
-/** Projects that are exported: those with the most merges in their windows. The others are counted as dropped. */
+/** Projects that are exported: those that merged last. The others are counted as dropped. */
 export const MOST_PROJECTS = 200;
 
 const STATES: readonly GateState[] = ["unknown", "low", "high"];
@@ -48,7 +48,7 @@ const HELP: Readonly<Record<string, string>> = {
   gate_restricted: "Whether a gate restricts the orchestrator.",
   gate_since_timestamp_seconds: "When the merge took place at which a gate last crossed.",
   projects: "Projects that have merged anything.",
-  projects_dropped: `Projects beyond the ${MOST_PROJECTS} busiest, which are not exported.`,
+  projects_dropped: `Projects that are not exported: all but the ${MOST_PROJECTS} that merged last. Read /snapshot.json or run metrics snapshot --all to see them.`,
   projects_restricted: "Projects that a gate restricts by their own value, exported or not.",
   project_gate_state: "The state of a project's own gate; see effective.",
   project_effective_state: "The state that a policy about a project must use.",
@@ -148,7 +148,7 @@ function globalSeries(set: SetSeries, metric: MetricSettings, snapshot: Snapshot
 }
 
 function projectSeries(set: SetSeries, snapshot: Snapshot | null): void {
-  const projects = busiestFirst(snapshot ?? { metrics: [] });
+  const projects = mostRecentFirst(snapshot ?? { projects: [], metrics: [] });
   const shown = projects.slice(0, MOST_PROJECTS);
   set("projects", projects.length);
   set("projects_dropped", projects.length - shown.length);

@@ -2,25 +2,36 @@
  * The HTTP service: what the daemon says of itself, to every client that can reach the port. It answers GET and HEAD only,
  * takes no body, keeps no connection for long, and says no more of an error than its name.
  */
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIP } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Explanation } from "../core/explanation.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import type { RecentHistory } from "../core/status-history.ts";
 import type { Report } from "../events/daemon-event.ts";
 import type { ReadinessReport } from "../events/readiness.ts";
 import { jsonText } from "../text/safe.ts";
+import { KeptAnswer, slicedJson, versionOf } from "./kept-answer.ts";
+import type { Shown } from "./memory.ts";
 import { PUBLISHED, readPublished } from "./published.ts";
 
 export type HttpPorts = {
   /** Whether the loop is alive; it needs no database for that. */
   readonly isAlive: () => boolean;
   readonly readiness: () => ReadinessReport;
+  /** What keeps the daemon from recording, and what to do about it; for the page. */
+  readonly problems: () => readonly string[];
   /** Whether windows count up again, because rows are gone from the old end of the journal. */
   readonly historyTruncated: () => boolean;
   /** Null while memory cannot be trusted. */
   readonly snapshot: () => Snapshot | null;
   /** The last merges; null while memory cannot be trusted. */
   readonly history: () => RecentHistory | null;
+  /** What is known, or was known before memory could not be trusted; for the page. */
+  readonly last: () => Shown | null;
+  /** How a project's numbers come about; null where there is no such project. */
+  readonly explain: (project: string) => readonly Explanation[] | null;
+  /** The rows that count as merges. */
+  readonly merge: { readonly kind: string; readonly target: string };
   /** What a scrape gets. */
   readonly prometheus: () => Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -58,6 +69,9 @@ const CHECK_MS = 1_000;
 const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 64;
 
+/** Of an ISO date, the characters up to the second. */
+const WHOLE_SECOND = 19;
+
 const JSON_TYPE = "application/json; charset=utf-8";
 
 const HEADERS = {
@@ -84,7 +98,7 @@ export async function startHttp(
   ports: HttpPorts,
   report: Report,
 ): Promise<HttpService> {
-  const server = buildServer(ports);
+  const server = buildServer(ports, isLoopback(host));
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -100,8 +114,8 @@ export async function startHttp(
   return { address, close: () => server.close() };
 }
 
-/** The service before it listens. */
-export function buildServer(ports: HttpPorts): FastifyInstance {
+/** The service before it listens. @param onLoopback only this machine can connect. */
+export function buildServer(ports: HttpPorts, onLoopback = false): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: 1,
@@ -120,7 +134,7 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
       send(reply, 400, { error: "bad_request" });
     },
   });
-  server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS)));
+  server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS), onLoopback));
   server.setNotFoundHandler((_request, reply) => send(reply, 404, { error: "not_found" }));
   server.setErrorHandler((_error, _request, reply) => send(reply, 500, { error: "internal" }));
 
@@ -135,28 +149,71 @@ export function buildServer(ports: HttpPorts): FastifyInstance {
       history_truncated: ports.historyTruncated(),
     });
   });
-  for (const name of ["snapshot", "history"] as const) {
-    server.get(`/${name}.json`, (_request, reply) => {
-      const document = ports[name]();
-      return document === null ? send(reply, 503, { error: "not_restored" }) : send(reply, 200, document);
-    });
-  }
-  server.get("/", async (_request, reply) => {
-    // Loaded for the first visitor: a start does not wait for the code that draws charts.
-    const { PAGE_POLICY, page } = await import("./page/document.ts");
-    const shown = { readiness: ports.readiness(), snapshot: ports.snapshot(), history: ports.history() };
-    return reply
-      .code(shown.snapshot === null ? 503 : 200)
-      .headers({ ...HEADERS, "content-security-policy": PAGE_POLICY })
-      .type("text/html; charset=utf-8")
-      .send(page(shown));
-  });
+  serveDocuments(server, ports);
+  servePage(server, ports);
   serveSchemas(server);
   server.get("/metrics", async (_request, reply) => {
     const { contentType, text } = await ports.prometheus();
     return reply.headers(HEADERS).type(contentType).send(text);
   });
   return server;
+}
+
+function serveDocuments(server: FastifyInstance, ports: HttpPorts): void {
+  const [snapshots, histories] = [new KeptAnswer(), new KeptAnswer()];
+  server.get("/snapshot.json", (request, reply) => {
+    const document = ports.snapshot();
+    if (document === null) return send(reply, 503, { error: "not_restored" });
+    const { generated_at: moment } = document.as_of;
+    const place = { version: snapshotVersion(document), moment: moment.slice(0, WHOLE_SECOND) };
+    return snapshots.send(request, reply.headers(HEADERS).type(JSON_TYPE), place, () => slicedJson(document));
+  });
+  server.get("/history.json", (request, reply) => {
+    const document = ports.history();
+    if (document === null) return send(reply, 503, { error: "not_restored" });
+    const place = { version: versionOf([document], null) };
+    return histories.send(request, reply.headers(HEADERS).type(JSON_TYPE), place, () => slicedJson(document));
+  });
+}
+
+/** All that a snapshot says, except when. */
+function snapshotVersion({ metrics, projects, as_of, ...rest }: Snapshot): string {
+  return versionOf([metrics, projects], { ...rest, as_of: { ...as_of, generated_at: null } });
+}
+
+/** Loaded for the first visitor: a start does not wait for the code that draws charts. */
+const loadPage = () => import("./page/document.ts");
+
+function htmlReply(reply: FastifyReply, status: number, policy: string): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ ...HEADERS, "content-security-policy": policy })
+    .type("text/html; charset=utf-8");
+}
+
+function servePage(server: FastifyInstance, ports: HttpPorts): void {
+  const pages = new KeptAnswer();
+  server.get<{ Querystring: { filter?: unknown; all?: unknown } }>("/", async (request, reply) => {
+    const { page, PAGE_POLICY } = await loadPage();
+    const { filter, all } = request.query;
+    const view = { filter: typeof filter === "string" ? filter : "", all: all !== undefined };
+    const [readiness, problems, shown] = [ports.readiness(), ports.problems(), ports.last()];
+    const current = ports.snapshot() !== null;
+    const version = versionOf(shown === null ? [] : [shown.history], [
+      shown === null ? null : snapshotVersion(shown.snapshot),
+      { view, readiness, problems, current },
+    ]);
+    return pages.send(request, htmlReply(reply, current ? 200 : 503, PAGE_POLICY), { version }, () =>
+      page({ readiness, problems, shown, current, view, merge: ports.merge }),
+    );
+  });
+  server.get<{ Querystring: { name?: unknown } }>("/project", async (request, reply) => {
+    const { projectPage, PAGE_POLICY } = await loadPage();
+    const { name } = request.query;
+    const explanations = typeof name === "string" ? ports.explain(name) : null;
+    const status = explanations === null ? 404 : 200;
+    return htmlReply(reply, status, PAGE_POLICY).send(projectPage(String(name), explanations));
+  });
 }
 
 /** The published contracts: their list, and each of them under its name. */
@@ -175,8 +232,12 @@ function serveSchemas(server: FastifyInstance): void {
   }
 }
 
-/** Refuses other methods and bodies at once; a body is never read. */
-function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+/**
+ * Refuses other methods and bodies at once; a body is never read. On loopback it also refuses host names: a web site whose
+ * name resolves to 127.0.0.1 could read every document through a browser on this machine (DNS rebinding).
+ */
+function refuse(request: FastifyRequest, reply: FastifyReply, onLoopback: boolean): FastifyReply | undefined {
+  if (onLoopback && !isLocalName(request.hostname)) return send(reply, 421, { error: "host_not_served" });
   if (request.method !== "GET" && request.method !== "HEAD") {
     reply.headers({ allow: "GET, HEAD", connection: "close" });
     return send(reply, 405, { error: "method_not_allowed" });
@@ -189,6 +250,15 @@ function refuse(request: FastifyRequest, reply: FastifyReply): FastifyReply | un
 
 function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {
   return reply.code(status).headers(HEADERS).type(JSON_TYPE).send(jsonText(document));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** Whether a request's host is an address or localhost; a client of HTTP 1.0 names none. @param host without a port. */
+function isLocalName(host: string): boolean {
+  return host === "" || host.toLowerCase() === "localhost" || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -18,7 +18,8 @@
  *
  * # What survives a connection
  *
- * Only what the next restore is compared with (`past.ts`), and what has been reported already (`reported.ts`).
+ * Only what the next restore is compared with (`past.ts`), what has been reported already (`reported.ts`), and the last
+ * values, until a restore completes: the status page shows them, and nothing is decided by them.
  *
  * # What is not promised
  *
@@ -60,6 +61,9 @@ type Running = {
   readonly pace: Pace;
 };
 
+/** What the status page shows. */
+type Values = { readonly analyzer: Analyzer; readonly recent: StatusHistory };
+
 type State =
   | { readonly is: "disconnected" }
   | { readonly is: "restoring"; readonly log: OutboxLog }
@@ -77,6 +81,8 @@ export class Daemon {
   readonly #startedAt: number;
   readonly #past = new Past();
   #state: State = DISCONNECTED;
+  /** What was in memory last; null while there is memory. */
+  #lastValues: Values | null = null;
   /** How far this process has ever come. */
   #reached: "nothing" | "a restore" | "everything recorded" = "nothing";
 
@@ -102,6 +108,11 @@ export class Daemon {
   /** The newest merges; null while memory cannot be trusted. */
   get recent(): StatusHistory | null {
     return this.#recorder?.projection.recent ?? null;
+  }
+
+  /** What is in memory or, while it cannot be trusted, was in memory last. */
+  get last(): Values | null {
+    return this.#recorder?.projection ?? this.#lastValues;
   }
 
   /** Merges known to be due and not recorded yet. */
@@ -193,6 +204,7 @@ export class Daemon {
     const pace = paceOf(this.#settings, log.idsIndexed);
     const state: Running = { is: "backfilling", log, recorder, pace };
     this.#state = state;
+    this.#lastValues = null;
     return state;
   }
 
@@ -201,6 +213,7 @@ export class Daemon {
     const { clock, report } = this.#ports;
     const isConnected = this.#state.is !== "disconnected";
     this.#past.remember(error, this.#recorder);
+    if (this.last !== null) this.#lastValues = { analyzer: this.last.analyzer, recent: this.last.recent };
     this.abandon();
     if (this.#stop.aborted) return;
     const retry_in_ms = backoffDelay(this.#settings.backoff, attempt, clock.random());

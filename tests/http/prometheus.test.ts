@@ -144,16 +144,26 @@ describe("projects", () => {
     });
   });
 
-  test("the busiest are exported, the others counted; one that is gone leaves no series", async () => {
+  test("those that merged last are exported, the others counted; one that is gone leaves no series", async () => {
     const names = Array.from({ length: MOST_PROJECTS + 7 }, (_, index) => `p${index}`);
     const many = snapshotWith({
-      metrics: [...GLOBAL, ...names.flatMap((name, index) => youngProject(name, index < 7 ? 1 : 23))],
+      projects: names.toReversed(),
+      // All windows are equally full, as after a while they are.
+      metrics: [...GLOBAL, ...names.toSorted().flatMap((name) => youngProject(name, 100))],
     });
     const samples = await scrape(many);
     expect(samples).toMatchObject({ projects: MOST_PROJECTS + 7, projects_dropped: 7 });
-    expect(samples).not.toHaveProperty(['project_rebase_conflict_rate_defined{project="p3"}']);
-    expect(samples).toHaveProperty(['project_rebase_conflict_rate_defined{project="p206"}']);
+    for (const [name, exported] of [
+      ["p6", false],
+      ["p7", true],
+      ["p206", true],
+    ] as const)
+      expect([name, `project_rebase_conflict_rate_defined{project="${name}"}` in samples]).toEqual([
+        name,
+        exported,
+      ]);
     expect(await text(snapshotWith())).not.toContain("p206");
+    expect(await text(many)).toMatch(/# HELP \S+projects_dropped .*\/snapshot\.json/);
   });
 
   test("those that a gate restricts by their own value are counted, also beyond what is exported", async () => {
@@ -194,6 +204,7 @@ describe("projects", () => {
       "\r",
     ];
     const hostile = snapshotWith({
+      projects: names.toReversed(),
       metrics: [...GLOBAL, ...names.flatMap((name, index) => youngProject(name, 10 + index))],
     });
     const exposed = await text(hostile);

@@ -105,3 +105,24 @@ it("serves what the log says, on every path, also right after a restart", async 
   for (const { kind, payload } of rows)
     expect(SCHEMAS[kind as EventKind].safeParse(payload).error?.issues ?? []).toStrictEqual([]);
 });
+
+it("shows the last values, the reason and the remedy while a table is missing, and continues when it is back", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(60));
+  await using daemon = await served(database);
+  const before = await daemon.text("/");
+  await database.admin.query("ALTER TABLE work_items RENAME TO items");
+  await merge(database.admin, { project: "borealis" }).catch(() => undefined);
+  await daemon.line("db.unfit");
+  const during = await daemon.text("/");
+  const [values] = /<data value="[^"]*">/.exec(before) ?? [""];
+  expect(values).not.toBe("");
+  expect(during).toContain(values);
+  expect(during).toContain('class="outdated"');
+  expect(during).toMatch(/class="remedy">[^<]*work_items/);
+  expect(during).toContain("of merge 60");
+  expect(await daemon.text("/snapshot.json")).toBe('{"error":"not_restored"}\n');
+  await database.admin.query("ALTER TABLE items RENAME TO work_items");
+  await until("the values are current again", async () => !(await daemon.text("/")).includes('outdated"'));
+  expect(await daemon.text("/")).not.toContain('remedy"');
+});

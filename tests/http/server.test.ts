@@ -32,9 +32,13 @@ function portsOf(some: Partial<HttpPorts> = {}): HttpPorts {
   return {
     isAlive: () => true,
     readiness: () => starting,
+    problems: () => [],
     historyTruncated: () => false,
     snapshot: () => snapshot,
     history: () => history,
+    last: () => null,
+    explain: () => null,
+    merge: { kind: "work_item.transition", target: "merged" },
     prometheus: async () => ({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
     ...some,
   };
@@ -116,6 +120,28 @@ describe("what it refuses", () => {
     expect([malformed.statusCode, malformed.body]).toStrictEqual([400, '{"error":"bad_request"}\n']);
   });
 
+  test.each([
+    ["127.0.0.1:9464", 200],
+    ["127.0.0.1", 200],
+    ["10.1.2.3:80", 200],
+    ["[::1]:9464", 200],
+    ["localhost:9464", 200],
+    ["LOCALHOST", 200],
+    ["evil.example", 421],
+    ["evil.example:9464", 421],
+    ["localhost.evil.example", 421],
+    ["127.0.0.1.evil.example", 421],
+  ])(
+    "on loopback, host %s gets %i: a name that resolves to 127.0.0.1 is not served",
+    async (host, status) => {
+      const asked = { url: "/healthz", headers: { host } };
+      const response = await buildServer(portsOf(), true).inject(asked);
+      expect(response.statusCode).toBe(status);
+      expect(response.json()).toStrictEqual(status === 200 ? { alive: true } : { error: "host_not_served" });
+      expect((await buildServer(portsOf()).inject(asked)).statusCode).toBe(200);
+    },
+  );
+
   test("a failure within tells nothing of itself", async () => {
     const response = await get("/snapshot.json", {
       snapshot: () => {
@@ -169,6 +195,21 @@ describe("listening", () => {
       message: expect.stringContaining("the port is in use"),
     });
     expect(second.events).toMatchObject([{ event: "http.failed", failure: { code: "EADDRINUSE" } }]);
+  });
+
+  test("at 127.0.0.1 only addresses and localhost are served", async () => {
+    const { outcome } = await listen(0);
+    const port = Number(new URL((outcome as HttpService).address).port);
+    for (const [host, status] of [
+      ["evil.example", 421],
+      ["localhost", 200],
+    ] as const) {
+      const socket = connect(port, "127.0.0.1");
+      socket.end(`GET /healthz HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      let answer = "";
+      for await (const chunk of socket) answer += String(chunk);
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    }
   });
 
   test("closing does not wait for idle connections", async () => {

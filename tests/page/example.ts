@@ -1,10 +1,10 @@
 /** What the page shows in tests: a story folded by the core, over as many projects as wanted. */
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
 import type { Facts } from "../../src/core/merge.ts";
-import { snapshotOf } from "../../src/core/snapshot.ts";
 import { StatusHistory } from "../../src/core/status-history.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { Readiness } from "../../src/events/readiness.ts";
+import { Memory } from "../../src/http/memory.ts";
 import type { HttpPorts } from "../../src/http/server.ts";
 import { CONTRACT, merge, PRODUCER } from "../core/build.ts";
 
@@ -29,18 +29,20 @@ export function names(count: number): string[] {
   );
 }
 
+export const RESTORED = {
+  event: "restore.completed",
+  seq: 0,
+  merges: 0,
+  from_checkpoint: null,
+  projects: 0,
+  skipped: 0,
+  took_ms: 1,
+} as const satisfies DaemonEvent;
+
 const WELL: readonly DaemonEvent[] = [
   { event: "listen.connected" },
   { event: "db.connected", server_version: "18.4", role: "damascus_metrics" },
-  {
-    event: "restore.completed",
-    seq: 0,
-    merges: 0,
-    from_checkpoint: null,
-    projects: 0,
-    skipped: 0,
-    took_ms: 1,
-  },
+  RESTORED,
   { event: "daemon.ready", seq: 0, took_ms: 1 },
 ];
 
@@ -65,14 +67,33 @@ export function example(projects: readonly string[], merges: number, events: rea
   record(projects.length === 0 ? 0 : merges);
   const readiness = new Readiness(() => new Date(at(0)));
   for (const event of events) readiness.accept(event);
+  let lost = false;
+  const daemon = {
+    get analyzer() {
+      return lost ? null : analyzer;
+    },
+    last: { analyzer, recent },
+    due: 0,
+    lagSeconds: 0,
+    refused: 0,
+  };
+  const memory = new Memory(daemon, CONTRACT, () => new Date(at(seq + 1)));
   const ports: HttpPorts = {
     isAlive: () => true,
     readiness: () => readiness.current(),
+    problems: () => readiness.problems(),
     historyTruncated: () => false,
-    snapshot: () =>
-      snapshotOf(analyzer, { generatedAt: at(seq + 1), running: 1, lag: { merges: 0, seconds: null } }),
-    history: () => recent.history(CONTRACT),
+    snapshot: () => memory.snapshot(),
+    history: () => memory.history(),
+    last: () => memory.last(),
+    explain: (project) => memory.explain(project),
+    merge: { kind: "work_item.transition", target: "merged" },
     prometheus: async () => ({ contentType: "text/plain", text: "" }),
   };
-  return { ports, record };
+  /** The database fails in some way, or the daemon has restored its memory. */
+  const report = (event: DaemonEvent): void => {
+    readiness.accept(event);
+    lost = event.event !== "restore.completed";
+  };
+  return { ports, record, report };
 }

@@ -1,9 +1,11 @@
 /** What the status page shows, to whomever and on whatever screen. */
+import type { BrowserContext } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { percent } from "../../src/text/figures.ts";
 import { safe } from "../../src/text/safe.ts";
 import { ask, show, valuesIn, violations, withBrowser } from "./browser.ts";
-import { example, names } from "./example.ts";
+import { example, names, RESTORED } from "./example.ts";
 
 const HOSTILE = [
   '<img src=x onerror="document.title=1">',
@@ -14,20 +16,43 @@ const HOSTILE = [
   "x".repeat(512),
 ];
 
+const UNREACHABLE: DaemonEvent = {
+  event: "db.disconnected",
+  failure: { code: "ECONNREFUSED", message: "connect ECONNREFUSED" },
+  attempt: 1,
+  retry_in_ms: 100,
+};
+const NO_TABLE: DaemonEvent = {
+  event: "db.unfit",
+  reason: "missing_table",
+  problems: ["table public.events_outbox does not exist: create it"],
+  retry_in_ms: 100,
+};
+const clocked = (context: BrowserContext): Promise<void> => context.clock.install();
+
 withBrowser();
 
 function sorted(values: readonly (string | null)[]): string[] {
   return values.map(String).toSorted();
 }
 
+test("before the first merge one box says what the daemon waits for", async () => {
+  const { page, complaints } = await show(example([], 0));
+  expect(await page.locator("#waiting").innerText()).toContain("the first row of kind work_item.transition");
+  expect(await page.locator("#values > *").count()).toBe(1);
+  expect(await violations(page)).toStrictEqual([]);
+  expect(complaints).toStrictEqual([]);
+});
+
 describe.for([
-  ["no project", 0, 0],
   ["three projects", 3, 286],
   ["two hundred projects", 200, 900],
 ] as const)("with %s", ([, projects, merges]) => {
   test("the values are those of /snapshot.json, as numbers and as people read them", async () => {
     const { page, snapshot, complaints } = await show(example(names(projects), merges));
-    const { metrics } = await snapshot();
+    const { metrics: all, projects: recent } = await snapshot();
+    const listed = new Set(recent.slice(0, 100));
+    const metrics = all.filter(({ project }) => project === null || listed.has(project));
     const values = await valuesIn(page);
     for (const [metric, readings] of Map.groupBy(metrics, (one) => one.metric)) {
       const told = readings.map(({ value }) => (value === null ? null : String(value)));
@@ -37,17 +62,17 @@ describe.for([
     for (const { metric, value, numerator, n, window, gate } of metrics.filter(
       ({ scope }) => scope === "global",
     )) {
-      const text = (await page.locator(`.tile[data-metric=${metric}]`).innerText()).replaceAll(/\s+/g, " ");
+      const text = (await page.locator(`.metric[data-metric=${metric}]`).innerText()).replaceAll(/\s+/g, " ");
       const ratio = numerator !== null;
       expect(text).toContain(value === null ? "undefined" : ratio ? percent(value) : String(value));
       expect(text).toContain(`n=${n}/${window}`);
       expect(text).toContain(
         gate === null
           ? "no gate"
-          : `${gate.name} ${{ high: "▲ HIGH", low: "▼ LOW", unknown: "○ UNKNOWN" }[gate.state]}`,
+          : `${{ high: "▲", low: "▼", unknown: "○" }[gate.state]} ${{ trust: "Trust", scope_overlap: "Scope overlap" }[gate.name]}: ${gate.state.toUpperCase()}`,
       );
     }
-    expect(await page.locator("tbody tr").count()).toBe(projects);
+    expect(await page.locator("tbody tr").count()).toBe(Math.min(projects, 100));
     expect(complaints).toStrictEqual([]);
   });
 
@@ -81,7 +106,7 @@ describe("what it shows", () => {
     expect(described[0]).toMatch(
       /The gate rises at 85% and falls below 70%; it crossed 3 times here and is high now/,
     );
-    expect(await page.locator(".narrow svg:visible").count()).toBe(0);
+    expect(await page.locator(".wide svg:visible, .narrow svg:visible").count()).toBe(3);
   });
 
   test("the rate of each project that has one, behind a fold that says where they stand, and the others in a sentence", async () => {
@@ -100,21 +125,58 @@ describe("what it shows", () => {
     expect(await fold.locator("desc").allTextContents()).toStrictEqual([
       expect.stringMatching(/^Merges 6\d\d to 75\d: .*The gate rises at 10% and falls below 5%/),
     ]);
-    expect(await fold.innerText()).toContain("3 further busy projects without a full window");
+    expect(await fold.innerText()).toContain("3 further projects merged lately and have no full window");
     expect(await violations(page)).toStrictEqual([]);
   });
 
-  test("a daemon that does not record says why, with 503 and without numbers", async () => {
-    const failing = example([], 0, []).ports;
-    const { page, address } = await show({
-      ports: { ...failing, snapshot: () => null, history: () => null },
-    });
+  test("before anything is known it says why, and what to do, with 503 and without numbers", async () => {
+    const failing = example([], 0, []);
+    failing.report(UNREACHABLE);
+    const { page, address } = await show({ ports: { ...failing.ports, last: () => null } });
     expect((await fetch(address)).status).toBe(503);
     expect(await page.title()).toMatch(/^NOT RECORDING/);
-    expect(await page.locator("#state").innerText()).toMatch(/not recording[^]*restore: starting/);
+    const text = (await page.locator("#state").innerText()).replaceAll(/\s+/g, " ");
+    expect(text).toMatch(
+      /not recording Database unavailable since .* Values appear when .* check that it is running and that DATABASE_URL is right/,
+    );
     expect(await page.locator("[data-metric]").count()).toBe(0);
     expect(await violations(page)).toStrictEqual([]);
   });
+
+  test.each([
+    ["an unavailable database", UNREACHABLE, /^Database unavailable since /, /check that it is running/],
+    [
+      "a missing table",
+      NO_TABLE,
+      /^The daemon cannot record\./,
+      /Table public\.events_outbox does not exist: create it\./,
+    ],
+  ] as const)(
+    "%s leaves the last values, grey and dated, with the reason and the remedy; they return",
+    async (_, event, reason, remedy) => {
+      const daemon = example(names(3), 286);
+      const { page, address } = await show(daemon, {}, clocked);
+      const before = await page.locator(".metric data").allInnerTexts();
+      daemon.report(event);
+      await page.clock.fastForward(5_000);
+      await page.locator("#values.outdated").waitFor();
+      expect(await page.locator(".metric data").allInnerTexts()).toStrictEqual(before);
+      const told = await page.locator(".obstacle").innerText();
+      expect(told).toMatch(reason);
+      expect(told).toMatch(remedy);
+      expect(told).toMatch(/The values below are the last known ones, of merge 286, \d+ . ago/);
+      expect(await page.locator("body").innerText()).not.toContain("reading from");
+      expect(await page.title()).toBe("NOT RECORDING · Damascus metrics");
+      expect((await fetch(address)).status).toBe(503);
+      expect((await fetch(`${address}/snapshot.json`)).status).toBe(503);
+      expect(await violations(page)).toStrictEqual([]);
+      daemon.report({ event: "db.connected", server_version: "18.4", role: "r" });
+      daemon.report({ ...RESTORED, seq: 286 });
+      await page.clock.fastForward(5_000);
+      await page.locator("#values:not(.outdated)").waitFor();
+      expect(await page.locator(".obstacle").count()).toBe(0);
+    },
+  );
 
   test("hostile names are text, and harmless", async () => {
     const { page, complaints } = await show(example(HOSTILE, 400), { viewport: { width: 320, height: 900 } });
@@ -131,16 +193,119 @@ describe("what it shows", () => {
     expect(complaints).toStrictEqual([]);
   });
 
-  test("thousands of projects do not make the page endless: the busiest are shown, the others counted", async () => {
-    const { page } = await show(example(names(1000), 3000));
-    expect(await page.locator("tbody tr").count()).toBe(400);
-    expect(await page.locator("#projects").innerText()).toContain("600 further ones are in /snapshot.json");
-    expect((await page.content()).length).toBeLessThan(400_000);
+  test("thousands of projects: those that merged last are shown, a filter finds every other, or all on request", async () => {
+    const { page, address } = await show(example(names(1600), 5000));
+    const rows = page.locator("tbody tr");
+    expect(await rows.count()).toBe(100);
+    expect(await page.locator("#projects").innerText()).toMatch(/1500 more: filter by name, or show all/);
+    expect((await page.content()).length).toBeLessThan(300_000);
+    await page.getByLabel("Filter").pressSequentially("ct-77");
+    await page.locator("#project-list", { hasText: "10 of 1600 projects" }).waitFor();
+    expect(await rows.count()).toBe(10);
+    expect(new URL(page.url()).search).toBe("?filter=ct-77");
+    expect(await ask(page, "document.activeElement.name")).toBe("filter");
+    const whole = await fetch(`${address}/?all`);
+    expect((await whole.text()).match(/<tr><th scope="row">/g)).toHaveLength(1600);
+  });
+
+  test("projects that are restricted come first, then those that merged last", async () => {
+    const { page, snapshot } = await show(example(names(5), 1000));
+    const { projects, metrics } = await snapshot();
+    const restricted = metrics.filter(({ effective }) => effective?.state === "high");
+    const own = restricted
+      .filter(({ effective }) => effective?.scope === "project")
+      .map(({ project }) => project);
+    const global = restricted.map(({ project }) => project).filter((project) => !own.includes(project));
+    const rank = (project: string) => (own.includes(project) ? 0 : global.includes(project) ? 1 : 2);
+    expect(await page.locator("tbody th").allInnerTexts()).toStrictEqual(
+      projects.toSorted((a, b) => rank(a) - rank(b)),
+    );
+  });
+
+  test("a row leads to its window and its distance to the bounds, by pointer and keyboard, and stays open", async () => {
+    const daemon = example(names(3), 386);
+    const { page, complaints } = await show(daemon, {}, clocked);
+    const link = page.locator("tbody a", { hasText: "atlas" });
+    await page.locator("tbody tr", { hasText: "atlas" }).click();
+    await page.locator(".project").waitFor();
+    expect(await link.getAttribute("aria-expanded")).toBe("true");
+    const told = (await page.locator(".project").innerText()).replaceAll(/\s+/g, " ");
+    expect(told).toMatch(/Scope overlap: HIGH restricted since/);
+    expect(told).toMatch(/LOW \(< 5%\) takes at least \d+ more merges, all without a rebase conflict\./);
+    expect(await page.locator(".window span").count()).toBe(100);
+    expect(await violations(page)).toStrictEqual([]);
+    daemon.record(9);
+    await page.clock.fastForward(5_000);
+    await page.locator(".seq", { hasText: "395" }).waitFor();
+    expect(await page.locator(".project").count()).toBe(1);
+    await link.focus();
+    await page.keyboard.press("Enter");
+    expect(await page.locator(".project").count()).toBe(0);
+    expect(complaints).toStrictEqual([]);
+  });
+
+  test("a chart's crosshair says value, merge, time and project, by pointer and arrow keys", async () => {
+    const daemon = example(names(3), 286);
+    const { page } = await show(daemon);
+    const history = daemon.ports.history();
+    const figure = page.locator("figure:visible").first();
+    const said = (seq: number): string => {
+      const merge = history?.merges.find((one) => one.seq === seq);
+      const point = history?.series[0]?.points.find((one) => one.seq === seq);
+      const value = point?.value == null ? "undefined" : `${Number((point.value * 100).toPrecision(6))}%`;
+      return `${value} · merge ${seq} · ${merge?.merged_at?.slice(0, 16).replace("T", " ")}Z · ${merge?.project}`;
+    };
+    await figure.focus();
+    await page.keyboard.press("ArrowLeft");
+    expect(await figure.locator(".read").innerText()).toBe(said(285));
+    await page.keyboard.press("Home");
+    expect(await figure.locator(".read").innerText()).toBe(said(1));
+    await figure.hover({ position: { x: 200, y: 80 } });
+    const seq = Number(await figure.getAttribute("data-at"));
+    expect(await figure.locator(".read").innerText()).toBe(said(seq));
+    expect(await figure.locator(".cross").count()).toBe(1);
+  });
+
+  test("moments are told as how long ago they were, with the moment itself in the tooltip", async () => {
+    const { page } = await show(example(names(3), 286));
+    const time = page.locator(".decision time").first();
+    expect(await time.innerText()).toMatch(/^\d+ (s|min|h|d)$/);
+    expect(await time.getAttribute("title")).toBe(await time.getAttribute("datetime"));
+    expect(await page.locator(".crossings time").first().innerText()).toMatch(/ ago$/);
+  });
+
+  test.each([390, 800])(
+    "the state to use is visible at %i pixels without scrolling sideways",
+    async (width) => {
+      const { page } = await show(example(names(40), 900), { viewport: { width, height: 900 } });
+      const box = await page.locator("td.follows .state").first().boundingBox();
+      expect((box?.x ?? width) + (box?.width ?? 0)).toBeLessThan(width);
+      expect(await ask(page, "document.documentElement.scrollWidth")).toBe(width);
+    },
+  );
+
+  test("under a path of a proxy every link and the refresh stay under it", async () => {
+    const { page } = await show(example(names(3), 286));
+    const links = await page
+      .locator("a, form")
+      .evaluateAll((all) => all.map((one) => one.getAttribute("href") ?? one.getAttribute("action") ?? ""));
+    expect(links.filter((link) => /^(\/|https?:)/.test(link))).toStrictEqual([]);
+  });
+
+  test("the tab's icon differs by state", async () => {
+    const daemon = example(names(3), 286);
+    const { page } = await show(daemon, {}, clocked);
+    const icon = () => page.locator("link[rel=icon]").getAttribute("href");
+    const before = await icon();
+    daemon.report(UNREACHABLE);
+    await page.clock.fastForward(5_000);
+    await page.locator("#values.outdated").waitFor();
+    expect(await icon()).not.toBe(before);
   });
 
   test("it works without scripts, and loads itself again", async () => {
     const { page, complaints } = await show(example(names(3), 286), { javaScriptEnabled: false });
-    expect(await page.locator(".tile").count()).toBe(3);
+    expect(await page.locator(".metric").count()).toBe(3);
     expect(await page.content()).toContain('http-equiv="refresh"');
     expect(complaints).toStrictEqual([]);
   });

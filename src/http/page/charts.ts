@@ -1,6 +1,6 @@
 /**
- * Each recorded metric over the last merges; then, folded away, the gated metrics of the projects that matter most: a
- * drawing for each project that has a rate of its own, and the number of the others, which follow the global rate.
+ * Charts over the last merges. Those of projects are folded away: one for each project that has a rate of its own among
+ * those that matter most, and the number of the others, which follow the global rate.
  */
 import { historySvg } from "../../chart/svg.ts";
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
@@ -9,37 +9,22 @@ import type { HistorySeries } from "../../core/history.ts";
 import type { RecentHistory } from "../../core/status-history.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
+import { oncePer } from "../once-per.ts";
 import { stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { Html, html } from "./html.ts";
 
-/** In CSS pixels. A phone shows the narrow drawing; the wide one would shrink beyond reading. */
-const SIZES = { wide: { width: 400, height: 210 }, narrow: { width: 300, height: 195 } };
+/** In CSS pixels. A narrow card shows the narrow drawing; the wide one would shrink beyond reading. */
+const SIZES = { wide: { width: 620, height: 230 }, narrow: { width: 340, height: 200 } };
 
-export function charts({ series }: RecentHistory): Html {
-  const global = series.filter(({ project }) => project === null);
+/** Null where no project has a rate of its own. */
+export const projectCharts = oncePer(({ series }: RecentHistory): Html => {
   const ofProjects = series.filter(({ project }) => project !== null);
   const metrics = [...Map.groupBy(ofProjects, ({ metric }) => metric).values()];
-  return html`<section id="charts" aria-labelledby="charts-title"><h2 id="charts-title">Over the last merges</h2>
-<div class="charts">${global.map(globalChart)}</div>${metrics.map(projectCharts)}</section>`;
-}
+  return html`<section id="charts" class="part" aria-label="Charts by project">${metrics.map(chartsOf)}</section>`;
+});
 
-function globalChart(series: HistorySeries): Html {
-  const { metric, points } = series;
-  const heading = TITLES[metric];
-  if (!isDefined(series)) {
-    const last = points.at(-1);
-    const sofar =
-      last === undefined ? "no merge is recorded yet" : `${last.n} of ${last.window} merges so far`;
-    return html`<article class="card chart"><h3>${heading}</h3><p class="undefined">Undefined: ${sofar}.</p></article>`;
-  }
-  const title = `${heading} over the last merges`;
-  return html`<article class="card chart"><h3>${heading}</h3>
-<div class="wide">${drawing(series, "wide", title)}</div>
-<div class="narrow">${drawing(series, "narrow", title)}</div></article>`;
-}
-
-/** One metric of all busy projects. */
-function projectCharts(series: readonly HistorySeries[]): Html | null {
+/** One metric of the projects that matter most. */
+function chartsOf(series: readonly HistorySeries[]): Html | null {
   const drawn = series.filter(isDefined);
   const [first] = drawn;
   if (first === undefined) return null;
@@ -49,7 +34,7 @@ function projectCharts(series: readonly HistorySeries[]): Html | null {
 <div class="charts">${drawn.map(projectChart)}</div>${
     young === 0
       ? null
-      : html`<p class="aside">${count(young, "further busy project")} without a full window: the global rate holds there.</p>`
+      : html`<p class="aside">${count(young, "further project")} merged lately and ${young === 1 ? "has" : "have"} no full window: the global rate holds there.</p>`
   }</details>`;
 }
 
@@ -62,28 +47,45 @@ function states(drawn: readonly HistorySeries[]): readonly Html[] {
   });
 }
 
-function projectChart(series: HistorySeries, index: number): Html {
+function projectChart(series: HistorySeries): Html {
   const { metric, points, gate } = series;
   const project = safe(series.project ?? "");
   const last = points.at(-1);
-  return html`<article class="card chart" data-project="${project}"><h3 class="name">${project}</h3>
+  const merges = JSON.stringify(points.map(({ seq, merged_at }) => [seq, merged_at]));
+  return html`<article class="card chart" data-project="${project}" data-merges="${merges}"><h3 class="name">${project}</h3>
 <p class="detail">${valueHtml(metric, last?.value ?? null, gate)}
 <span class="aside">n=${last?.n ?? 0}/${last?.window ?? 0}</span> ${stateHtml(metric, last?.state ?? "unknown")}</p>
-${drawing(series, "narrow", `${TITLES[metric]} of project ${project} over its last merges`, index)}</article>`;
+${drawing(series)}</article>`;
 }
 
-/** @param title is read out first. @param project distinguishes a project's drawing from the others of the page. */
-function drawing(
-  { metric, gate, points }: HistorySeries,
-  size: keyof typeof SIZES,
-  title: string,
-  project: number | null = null,
-): Html {
-  const id = `${metric.replaceAll("_", "-")}-${project === null ? size : `project-${project}`}`;
+/** The last merges of a metric. A global one is drawn for a wide card and for a narrow one. */
+export const drawing = oncePer((series: HistorySeries): Html => {
+  if (!isDefined(series)) return html``;
+  return series.project === null
+    ? html`<div class="wide">${figure(series, "wide")}</div><div class="narrow">${figure(series, "narrow")}</div>`
+    : figure(series, "narrow");
+});
+
+/** A drawing that a pointer, or the arrow keys, can ask for single merges. */
+function figure(series: HistorySeries, size: keyof typeof SIZES): Html {
+  const { metric, gate, points } = series;
+  const whose = series.project === null ? "" : ` of project ${safe(series.project)}`;
+  const title = `${TITLES[metric]}${whose}, last ${count(points.length, "merge")}`;
+  // Names are any text, and an id is not.
+  const whom = series.project === null ? size : Buffer.from(series.project).toString("hex");
+  const id = `${metric.replaceAll("_", "-")}-${whom}`;
   const { permissive } = CATALOGUE[metric];
-  return new Html(
-    historySvg(points, { title, ratio: isRatio(metric), bounds: gate, permissive, id, ...SIZES[size] }),
-  );
+  const drawn = historySvg(points, {
+    title,
+    ratio: isRatio(metric),
+    bounds: gate,
+    permissive,
+    id,
+    ...SIZES[size],
+  });
+  const values = points.map(({ value }) => value ?? "").join(",");
+  return html`<figure data-ratio="${String(isRatio(metric))}" data-values="${values}" tabindex="0" aria-label="${title}: arrow keys read single merges">
+${new Html(drawn)}<figcaption><span class="read" aria-live="polite"></span><span class="hint">last ${count(points.length, "merge")}</span></figcaption></figure>`;
 }
 
 function isDefined({ points }: HistorySeries): boolean {

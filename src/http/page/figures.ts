@@ -2,7 +2,8 @@
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
-import { type Bounds, boundText, moment, percent } from "../../text/figures.ts";
+import { type Bounds, moment, percent } from "../../text/figures.ts";
+import { safe } from "../../text/safe.ts";
 import { type Html, html } from "./html.ts";
 
 export const TITLES: Readonly<Record<MetricName, string>> = {
@@ -17,21 +18,36 @@ export function valueHtml(metric: MetricName, value: number | null, gate: Bounds
   return html`<data value="${value}">${isRatio(metric) ? percent(value, gate) : value}</data>`;
 }
 
+/** What a state means for the orchestrator. */
+export type Meaning = "permissive" | "restricted" | "unknown";
+
+export function meaningOfState(metric: MetricName, state: GateState): Meaning {
+  if (state === "unknown") return "unknown";
+  return state === CATALOGUE[metric].permissive ? "permissive" : "restricted";
+}
+
 const SIGNS: Readonly<Record<GateState, string>> = { high: "▲", low: "▼", unknown: "○" };
 
 /** A state as a sign, a word and a colour: green where the orchestrator may do more, orange where it is restricted. */
-export function stateHtml(metric: MetricName, state: GateState): Html {
-  const { permissive } = CATALOGUE[metric];
-  const meaning = state === "unknown" ? "unknown" : state === permissive ? "open" : "restricted";
-  return html`<span class="state ${meaning}"><span aria-hidden="true">${SIGNS[state]}</span> ${state.toUpperCase()}</span>`;
+export function stateHtml(metric: MetricName, state: GateState, gate: string | null = null): Html {
+  const name = gate === null ? null : html`${gateTitle(gate)}: `;
+  return html`<span class="state ${meaningOfState(metric, state)}"><span aria-hidden="true">${SIGNS[state]}</span> ${name}${state.toUpperCase()}</span>`;
 }
 
-export function boundsText({ upper, lower }: Bounds): string {
-  return `up ≥ ${boundText(upper)}, down < ${boundText(lower)}`;
+/** A gate's name as a heading: `scope_overlap` is "Scope overlap". */
+export function gateTitle(gate: string): string {
+  const words = safe(gate).replaceAll("_", " ");
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }
 
-export function timeHtml(iso: string | null, precision: "minutes" | "seconds" = "minutes"): Html {
+/** The script shows a moment as how long ago it was; it stays in the tooltip. */
+export function timeHtml(iso: string | null): Html {
   return iso === null
     ? html`<span class="undefined">unknown</span>`
-    : html`<time datetime="${iso}">${moment(iso, precision)}</time>`;
+    : html`<time datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
+}
+
+/** "since" a moment; the script shows for how long. */
+export function sinceHtml(iso: string): Html {
+  return html` since <time class="since" datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
 }

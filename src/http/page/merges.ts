@@ -1,24 +1,21 @@
 /** The last merges as cells: a colour, and a character that says the same. */
 import type { RecentHistory, RecentMerge } from "../../core/status-history.ts";
-import { count, moment } from "../../text/figures.ts";
+import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
+import { oncePer } from "../once-per.ts";
 import { type Html, html } from "./html.ts";
 
 const SHOWN = 100;
 
-export function merges(history: RecentHistory): Html {
+export const merges = oncePer((history: RecentHistory): Html => {
   const last = history.merges.slice(-SHOWN);
-  return html`<section id="merges" aria-labelledby="merges-title"><h2 id="merges-title">Last merges</h2>
-<div class="card">${
-    last.length === 0
-      ? html`<p>No merge is recorded yet.</p>`
-      : html`<p class="legend"><span><span class="cell first">1</span> first pass</span>
+  return html`<section id="merges" class="part" aria-labelledby="merges-title"><h2 id="merges-title">Last ${count(last.length, "merge")}</h2>
+<div class="card"><p class="legend"><span><span class="cell first">1</span> first pass</span>
 <span><span class="cell again">2</span> number of attempts</span>
 <span><span class="cell conflict">C</span> rebase conflict</span>
 <span class="aside">newest last</span></p>
-<ol class="cells">${last.map(cell)}</ol>`
-  }</div></section>`;
-}
+<ol class="cells">${last.map(cell)}</ol></div></section>`;
+});
 
 function cell(merge: RecentMerge): Html {
   const {
@@ -34,7 +31,7 @@ function cell(merge: RecentMerge): Html {
   const shown = rebase_conflict ? "C" : attempts > 99 ? "+" : attempts;
   const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "attempt")}`;
   const says = `merge ${seq}, ${safe(project, 40)}: ${what}`;
-  const when = mergedAt === null ? "" : `, ${moment(mergedAt, "minutes")}`;
+  const when = mergedAt === null ? "" : `, ${mergedAt}`;
   const verdictText = verdict === null ? "" : `, last verdict ${safe(verdict, 40)}`;
   return html`<li class="cell ${kind}" title="${says}${verdictText}${when}"><span aria-hidden="true">${shown}</span><span class="unseen">${says}</span></li>`;
 }

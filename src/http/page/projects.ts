@@ -1,52 +1,96 @@
-/** Every project: its own readings, and what a policy about it follows. The busiest are shown, the others folded away. */
-import { busiestFirst } from "../../core/busiest.ts";
+/**
+ * The projects: what a policy about each must use, and its own readings. The restricted ones come first, then those that
+ * merged last. A filter finds the others, so that the page stays small however many there are.
+ */
+import { mostRecentFirst } from "../../core/most-recent.ts";
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
-import { stateHtml, TITLES, valueHtml } from "./figures.ts";
+import { oncePer } from "../once-per.ts";
+import { gateTitle, meaningOfState, stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
-const OPEN = 25;
-/** A longer table is not readable, and each refresh would carry it along. */
-const MOST = 400;
+/** Which projects a visitor asked for. */
+export type View = {
+  /** Part of a name, in any case; empty for all. */
+  readonly filter: string;
+  /** Without a limit. */
+  readonly all: boolean;
+};
 
-export function projects(snapshot: Snapshot): Html {
-  const busiest = busiestFirst(snapshot);
-  const [open, folded] = [busiest.slice(0, OPEN), busiest.slice(OPEN, MOST)];
-  return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects <span class="aside">${busiest.length}</span></h2>
-<div class="card">${
-    busiest.length === 0 ? html`<p>No project has merged anything yet.</p>` : table(open, "busiest projects")
-  }${
-    folded.length === 0
-      ? null
-      : html`<details id="more-projects"><summary>${folded.length} more</summary>${table(folded, "more projects")}</details>`
-  }${
-    busiest.length <= MOST
-      ? null
-      : html`<p class="aside">${busiest.length - MOST} further ones are in <a href="/snapshot.json">/snapshot.json</a>.</p>`
-  }</div></section>`;
+const SHOWN = 100;
+
+type Project = readonly [name: string, readings: readonly SnapshotMetric[]];
+
+/** Keyed by the readings: they are the same as long as no merge is recorded. */
+const ordered = new WeakMap<readonly SnapshotMetric[], readonly Project[]>();
+
+function inOrder(snapshot: Snapshot): readonly Project[] {
+  const before = ordered.get(snapshot.metrics);
+  if (before !== undefined) return before;
+  const byRank = Map.groupBy(mostRecentFirst(snapshot), ([, readings]) => rank(readings));
+  const order = [0, 1, 2].flatMap((one) => byRank.get(one) ?? []);
+  ordered.set(snapshot.metrics, order);
+  return order;
 }
 
-function table(rows: readonly (readonly [string, readonly SnapshotMetric[]])[], caption: string): Html {
-  const first = rows[0]?.[1] ?? [];
-  const gated = first.filter(({ effective }) => effective !== null);
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption class="unseen">${caption}</caption>
-<thead><tr><th scope="col">project</th>${first.map(({ metric }) => html`<th scope="col">${TITLES[metric]}</th>`)}${gated.map(
-    ({ gate }) => html`<th scope="col">${gate?.name ?? ""} follows</th>`,
+/** 0 for a project that its own merges restrict, 1 for one that the global state restricts, 2 for the others. */
+function rank(readings: readonly SnapshotMetric[]): number {
+  const restricting = readings.flatMap(({ metric, effective }) =>
+    effective !== null && meaningOfState(metric, effective.state) === "restricted" ? [effective.scope] : [],
+  );
+  return restricting.includes("project") ? 0 : restricting.length > 0 ? 1 : 2;
+}
+
+const restrictedProjects = oncePer(
+  (metrics: readonly SnapshotMetric[]): number =>
+    metrics.filter(
+      ({ metric, effective }) =>
+        effective?.scope === "project" && meaningOfState(metric, effective.state) === "restricted",
+    ).length,
+);
+
+export function projects(snapshot: Snapshot, { filter, all }: View): Html {
+  const every = inOrder(snapshot);
+  const wanted = filter.toLowerCase();
+  const found = wanted === "" ? every : every.filter(([name]) => name.toLowerCase().includes(wanted));
+  const rows = all ? found : found.slice(0, SHOWN);
+  const restricted = restrictedProjects(snapshot.metrics);
+  return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects</h2>
+<div class="card"><form role="search" class="filter"><label>Filter <input type="search" name="filter" value="${filter}" autocomplete="off" spellcheck="false"></label>
+<noscript><button>Show</button></noscript></form><div id="project-list" class="part"><p class="aside" role="status">${
+    wanted === ""
+      ? count(every.length, "project")
+      : html`${found.length} of ${count(every.length, "project")}`
+  }${restricted === 0 ? null : html`, ${restricted} restricted by their own merges`}; restricted first, then those that merged last</p>
+${rows.length === 0 ? null : table(rows)}${
+  rows.length === found.length
+    ? null
+    : html`<p class="aside">${found.length - rows.length} more: filter by name, or <a href="?${new URLSearchParams({ filter, all: "" }).toString()}#projects">show all</a>.</p>`
+}</div></div></section>`;
+}
+
+function table(rows: readonly Project[]): Html {
+  const readings = rows[0]?.[1] ?? [];
+  const gated = readings.filter(({ effective }) => effective !== null);
+  return html`<table><caption class="unseen">Projects: what a policy must use, and their own readings</caption>
+<thead><tr><th scope="col">Project</th>${gated.map(({ gate }) => html`<th scope="col">${gateTitle(gate?.name ?? "")} to use</th>`)}${readings.map(
+    ({ metric }) => html`<th scope="col">${TITLES[metric]}</th>`,
   )}</tr></thead>
-<tbody>${rows.map(([project, readings]) => row(project, readings))}</tbody></table></div>`;
+<tbody>${rows.map(row)}</tbody></table>`;
 }
 
-function row(project: string, readings: readonly SnapshotMetric[]): Html {
-  return html`<tr><th scope="row" class="name">${safe(project)}</th>${readings.map(reading)}${readings.map(follows)}</tr>`;
+function row([project, readings]: Project): Html {
+  const address = `project?${new URLSearchParams({ name: project }).toString()}`;
+  return html`<tr><th scope="row"><a class="name" href="${address}">${safe(project)}</a></th>${readings.map(follows)}${readings.map(reading)}</tr>`;
 }
 
 function reading({ metric, value, n, window, gate }: SnapshotMetric): Html {
-  return html`<td data-metric="${metric}">${valueHtml(metric, value, gate)} <span class="aside">n=${n}/${window}</span></td>`;
+  return html`<td data-metric="${metric}" data-label="${TITLES[metric]}">${valueHtml(metric, value, gate)} <span class="aside">n=${n}/${window}</span></td>`;
 }
 
 function follows({ metric, effective, gate }: SnapshotMetric): Html | null {
   if (effective === null) return null;
   const whose = effective.scope === "global" ? "global " : effective.scope === "project" ? "own " : "";
-  return html`<td>${whose}${valueHtml(metric, effective.value, gate)} ${stateHtml(metric, effective.state)}</td>`;
+  return html`<td class="follows" data-label="${gateTitle(gate?.name ?? "")}">${stateHtml(metric, effective.state)} <span class="aside">${whose}${valueHtml(metric, effective.value, gate)}</span></td>`;
 }

@@ -1,39 +1,214 @@
 /**
- * The refresher: it fetches the page again and replaces the sections that changed, so that nothing flickers, and focus,
- * folds and scroll positions stay. Without scripts the browser reloads the page instead.
+ * What the page does beyond HTML, all of which it can be read without: it fetches itself again and replaces the parts that
+ * changed, so that nothing flickers, and focus, folds, scroll positions and opened projects stay; it shows moments as how
+ * long ago they were; it reads single merges from charts; it opens a project below its row; it filters while one types.
+ * Without scripts the browser reloads the page instead, and links and the form lead to pages of their own.
  */
 export const REFRESH_SECONDS = 5;
 
-export const REFRESHER = `
-const unreachable = document.getElementById("unreachable");
-const refresh = async () => {
-  if (document.hidden) return;
-  try {
-    const response = await fetch(location.href, { cache: "no-store" });
-    const next = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (!next.getElementById("state")) throw new Error();
-    const shown = [...document.querySelectorAll("main > section")];
-    const sections = shown.map((old) => next.getElementById(old.id));
-    if (sections.includes(null) || next.querySelectorAll("main > section").length !== shown.length) {
-      location.reload();
-      return;
-    }
-    for (const [index, old] of shown.entries()) {
-      const now = sections[index];
-      for (const fold of old.querySelectorAll("details[open]")) now.querySelector("#" + fold.id)?.setAttribute("open", "");
-      if (now.outerHTML === old.outerHTML) continue;
-      const places = [...old.querySelectorAll(".scroll")].map((place) => place.scrollLeft);
-      const kept = [...old.querySelectorAll("summary, .scroll")].indexOf(document.activeElement);
-      old.replaceWith(now);
-      now.querySelectorAll(".scroll").forEach((place, at) => { place.scrollLeft = places[at] ?? 0; });
-      if (kept >= 0) [...now.querySelectorAll("summary, .scroll")][kept]?.focus({ preventScroll: true });
-    }
-    document.title = next.title;
-    unreachable.hidden = true;
-  } catch {
-    if (unreachable.hidden) unreachable.textContent = "No answer since " + new Date().toISOString().slice(11, 19) + "Z. The page shows the values from before.";
-    unreachable.hidden = false;
+export const SCRIPT = `
+const query = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const unreachable = query("#unreachable");
+let etag = "";
+/** How far the server's clock is ahead of this one, in milliseconds. */
+let ahead = 0;
+
+const span = (seconds) =>
+  seconds < 120 ? Math.max(0, Math.floor(seconds)) + " s" :
+  seconds < 7200 ? Math.floor(seconds / 60) + " min" :
+  seconds < 172800 ? Math.floor(seconds / 3600) + " h" :
+  Math.floor(seconds / 86400) + " d";
+const showTimes = () => {
+  const now = Date.now() + ahead;
+  for (const time of all("time")) {
+    const text = span((now - Date.parse(time.dateTime)) / 1000) + (time.className === "since" ? "" : " ago");
+    if (time.textContent !== text) time.textContent = text;
   }
 };
+
+const opened = new Map();
+const placeOpened = (list) => {
+  for (const [address, row] of opened) {
+    const link = all("a.name", list).find((one) => one.getAttribute("href") === address);
+    if (!link) { opened.delete(address); continue; }
+    link.setAttribute("aria-expanded", "true");
+    link.closest("tr").after(row);
+  }
+};
+const fill = async (address, row) => {
+  const response = await fetch(address, { cache: "no-store" });
+  const next = new DOMParser().parseFromString(await response.text(), "text/html");
+  const told = query(".project", next) ?? query("main", next);
+  const cell = row.firstElementChild;
+  if (cell.innerHTML !== told.outerHTML) cell.replaceChildren(document.importNode(told, true));
+  showTimes();
+};
+const toggle = (link) => {
+  const address = link.getAttribute("href");
+  const row = opened.get(address);
+  if (row) {
+    opened.delete(address);
+    row.remove();
+    link.setAttribute("aria-expanded", "false");
+    return;
+  }
+  const more = document.createElement("tr");
+  more.className = "more";
+  const cell = document.createElement("td");
+  cell.colSpan = link.closest("tr").cells.length;
+  more.append(cell);
+  opened.set(address, more);
+  link.setAttribute("aria-expanded", "true");
+  link.closest("tr").after(more);
+  fill(address, more).catch(() => { cell.textContent = "No answer."; });
+  refresh();
+};
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("a:not(.name)")) return;
+  const row = event.target.closest("#project-list tbody tr:not(.more)");
+  if (!row || String(getSelection())) return;
+  event.preventDefault();
+  toggle(query("a.name", row));
+});
+
+const markLinks = () => {
+  for (const link of all("#project-list a.name")) if (!link.ariaExpanded) link.setAttribute("aria-expanded", "false");
+};
+
+/** What the reader looks at stays where it is on the screen, whatever grows above it. */
+const topOf = (id) => document.getElementById(id)?.getBoundingClientRect().top ?? 0;
+const looksAt = () => {
+  const seen = all(".part").filter((part) => { const { top, bottom } = part.getBoundingClientRect(); return bottom > 0 && top < innerHeight; });
+  return (seen.find((part) => part.contains(document.activeElement)) ?? seen.find((part) => part.getBoundingClientRect().top >= 0) ?? seen[0])?.id ?? "state";
+};
+/** Takes over what changed. */
+const take = (next) => {
+  const id = looksAt();
+  const top = topOf(id);
+  exchange(next);
+  showTimes();
+  scrollBy({ top: topOf(id) - top, behavior: "instant" });
+};
+const exchange = (next) => {
+  const parts = all(".part");
+  const now = parts.map((old) => next.getElementById(old.id));
+  if (now.includes(null) || all(".part", next).length !== parts.length) {
+    query("main").replaceWith(query("main", next));
+    opened.clear();
+  } else {
+    for (const [index, old] of parts.entries()) {
+      const part = now[index];
+      if (part.outerHTML === original.get(old)) continue;
+      original.set(part, part.outerHTML);
+      for (const fold of all("details[open]", old)) query("#" + fold.id, part)?.setAttribute("open", "");
+      const focusable = "a, summary, figure";
+      const kept = all(focusable, old).indexOf(document.activeElement);
+      const held = document.activeElement?.getAttribute?.("href");
+      old.replaceWith(part);
+      if (part.id === "project-list") placeOpened(part);
+      if (kept >= 0) {
+        const places = all(focusable, part);
+        (places.find((place) => held && place.getAttribute("href") === held) ?? places[kept])?.focus({ preventScroll: true });
+      }
+    }
+    const [values, nextValues] = [query("#values"), query("#values", next)];
+    values.className = nextValues.className;
+  }
+  document.title = next.title;
+  query("link[rel=icon]").href = query("link[rel=icon]", next).href;
+};
+const original = new WeakMap(all(".part").map((part) => [part, part.outerHTML]));
+
+let latest = 0;
+const refresh = async () => {
+  if (document.hidden || !query("#values")) return;
+  latest += 1;
+  const mine = latest;
+  try {
+    const response = await fetch(location.href, { cache: "no-store", headers: etag ? { "if-none-match": etag } : {} });
+    const date = Date.parse(response.headers.get("date") ?? "");
+    if (Math.abs(date - Date.now() - ahead) > 2000) ahead = date - Date.now();
+    if (response.status !== 304) {
+      const next = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (!next.getElementById("state")) throw new Error();
+      if (mine !== latest) return;
+      take(next);
+      etag = response.headers.get("etag") ?? "";
+      for (const [address, row] of opened) fill(address, row).catch(() => undefined);
+    }
+    unreachable.hidden = true;
+    query("#values").classList.remove("unreached");
+  } catch {
+    if (unreachable.hidden) unreachable.textContent = "No answer from the daemon since " + new Date().toISOString().slice(11, 19) + "Z. The page shows the last known values.";
+    unreachable.hidden = false;
+    query("#values").classList.add("unreached");
+  }
+  markLinks();
+  showTimes();
+};
+
+let typing = 0;
+document.addEventListener("input", (event) => {
+  if (event.target.name !== "filter") return;
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    const address = new URL(location.href);
+    address.search = event.target.value === "" ? "" : "?" + new URLSearchParams({ filter: event.target.value });
+    history.replaceState(null, "", address);
+    refresh();
+  }, 150);
+});
+document.addEventListener("submit", (event) => event.preventDefault());
+
+/** The crosshair: the merge nearest to a place of a chart. */
+const SVG = "http://www.w3.org/2000/svg";
+const read = (figure, seq) => {
+  const svg = query("svg", figure);
+  const [left, right, top, bottom, first, last, low, high] = svg.dataset.plot.split(" ").map(Number);
+  const values = figure.dataset.values.split(",");
+  const index = Math.max(0, Math.min(values.length - 1, Math.round(seq) - first));
+  const [at, mergedAt, project] = JSON.parse(figure.closest("[data-merges]").dataset.merges).find(([one]) => one === first + index) ?? [first + index, null, null];
+  const x = left + ((at - first) / (last - first)) * (right - left);
+  const cross = query(".cross", svg) ?? svg.appendChild(document.createElementNS(SVG, "path"));
+  const value = values[index] === "" ? null : Number(values[index]);
+  const y = value === null ? null : bottom - ((value - low) / (high - low)) * (bottom - top);
+  cross.setAttribute("class", "cross");
+  cross.setAttribute("d", "M" + x + "," + top + "V" + bottom + (y === null ? "" : "M" + (x - 4) + "," + y + "h8"));
+  figure.dataset.at = at;
+  const shown = value === null ? "undefined" : figure.dataset.ratio === "true" ? Number((value * 100).toPrecision(6)) + "%" : String(value);
+  query(".read", figure).textContent = [shown, "merge " + at, ...(mergedAt ? [mergedAt.slice(0, 16).replace("T", " ") + "Z"] : []), ...(project ? [project] : [])].join(" · ");
+};
+const leave = (figure) => {
+  query(".cross", figure)?.remove();
+  query(".read", figure).textContent = "";
+  delete figure.dataset.at;
+};
+document.addEventListener("pointermove", (event) => {
+  const figure = event.target.closest?.("figure[data-values]");
+  for (const other of all("figure[data-at]")) if (other !== figure && other !== document.activeElement) leave(other);
+  if (!figure) return;
+  const svg = query("svg", figure);
+  const box = svg.getBoundingClientRect();
+  const [left, right, , , first, last] = svg.dataset.plot.split(" ").map(Number);
+  const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+  read(figure, first + ((x - left) / (right - left)) * (last - first));
+});
+document.addEventListener("keydown", (event) => {
+  const figure = event.target.closest?.("figure[data-values]");
+  const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
+  if (!figure || !(event.key in steps)) return;
+  event.preventDefault();
+  const [, , , , first, last] = query("svg", figure).dataset.plot.split(" ").map(Number);
+  const from = figure.dataset.at === undefined ? last : Number(figure.dataset.at);
+  read(figure, Math.max(first, Math.min(last, from + steps[event.key])));
+});
+document.addEventListener("focusout", (event) => {
+  if (event.target.matches?.("figure[data-at]")) leave(event.target);
+});
+
+markLinks();
+showTimes();
 setInterval(refresh, ${REFRESH_SECONDS * 1000});
+setInterval(showTimes, 1000);
 `;

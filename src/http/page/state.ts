@@ -1,28 +1,59 @@
-/** The line on top: whether the daemon does its job, and how old the numbers are. */
+/** On top: whether the daemon does its job, what to do if it does not, and how old the numbers are. */
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { ReadinessReport } from "../../events/readiness.ts";
 import { count, span } from "../../text/figures.ts";
-import { timeHtml } from "./figures.ts";
+import { safe } from "../../text/safe.ts";
+import { sinceHtml, timeHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
-export function daemonState({ ready, degraded, checks }: ReadinessReport, snapshot: Snapshot | null): Html {
-  const failing = Object.entries(checks).filter(([, { ok }]) => !ok);
+export type Condition = {
+  readonly readiness: ReadinessReport;
+  /** What keeps the daemon from recording, and what to do about it. */
+  readonly problems: readonly string[];
+  /** Whether memory equals the log now; what is shown otherwise is what it was before. */
+  readonly current: boolean;
+};
+
+export function daemonState(condition: Condition, snapshot: Snapshot | null): Html {
+  const { ready, degraded } = condition.readiness;
   const word = !ready ? "not recording" : degraded ? "recording, polling only" : "recording";
-  const reasons = failing.map(
+  const meaning = !ready ? "restricted" : degraded ? "unknown" : "permissive";
+  return html`<section id="state" class="part" aria-label="Daemon">
+<p><span class="state ${meaning}">${word}</span> ${snapshot === null ? null : asOf(snapshot)}</p>${obstacles(condition, snapshot)}</section>`;
+}
+
+/** Null where nothing is in the way. */
+function obstacles({ readiness, problems, current }: Condition, snapshot: Snapshot | null): Html | null {
+  const failing = Object.entries(readiness.checks).filter(([, { ok }]) => !ok);
+  if (failing.length === 0 && current) return null;
+  const { database } = readiness.checks;
+  const what = !database.ok
+    ? html`Database unavailable${sinceHtml(database.since)}.`
+    : problems.length > 0
+      ? html`The daemon cannot record.`
+      : current
+        ? null
+        : html`The daemon restores its memory.`;
+  const shown = current
+    ? null
+    : snapshot === null
+      ? html` Values appear when the daemon has read the journal.`
+      : html` The values below are the last known ones, of merge ${snapshot.as_of.seq}, ${timeHtml(snapshot.as_of.merged_at)}. The daemon retries, and continues where it stopped.`;
+  const checks = failing.map(
     ([check, { reason, since }]) =>
-      html`<li>${check}: ${(reason ?? "").replaceAll("_", " ")}, since ${timeHtml(since)}</li>`,
+      html`<li>${check}: ${(reason ?? "").replaceAll("_", " ")}${sinceHtml(since)}</li>`,
   );
-  return html`<section id="state" aria-label="Daemon">
-<p><span class="state ${ready ? (degraded ? "unknown" : "open") : "restricted"}">${word}</span> ${
-    snapshot === null
-      ? html`The daemon is reading the journal. Numbers appear when its memory equals the log.`
-      : asOf(snapshot)
-  }</p>
-${reasons.length === 0 ? null : html`<ul class="reasons">${reasons}</ul>`}</section>`;
+  return html`<div class="obstacle${current ? "" : " stale"}">${what === null ? null : html`<p><b>${what}</b>${shown}</p>`}${problems.map(
+    (problem) => html`<p class="remedy">${sentence(safe(problem, 1000))}</p>`,
+  )}${checks.length === 0 ? null : html`<ul class="reasons">${checks}</ul>`}</div>`;
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.)]$/.test(text) ? "" : "."}`;
 }
 
 function asOf({
-  as_of: { seq, event_id, merged_at, generated_at },
+  as_of: { seq, event_id, merged_at },
   lag,
   skipped,
   refused,
@@ -31,11 +62,9 @@ function asOf({
   const newest =
     event_id === null
       ? html`no merge recorded yet`
-      : html`as of merge <b class="seq">${seq}</b> (event ${event_id}, ${timeHtml(merged_at, "seconds")})`;
+      : html`as of merge <b class="seq">${seq}</b> (event ${event_id}, ${timeHtml(merged_at)})`;
   const waiting = lag.seconds === null ? null : html`, the oldest for ${span(lag.seconds)}`;
   return html`${newest} · lag ${lag.merges}${waiting} · ${count(skipped.total, "merge")} skipped${
     refused.total === 0 ? null : html` · ${count(refused.total, "merge")} refused by events_outbox`
-  }${
-    history_truncated ? html` · old rows are gone, so windows count up again` : null
-  } · shown at ${timeHtml(generated_at, "seconds")}`;
+  }${history_truncated ? html` · old rows are gone, so windows count up again` : null}`;
 }

@@ -1,0 +1,104 @@
+/**
+ * What the daemon remembers, as documents. Each is made once per change: as long as no merge is recorded, the same objects
+ * are handed out, so that what is rendered from them can be kept as well.
+ */
+import type { Analyzer } from "../core/analyzer.ts";
+import { type Explanation, explain, type PlacedMerge } from "../core/explanation.ts";
+import type { MetricSettings } from "../core/metric.ts";
+import { type Snapshot, snapshotOf } from "../core/snapshot.ts";
+import type { RecentHistory, RecentMerge, StatusHistory } from "../core/status-history.ts";
+
+/** What is in memory. */
+type Remembered = { readonly analyzer: Analyzer; readonly recent: StatusHistory };
+
+type Remembering = {
+  /** Null while memory cannot be trusted. */
+  readonly analyzer: Analyzer | null;
+  /** What is in memory, or was before it could not be trusted any more; null before the first restore. */
+  readonly last: Remembered | null;
+  readonly due: number;
+  readonly lagSeconds: number;
+  readonly refused: number;
+};
+
+/** What the page shows of one moment. */
+export type Shown = {
+  readonly snapshot: Snapshot;
+  readonly history: RecentHistory;
+  /** How the global numbers come about. */
+  readonly global: readonly Explanation[];
+};
+
+export class Memory {
+  readonly #daemon: Remembering;
+  readonly #metrics: readonly MetricSettings[];
+  readonly #now: () => Date;
+  #made: (Shown & { readonly analyzer: Analyzer }) | null = null;
+
+  constructor(daemon: Remembering, metrics: readonly MetricSettings[], now: () => Date) {
+    this.#daemon = daemon;
+    this.#metrics = metrics;
+    this.#now = now;
+  }
+
+  /** The values; null while memory cannot be trusted. */
+  snapshot(): Snapshot | null {
+    return this.#daemon.analyzer === null ? null : (this.last()?.snapshot ?? null);
+  }
+
+  /** The last merges; null while memory cannot be trusted. */
+  history(): RecentHistory | null {
+    return this.#daemon.analyzer === null ? null : (this.last()?.history ?? null);
+  }
+
+  /** What is known, or was known last. */
+  last(): Shown | null {
+    const { last, due, lagSeconds, refused } = this.#daemon;
+    if (last === null) return null;
+    const { analyzer, recent } = last;
+    const generatedAt = this.#now().toISOString();
+    // Memory knows of this instance alone.
+    const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
+    const made = this.#made;
+    if (
+      made === null ||
+      made.analyzer !== analyzer ||
+      made.snapshot.as_of.seq !== analyzer.global.seq ||
+      made.snapshot.skipped.total !== analyzer.skipped
+    ) {
+      const snapshot = snapshotOf(analyzer, { generatedAt, running: 1, lag, refused });
+      const history = recent.history(this.#metrics);
+      const global = explanations(analyzer, { snapshot, history }, null);
+      this.#made = { analyzer, snapshot, history, global };
+      return this.#made;
+    }
+    const { snapshot, history, global } = made;
+    const as_of = { ...snapshot.as_of, generated_at: generatedAt };
+    return { snapshot: { ...snapshot, as_of, lag, refused: { total: refused } }, history, global };
+  }
+
+  /** How a project's numbers come about, of merges that are remembered; null where there is no such project. */
+  explain(project: string): readonly Explanation[] | null {
+    const [analyzer, shown] = [this.#daemon.last?.analyzer, this.last()];
+    if (analyzer === undefined || shown === null || !analyzer.projects.has(project)) return null;
+    return explanations(analyzer, shown, project);
+  }
+}
+
+function explanations(
+  analyzer: Analyzer,
+  { snapshot, history }: Pick<Shown, "snapshot" | "history">,
+  project: string | null,
+): readonly Explanation[] {
+  const merges = history.merges.filter((merge) => project === null || merge.project === project);
+  const recorded = merges.map(placed).toReversed();
+  return snapshot.metrics
+    .filter((reading) => reading.project === project)
+    .map((reading) => explain(analyzer, reading, recorded));
+}
+
+function placed(merge: RecentMerge): PlacedMerge {
+  const { seq, event_id, work_item_id, project, attempts, last_verdict, merged_at } = merge;
+  const [eventId, workItemId, lastVerdict, mergedAt] = [event_id, work_item_id, last_verdict, merged_at];
+  return { seq, merge: { eventId, workItemId, project, attempts, lastVerdict, mergedAt } };
+}
