@@ -67,7 +67,7 @@ export const recentHistory = z
     series: z
       .array(series)
       .describe(
-        "Metrics of all merges, then the gated ones of the busiest projects, each over the last merges of its scope.",
+        "Metrics of all merges, then the gated ones of the projects that matter most, each over the last merges of its scope.",
       ),
     merges: z.array(recentMerge).describe("Oldest first."),
     crossings: z.array(recentCrossing).describe("Of every scope, oldest first."),

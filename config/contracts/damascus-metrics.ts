@@ -609,7 +609,7 @@ export interface RecentHistoryCrossingProject {
 export interface RecentHistory {
   /** Additive changes keep the version; readers ignore fields that they do not know. */
   readonly schema_version: 1;
-  /** Metrics of all merges, then the gated ones of the busiest projects, each over the last merges of its scope. */
+  /** Metrics of all merges, then the gated ones of the projects that matter most, each over the last merges of its scope. */
   readonly series: readonly (SeriesGlobal | SeriesProject)[];
   /** Oldest first. */
   readonly merges: readonly RecentHistoryMerge[];

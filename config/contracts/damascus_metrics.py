@@ -628,7 +628,7 @@ RecentHistoryCrossingProject = TypedDict("RecentHistoryCrossingProject", {
 RecentHistory = TypedDict("RecentHistory", {
     # Additive changes keep the version; readers ignore fields that they do not know.
     "schema_version": Literal[1],
-    # Metrics of all merges, then the gated ones of the busiest projects, each over the last merges of its scope.
+    # Metrics of all merges, then the gated ones of the projects that matter most, each over the last merges of its scope.
     "series": List[Union[SeriesGlobal, SeriesProject]],
     # Oldest first.
     "merges": List[RecentHistoryMerge],

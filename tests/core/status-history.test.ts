@@ -144,7 +144,7 @@ describe("the last merges of projects", () => {
     }
   });
 
-  test("are those of projects with a rate of their own, then of the busiest; more would fill no page", () => {
+  test("are those of projects with a rate of their own, then of the most active; more would fill no page", () => {
     const busy = Array.from({ length: 8 }, (_, index) => `busy-${index}`);
     const young = Array.from({ length: 40 }, (_, index) => `young-${index}`);
     const recent = story([...busy, ...busy, ...busy, ...young], 40 * 64);
