@@ -10,7 +10,8 @@
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
-import { type ClassifiedMerges, recordedEvents } from "../restore/due-merges.ts";
+import type { ClassifiedMerges } from "../restore/due-merges.ts";
+import { recordedEvents } from "../restore/known-merges.ts";
 import type { FoundBy } from "./batch.ts";
 import { checkOrder } from "./check-order.ts";
 import type { FoundMerge } from "./outbox-log.ts";
@@ -70,7 +71,7 @@ export function reconciliationOf(
     // Above the low-water mark the next poll would find it too: then it came late, and no poll missed it.
     const { low } = lowWaterMark;
     const missed = due.filter(({ eventId }) => BigInt(eventId) <= low);
-    run.found += await record(missed, "reconciliation");
+    await recordMissed(run, missed);
     await record(due.slice(missed.length), "poll");
     await dropRecorded(run, after, end);
   }
@@ -92,6 +93,12 @@ export function reconciliationOf(
     for (const id of run.withoutRow) found.push(...(await log.merges(id - 1n, id)));
     const due = await dueMerges.dueWithoutRow((await dueMerges.classify(found)).withoutRow);
     if (due.length > 0) await checkOrder(log);
-    run.found += await record(due, "reconciliation");
+    await recordMissed(run, due);
+  }
+
+  /** Until they are recorded, no checkpoint may cover them: the process may stop before. */
+  async function recordMissed(run: Run, missed: readonly FoundMerge[]): Promise<void> {
+    for (const { eventId } of missed) projection.dueMerges.coverage.except(BigInt(eventId));
+    run.found += await record(missed, "reconciliation");
   }
 }

@@ -58,7 +58,8 @@ function settledAt({ newest, drawn }: JournalEnd): bigint {
 
 /** Reads until no row can have gone meanwhile. */
 async function readJournal({ log, metrics, report, clock }: Session, oldest: bigint): Promise<ReadJournal> {
-  for (let seqBefore: number | null = null; ; ) {
+  let seqBefore: number | null = null;
+  for (;;) {
     const end = await journalEnd(log);
     const progress = new Progress(clock.monotonic, oldest - 1n, end.newest, (figures) =>
       report({ event: "restore.progress", ...figures }),
@@ -70,8 +71,11 @@ async function readJournal({ log, metrics, report, clock }: Session, oldest: big
       passed: (id) => progress.at(id),
       unusable: (row_id, reason) => report({ event: "checkpoint.unusable", row_id, reason }),
     });
-    if (!(await mayLackRows(log, restored, end.newest, seqBefore))) return { end, restored };
-    seqBefore = restored.walk.analyzer.global.seq;
+    const { seq } = restored.walk.analyzer.global;
+    const lacks = await mayLack(log, restored, end.newest);
+    // If the same merges are unknown again, their rows are gone from the log, and not only from this reading.
+    if (lacks === "nothing" || (lacks === "merges" && seq === seqBefore)) return { end, restored };
+    seqBefore = lacks === "merges" ? seq : null;
   }
 }
 
@@ -84,24 +88,20 @@ async function journalEnd(log: OutboxLog): Promise<JournalEnd> {
 }
 
 /**
- * Whether retention may have deleted rows before they were read: the newest row that was read is gone, a checkpoint has been
- * written meanwhile (which lets retention delete rows that were not read), or one knows of more merges. What comes from a
- * checkpoint needs no rows.
- * @param seqBefore the previous reading's: if a checkpoint knows of more merges than two equal readings, their rows are gone.
+ * What retention may have deleted before it was read: any rows, where the newest row that was read is gone, or a checkpoint has
+ * been written meanwhile, which lets retention delete rows that were not read; or the merges that a checkpoint knows of in
+ * addition. What comes from a checkpoint needs no rows.
  */
-async function mayLackRows(
+async function mayLack(
   log: OutboxLog,
-  { lastApplied, known, walk }: Restored,
+  { lastApplied, known: { fromCheckpoint }, walk }: Restored,
   newest: bigint,
-  seqBefore: number | null,
-): Promise<boolean> {
+): Promise<"nothing" | "rows" | "merges"> {
   const id = idOrNull(lastApplied?.id);
-  if (!known.fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return true;
-  const { seq } = walk.analyzer.global;
-  for await (const checkpoint of log.checkpoints(LARGEST_ID))
-    return (
-      BigInt(checkpoint.rowId) > newest ||
-      (!known.fromCheckpoint && checkpoint.seq > seq && seq !== seqBefore)
-    );
-  return false;
+  if (!fromCheckpoint && id !== null && (await log.journal(id - 1n, id)).length === 0) return "rows";
+  for await (const { rowId, seq } of log.checkpoints(LARGEST_ID)) {
+    if (BigInt(rowId) > newest) return "rows";
+    return !fromCheckpoint && seq > walk.analyzer.global.seq ? "merges" : "nothing";
+  }
+  return "nothing";
 }

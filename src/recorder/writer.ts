@@ -98,7 +98,7 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
     const isProven = projection.lastApplied !== null;
     await fence.begin();
     const fencedAt = clock.monotonic();
-    const existing = isProven ? merges : await stillThere(merges);
+    const existing = isProven ? merges : await asTheyAreNow(merges);
     const unrecorded = existing.filter((merge) => !projection.peerWrites.has(merge));
     if (unrecorded.length === 0) {
       await log.rollback();
@@ -154,12 +154,15 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
     };
   }
 
-  /** The merges of a batch that are still in the log as they were found, where no last applied row would show a reset. */
-  async function stillThere(merges: readonly FoundMerge[]): Promise<readonly FoundMerge[]> {
+  /** A batch as it is in the log now, where no last applied row would show a reset. Work items may have become null meanwhile. */
+  async function asTheyAreNow(merges: readonly FoundMerge[]): Promise<readonly FoundMerge[]> {
     const ids = merges.map(({ eventId }) => BigInt(eventId));
     const found = await session.log.merges((ids[0] ?? 0n) - 1n, ids.at(-1) ?? 0n);
-    const items = new Map(found.map(({ eventId, workItemId }) => [eventId, workItemId]));
-    return merges.filter(({ eventId, workItemId }) => items.get(eventId) === workItemId);
+    const before = new Map(merges.map(({ eventId, workItemId }) => [eventId, workItemId]));
+    return found.filter(({ eventId, workItemId: now }) => {
+      const item = before.get(eventId);
+      return item !== undefined && (now === item || now === null);
+    });
   }
 
   return {

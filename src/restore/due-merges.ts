@@ -18,6 +18,7 @@ import { mergeIn, parseJournalRow } from "../core/journal-row.ts";
 import { mergeIdentity } from "../core/merge.ts";
 import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
 import { pagesAfter } from "../recorder/pages.ts";
+import { recordedNow } from "./known-merges.ts";
 import type { Known } from "./restored.ts";
 
 export type ClassifiedMerges = {
@@ -34,19 +35,22 @@ export class DueMerges {
   readonly coverage: Coverage;
   readonly truncationPoint: bigint | null;
   readonly #log: JournalReader;
+  /** The last row that the restore read. */
+  readonly #readUpTo: bigint;
   #exact: boolean;
   #firstRow: bigint | null;
   /** Whether rows are known to be gone from the journal's old end. */
   #pruned: boolean;
-  /** Where the coverage is not exact: the events that rows record, read when they are first needed. */
-  #events: ReadonlySet<bigint> | null = null;
+  /** Where the coverage is not exact: what else is recorded, read when it is first needed. */
+  #isRecordedNow: ((eventId: bigint) => boolean) | null = null;
   /** The oldest row that records a merge, as of the last query. */
   #oldest: bigint | null = null;
 
-  constructor(log: JournalReader, { coverage, exact, truncationPoint, firstRow, pruned }: Known) {
+  constructor(log: JournalReader, { coverage, exact, truncationPoint, firstRow, pruned, readUpTo }: Known) {
     this.#log = log;
     this.coverage = coverage;
     this.truncationPoint = truncationPoint;
+    this.#readUpTo = readUpTo;
     this.#exact = exact;
     this.#firstRow = firstRow;
     this.#pruned = pruned;
@@ -65,7 +69,7 @@ export class DueMerges {
   /** Every merge in the log has been examined, and those that are recorded are in the coverage. */
   allSeen(): void {
     this.#exact = true;
-    this.#events = null;
+    this.#isRecordedNow = null;
   }
 
   /** An empty journal got its first row. */
@@ -137,8 +141,8 @@ export class DueMerges {
   async #isRecorded(eventId: bigint): Promise<boolean> {
     if (this.coverage.covers(eventId)) return true;
     if (this.#exact) return false;
-    this.#events ??= await recordedEvents(this.#log, BEFORE_ALL, await this.#log.newest());
-    if (!this.#events.has(eventId)) return false;
+    this.#isRecordedNow ??= await recordedNow(this.#log, this.#readUpTo);
+    if (!this.#isRecordedNow(eventId)) return false;
     this.coverage.add(eventId);
     return true;
   }
@@ -156,12 +160,4 @@ export class DueMerges {
     }
     return null;
   }
-}
-
-/** The events that rows with from < id ≤ upTo record. */
-export async function recordedEvents(log: JournalReader, from: bigint, upTo: bigint): Promise<Set<bigint>> {
-  const events = new Set<bigint>();
-  for await (const { after, end } of pagesAfter(log, from, upTo))
-    for (const event of await log.recordedEvents(after, end)) events.add(BigInt(event));
-  return events;
 }

@@ -14,20 +14,14 @@
  * A truncated journal. When rows are gone from the journal's old end, a checkpoint that is left knows more than the rows do. That
  * does not hold for a checkpoint that knows of merges after the newest row's: then rows are gone from the new end, and their
  * merges are recorded again.
- *
- * Recorded merges are taken from the newest checkpoint, whichever one memory began with: it knows them all up to its own
- * place, and the rows after it give the others.
  */
-import { type CheckpointPayload, parseCheckpoint } from "../core/checkpoint.ts";
-import { Coverage, readCoverage } from "../core/coverage.ts";
-import { BEFORE_ALL, idOrNull } from "../core/event-id.ts";
 import { parseJournalRow } from "../core/journal-row.ts";
-import type { CheckpointInLog, JournalReader } from "../recorder/outbox-log.ts";
-import { recordedEvents } from "./due-merges.ts";
+import type { CheckpointInLog } from "../recorder/outbox-log.ts";
 import { fromCheckpoint } from "./from-checkpoint.ts";
 import { fromFacts } from "./from-facts.ts";
 import { fromRows } from "./from-rows.ts";
-import { type Journal, type Known, type Replayed, type Restored, TAIL_ROWS } from "./restored.ts";
+import { knownMerges } from "./known-merges.ts";
+import { type Journal, type Replayed, type Restored, TAIL_ROWS } from "./restored.ts";
 
 export type RestoredJournal = Journal & {
   /** Called for each checkpoint that is unusable. */
@@ -48,7 +42,7 @@ const MOST_CHECKPOINTS = 1_000;
 export async function restore(journal: RestoredJournal): Promise<Restored> {
   const checkpoints = readOnce(journal.log.checkpoints(journal.newest));
   const replayed = await replay(journal, checkpoints);
-  return { ...replayed, known: await knownMerges(journal, replayed, checkpoints) };
+  return { ...replayed, known: await knownMerges(journal, replayed, checkpoints()) };
 }
 
 /** Checkpoints, newest first, from the beginning at each call. */
@@ -105,50 +99,6 @@ async function first(
   matches: (checkpoint: CheckpointInLog) => boolean,
 ): Promise<CheckpointInLog | null> {
   for await (const checkpoint of checkpoints()) if (matches(checkpoint)) return checkpoint;
-  return null;
-}
-
-async function knownMerges(
-  { log, newest }: Journal,
-  { walk, events, firstRow }: Replayed,
-  checkpoints: Checkpoints,
-): Promise<Known> {
-  const { analyzer, truncationPoint } = walk;
-  const checkpoint = await newestUsable(log, checkpoints, analyzer.global.seq);
-  const coverage = checkpoint === null ? null : readCoverage(checkpoint);
-  if (checkpoint === null || coverage === null) {
-    const nothingRecorded = analyzer.global.seq === 0 && analyzer.skipped === 0;
-    return {
-      coverage: new Coverage(truncationPoint ?? BEFORE_ALL, events ?? []),
-      fromCheckpoint: false,
-      exact: nothingRecorded,
-      truncationPoint,
-      firstRow: analyzer.truncated ? null : firstRow,
-      pruned: analyzer.truncated,
-    };
-  }
-  for (const event of events ?? (await recordedEvents(log, BigInt(checkpoint.row_id), newest)))
-    coverage.add(event);
-  return {
-    coverage,
-    fromCheckpoint: true,
-    exact: true,
-    truncationPoint: idOrNull(checkpoint.floor),
-    firstRow: idOrNull(checkpoint.journal_begins),
-    pruned: checkpoint.journal_begins === null,
-  };
-}
-
-/** The newest checkpoint that can be read and knows of no merge after this one. */
-async function newestUsable(
-  log: JournalReader,
-  checkpoints: Checkpoints,
-  seq: number,
-): Promise<CheckpointPayload | null> {
-  for await (const { rowId } of checkpoints()) {
-    const payload = parseCheckpoint(await log.checkpoint(rowId));
-    if (typeof payload !== "string" && payload.seq <= seq) return payload;
-  }
   return null;
 }
 

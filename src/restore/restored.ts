@@ -42,6 +42,8 @@ export type Known = {
   readonly firstRow: bigint | null;
   /** Whether rows are known to be gone from the journal's old end. */
   readonly pruned: boolean;
+  /** The last row that was read. */
+  readonly readUpTo: bigint;
 };
 
 export type Restored = Replayed & { readonly known: Known };

@@ -1,6 +1,7 @@
 /** What is recorded is known exactly, whatever became of the rows: their columns, their ids, the rows themselves. */
 import { describe, expect, it } from "vitest";
 import { sendAway } from "../support/backends.ts";
+import { barrier } from "../support/barrier.ts";
 import { comparable, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
@@ -15,6 +16,7 @@ import {
   transitions,
 } from "../support/orchestrator.ts";
 import { record } from "../support/recorded.ts";
+import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
 /** A comparison of the whole log that begins after this call. */
 async function compared(daemon: TestDaemon): Promise<void> {
@@ -148,6 +150,24 @@ describe("a transaction that is open over a retention and a restart:", () => {
     expect(daemon.memory()?.history_truncated).toBe(!checkpoint);
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
   });
+});
+
+it("a merge that loses its work item between being found and the first write of all is skipped at once, not lost", async () => {
+  await using database = await createDatabase();
+  const gate = barrier();
+  await using daemon = startDaemon(database, { wrap: stopsBeforeRecording(gate.wait) });
+  await daemon.event("reconciliation.completed");
+  const { eventId } = await merge(database.admin);
+  daemon.ring();
+  await gate.reached;
+  await database.admin.query("UPDATE events_outbox SET work_item_id = NULL");
+  gate.open();
+  expect(await daemon.event("merge.skipped")).toMatchObject({
+    event_id: eventId,
+    reason: "work_item_missing",
+  });
+  expect(await recordsOf(database)).toEqual([eventId]);
+  expect(await violations(database.admin)).toEqual([]);
 });
 
 it("a checkpoint is found where the column takes no row without a work item, and 120,000 other rows follow it", async () => {
