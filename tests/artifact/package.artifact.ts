@@ -32,7 +32,7 @@ it("holds the program and its configuration, no library and nothing to compile",
     "dist",
     "package.json",
   ]);
-  expect(globSync("**/*.ts", { cwd: PACKAGE })).toEqual([]);
+  expect(globSync("{bin,dist}/**/*.ts", { cwd: PACKAGE })).toEqual([]);
   expect(JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"))).not.toHaveProperty("dependencies");
 });
 
