@@ -92,7 +92,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   for (let number = 1; number <= DAEMONS; number += 1) {
     const url = number === DAEMONS ? (pooled?.url ?? database.daemonUrl) : database.daemonUrl;
     const options = {
-      entry: tree?.path("main.ts"),
+      entry: tree?.path("../bin/metrics.js"),
       comparesOften: variant.lowIds === "yes",
       waitsLong: variant.rowLocks === "yes",
     };

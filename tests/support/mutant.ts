@@ -27,7 +27,7 @@ export async function patchedTree(
 ): Promise<AsyncDisposable & { readonly path: (file: string) => string }> {
   await using resources = new AsyncDisposableStack();
   const { path: folder } = resources.use(await scratchFolder("mutant"));
-  for (const name of ["src", "config", "package.json"])
+  for (const name of ["bin", "src", "config", "package.json"])
     await cp(join(ROOT, name), join(folder, name), { recursive: true });
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   for (const { file, replace, by } of patches) {
