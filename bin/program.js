@@ -6,6 +6,7 @@
 const { existsSync } = require("node:fs");
 const { enableCompileCache } = require("node:module");
 const { join } = require("node:path");
+const { pathToFileURL } = require("node:url");
 
 const SOURCE = join(__dirname, "../src/cli/program.ts");
 /** Within the checkout, never in a shared folder, where others could leave code for us. */
@@ -18,5 +19,5 @@ exports.loadProgram = async function loadProgram(verb) {
   if (!exports.inCheckout) return require("./bundle.js").loadBundle(verb);
   // Stripping types costs more than the work of a short command. NODE_COMPILE_CACHE names another folder.
   if (process.env["NODE_COMPILE_CACHE"] === undefined) enableCompileCache(COMPILED);
-  return import(SOURCE);
+  return import(pathToFileURL(SOURCE).href);
 };
