@@ -24,6 +24,9 @@ const { outputFiles, warnings } = await build({
   entryPoints: ["src/cli/program.ts"],
   bundle: true,
   write: false,
+  // Half as much to read. Names stay, so a stack still says where.
+  minifyWhitespace: true,
+  lineLimit: 200,
   platform: "node",
   target: "node24",
   // As CommonJS a module is evaluated when it is first imported, in one file too; as ESM all of them at the start.

@@ -10,7 +10,7 @@ import { createLogger } from "../events/log.ts";
 import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { Memory } from "../http/memory.ts";
-import { type HttpPorts, startHttp } from "../http/server.ts";
+import type { HttpPorts, HttpService } from "../http/server.ts";
 import { daemonName } from "../postgres/application-name.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
@@ -73,13 +73,20 @@ export async function run(config: Config): Promise<number> {
   );
   const stopped = stopOnSignals(stop, daemon, config.shutdownTimeoutMs, report);
   let alive = true;
-  const http = config.http.enabled
-    ? await startHttp(
-        config.http,
-        httpPorts(daemon, config, readiness, prometheus, () => alive),
-        report,
-      )
-    : null;
+  // Connects while the service is loaded.
+  const running = daemon.run();
+  // Its failure is handled below, when the service is there.
+  running.catch(() => undefined);
+  const http = await serve(
+    config,
+    httpPorts(daemon, config, readiness, prometheus, () => alive),
+    report,
+  ).catch(async (error: unknown) => {
+    stop.abort();
+    daemon.abandon();
+    await Promise.allSettled([running]);
+    throw error;
+  });
   const listening = listen(
     {
       ...connection,
@@ -94,7 +101,7 @@ export async function run(config: Config): Promise<number> {
     stop.signal,
   );
   try {
-    await daemon.run();
+    await running;
     return EXIT.done;
   } catch (error) {
     report(fatal(error));
@@ -107,6 +114,13 @@ export async function run(config: Config): Promise<number> {
     stopped();
     restoreOutput();
   }
+}
+
+/** @returns null where the service is off. @throws HttpUnavailable */
+async function serve({ http }: Config, ports: HttpPorts, report: Report): Promise<HttpService | null> {
+  if (!http.enabled) return null;
+  const { startHttp } = await import("../http/server.ts");
+  return startHttp(http, ports, report);
 }
 
 const STDOUT = 1;

@@ -5,7 +5,7 @@
  */
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
-import { getCACertificates, type SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 import type { Origin } from "../config.ts";
 import { PARAMETERS } from "./connection-parameters.ts";
 import { readUrl, URL_SHAPE } from "./connection-url.ts";
@@ -180,7 +180,8 @@ function readTls(given: Settings, isSocket: boolean, problems: string[]): false 
     if (set === undefined) continue;
     options[option] =
       name === "sslrootcert" && set.value === "system"
-        ? getCACertificates("system")
+        ? // Loaded only where it is used: it takes several milliseconds.
+          process.getBuiltinModule("node:tls").getCACertificates("system")
         : (readNamedFile(set.value, set.where, problems) ?? "");
   }
   for (const [name, option] of Object.entries(TEXTS)) {
