@@ -9,7 +9,7 @@ import { listen } from "../src/postgres/wakeup.ts";
 import { Bell } from "../src/recorder/bell.ts";
 import { Daemon } from "../src/recorder/daemon.ts";
 import type { OutboxLog } from "../src/recorder/outbox-log.ts";
-import { type Recorder, restoreRecorder } from "../src/recorder/recorder.ts";
+import { prove, type Recorder, restoreRecorder } from "../src/recorder/recorder.ts";
 import { Reported } from "../src/recorder/reported.ts";
 import { PRODUCER } from "../src/version.ts";
 
@@ -66,10 +66,10 @@ export interface Recording extends AsyncDisposable {
 /** A recorder without a loop: it looks when it is told to. */
 export async function record(databaseUrl: string): Promise<Recording> {
   const log = await open(databaseUrl);
-  const recorder = await restoreFrom(log, databaseUrl);
+  const recorder = await prove(await restoreFrom(log, databaseUrl));
   return {
     recorder,
-    poll: () => recorder.poll(),
+    poll: async () => Number(await recorder.poll()),
     [Symbol.asyncDispose]: () => log.end(),
   };
 }

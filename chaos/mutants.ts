@@ -12,8 +12,9 @@ export const MOVABLE: readonly Patch[] = [
   { file: "restore/due-merges.ts", replace: /this\.#log/g, by: "this.log" },
   {
     file: "recorder/recorder.ts",
-    replace: "  return {\n    projection,",
+    replace: "  return {\n    session,\n    projection,",
     by: `  return {
+    session,
     moveTo(log: OutboxLog): unknown {
       for (const part of [session, dueMerges] as { log: unknown }[]) part.log = log;
       return this;
@@ -105,7 +106,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       },
       {
         file: "recorder/daemon.ts",
-        replace: "const recorder = await restoreRecorder(log, this.#settings, ports);",
+        replace: "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
         by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));",
       },
       ...MOVABLE,

@@ -11,12 +11,12 @@ import { readerAt } from "../postgres/reader-at.ts";
 import { lasting } from "../recorder/lasting.ts";
 import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { DueMerges } from "../restore/due-merges.ts";
-import { restore } from "../restore/restore.ts";
+import { CHECKED, restore } from "../restore/restore.ts";
 import type { Known } from "../restore/restored.ts";
 import { journalEnd, type LogAccess, logPages, now, type ReadOptions, readLog } from "./read-log.ts";
 import { recordedAt } from "./recorded-at.ts";
 
-const SILENT = { passed: () => undefined, unusable: () => undefined };
+const SILENT = { checked: CHECKED.toServe, passed: () => undefined, unusable: () => undefined };
 
 export type SnapshotOptions = ReadOptions & {
   /** The values just after this event was recorded; left out for the newest. */

@@ -8,9 +8,9 @@ import type { Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
 
 /** Merges between two checkpoints: a restart replays about as many. */
-const CHECKPOINT_EVERY = 100;
+const CHECKPOINT_EVERY = 50;
 /** In a backlog so many. */
-const MOST_UNCOVERED = 1000;
+export const MOST_UNCOVERED = 1000;
 /** Ids after which one is written without any merges: a restart looks for merges above the settled ids. */
 const CHECKPOINT_EVERY_IDS = 20_000n;
 /** A large checkpoint is written less often: at most this many of its bytes for each merge. */
@@ -34,7 +34,7 @@ export function checkpointWriter(session: Session, projection: Projection, fence
   let refusedUntil = Number.NEGATIVE_INFINITY;
 
   async function write(): Promise<void> {
-    if (projection.lastApplied === null || !dueMerges.exact || isCovered()) return;
+    if (!projection.isProven || projection.lastApplied === null || !dueMerges.exact || isCovered()) return;
     if (clock.monotonic() < refusedUntil) return;
     await fence.begin();
     // A peer may have written this very checkpoint meanwhile, for example where all daemons are stopped at once.

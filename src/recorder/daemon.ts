@@ -8,13 +8,16 @@
  *        └────────────────────┴─────────────────────┴──────────────────────────┘  └─ stop ▶ checkpoint, end
  *          any failure: destroy the connection, forget memory, wait with backoff
  *
+ * Values are served once the rows of 20 merges are checked. Before the first write, or else as soon as the daemon is ready, memory
+ * is proven: it is restored once more from further back, so that the rows of 100 merges are checked.
+ *
  * # One answer to every failure
  *
  * Destroy, forget, restore. No error is repaired in place, so no error needs a path of its own, and the one path runs often
  * enough to be trusted. Memory exists only while backfilling or following; readers get `null` otherwise.
  *
- * One failure ends the daemon: a database or a log that is unfit before anything was ever restored, as a person has to change
- * something. Later, and for whatever only has to recover (a standby, an outage), it stays alive, writes nothing and says why.
+ * One failure ends the daemon: a database or a log that is unfit before it was ever found fit to write to, as a person has to
+ * change something. Later, and for whatever only has to recover (a standby, an outage), it stays alive, writes nothing and says why.
  *
  * # What survives a connection
  *
@@ -40,7 +43,7 @@ import { lagOf } from "./lag.ts";
 import type { OutboxLog } from "./outbox-log.ts";
 import { type Pace, type PaceSettings, paceOf } from "./pace.ts";
 import { Past } from "./past.ts";
-import { type Recorder, restoreRecorder } from "./recorder.ts";
+import { prove, type Recorder, restoreRecorder } from "./recorder.ts";
 import { Reported } from "./reported.ts";
 import type { RecorderSettings } from "./session.ts";
 
@@ -83,8 +86,10 @@ export class Daemon {
   #state: State = DISCONNECTED;
   /** What was in memory last; null while there is memory. */
   #lastValues: Values | null = null;
-  /** How far this process has ever come. */
-  #reached: "nothing" | "a restore" | "everything recorded" = "nothing";
+  /** Whether the log was ever found fit to write to. */
+  #wasProven = false;
+  /** Whether everything was ever recorded. */
+  #wasReady = false;
 
   constructor(settings: DaemonSettings, ports: DaemonPorts, bell: Bell, stop: AbortSignal) {
     this.#settings = settings;
@@ -164,29 +169,43 @@ export class Daemon {
   async #cycle(): Promise<Running> {
     const { clock } = this.#ports;
     this.#lag.begin();
-    const state = "recorder" in this.#state ? this.#state : await this.#connect();
-    const { recorder, pace } = state;
+    let state = "recorder" in this.#state ? this.#state : await this.#connect();
     const polledAt = clock.monotonic();
-    const recorded = await recorder.poll();
+    let recorded = await state.recorder.poll();
+    while (recorded === "unproven") {
+      state = await this.#prove(state);
+      recorded = await state.recorder.poll();
+    }
     if (this.#stop.aborted) return state;
     const from = clock.monotonic();
+    const { pace } = state;
     pace.polled(recorded, from - polledAt);
     this.#lag.end();
-    if (state.is === "backfilling") this.#follow(state);
+    if (state.is === "backfilling") state = await this.#prove(this.#follow(state));
     if (pace.reconciles(from)) {
-      const isComplete = await recorder.reconcilePage();
+      const isComplete = await state.recorder.reconcilePage();
       pace.reconciled(from, clock.monotonic(), isComplete);
     }
     return state;
   }
 
-  #follow(running: Running): void {
-    this.#state = { ...running, is: "following" };
-    if (this.#reached === "everything recorded") return;
-    this.#reached = "everything recorded";
+  #follow(running: Running): Running {
+    const following: Running = { ...running, is: "following" };
+    this.#state = following;
+    if (this.#wasReady) return following;
+    this.#wasReady = true;
     const { seq } = running.recorder.projection.analyzer.global;
     const took_ms = Math.round(this.#ports.clock.monotonic() - this.#startedAt);
     this.#ports.report({ event: "daemon.ready", seq, took_ms });
+    return following;
+  }
+
+  /** Before the first write; the values are served meanwhile. */
+  async #prove(running: Running): Promise<Running> {
+    const proven: Running = { ...running, recorder: await prove(running.recorder) };
+    this.#state = proven;
+    this.#wasProven = true;
+    return proven;
   }
 
   async #connect(): Promise<Running> {
@@ -197,8 +216,8 @@ export class Daemon {
     // that the log is fit again.
     if (this.#past.contradicted) await checkOrder(log);
     const ports = { report, clock, reported: this.#reported, stop: this.#stop };
-    const recorder = await restoreRecorder(log, this.#settings, ports);
-    if (this.#reached === "nothing") this.#reached = "a restore";
+    const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);
+    this.#wasProven ||= recorder.projection.isProven;
     const { seq } = recorder.projection.analyzer.global;
     for (const event of await this.#past.compare(log, seq)) report(event);
     const pace = paceOf(this.#settings, log.idsIndexed);
@@ -225,7 +244,7 @@ export class Daemon {
   }
 
   #eventOf(error: unknown, attempt: Attempt): DaemonEvent | null {
-    return failureEvent(error, attempt, { wasRestored: this.#reached !== "nothing", seq: this.#past.seq });
+    return failureEvent(error, attempt, { wasProven: this.#wasProven, seq: this.#past.seq });
   }
 
   /** Leaves a checkpoint behind, if there is anything to cover. */

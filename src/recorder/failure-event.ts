@@ -14,19 +14,19 @@ export type Attempt = {
 };
 
 /**
- * @param past whether memory was ever restored, and how many merges it included last.
+ * @param past whether the log was ever found fit to write to, and how many merges memory included last.
  * @returns null where the daemon cannot continue.
  */
 export function failureEvent(
   error: unknown,
   { attempt, retry_in_ms, isConnected }: Attempt,
-  { wasRestored, seq }: { readonly wasRestored: boolean; readonly seq: number },
+  { wasProven, seq }: { readonly wasProven: boolean; readonly seq: number },
 ): DaemonEvent | null {
   if (error instanceof HistoryReset)
     return { event: "history.reset", row_id: error.rowId, seq_before: seq, seq_now: null, lost: null };
-  if (error instanceof UnfitDatabase && (wasRestored || error.reason === "read_only_server"))
+  if (error instanceof UnfitDatabase && (wasProven || error.reason === "read_only_server"))
     return { event: "db.unfit", reason: error.reason, problems: error.problems, retry_in_ms };
-  if (error instanceof UnfitLog && wasRestored)
+  if (error instanceof UnfitLog && wasProven)
     return { event: "db.unfit", reason: error.reason, problems: [error.message], retry_in_ms };
   if (error instanceof LockBlocked) return { event: "writer.blocked", holders: error.holders, retry_in_ms };
   if (!(error instanceof DatabaseFailure)) return null;

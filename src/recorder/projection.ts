@@ -50,6 +50,8 @@ export class Projection {
   readonly recent: StatusHistory;
   readonly dueMerges: DueMerges;
   readonly peerWrites = new PeerWrites();
+  /** Whether enough rows were checked to write on this basis. */
+  readonly isProven: boolean;
   readonly #session: Session;
   readonly #walk: Walk;
   #lastApplied: AppliedRow | null;
@@ -63,11 +65,12 @@ export class Projection {
   #reportedUnmarked = BEFORE_ALL;
 
   /** @param appliedPosition every row of ours up to this id is in what was restored. */
-  constructor(session: Session, { walk, lastApplied, recent, known }: Restored, appliedPosition: bigint) {
+  constructor(session: Session, { walk, lastApplied, recent, known, isProven }: Restored, appliedPosition: bigint) {
     this.#session = session;
     this.#walk = walk;
     this.analyzer = walk.analyzer;
     this.recent = recent;
+    this.isProven = isProven;
     this.dueMerges = new DueMerges(session.log, known);
     this.#lastApplied = lastApplied;
     this.#appliedPosition = appliedPosition;

@@ -17,8 +17,9 @@
  */
 import { LowWaterMark } from "../core/low-water-mark.ts";
 import type { ClassifiedMerges } from "../restore/due-merges.ts";
+import { CHECKED } from "../restore/restore.ts";
 import { backlogOf } from "./backlog.ts";
-import { checkpointWriter } from "./checkpoint-writer.ts";
+import { checkpointWriter, MOST_UNCOVERED } from "./checkpoint-writer.ts";
 import { fenceOf } from "./fence.ts";
 import { longTransactionWatch } from "./long-transactions.ts";
 import type { FoundMerge, OutboxLog, Poll } from "./outbox-log.ts";
@@ -26,14 +27,16 @@ import { pagesAfter } from "./pages.ts";
 import { HistoryReset, type Projection } from "./projection.ts";
 import { reconciliationOf } from "./reconciliation.ts";
 import { refusedMerges } from "./refused-merges.ts";
-import { restoreProjection } from "./restore-projection.ts";
+import { proveProjection, restoreProjection } from "./restore-projection.ts";
 import type { RecorderPorts, RecorderSettings, Session } from "./session.ts";
 import { rehearse, writerOf } from "./writer.ts";
+
 
 export type Recorder = ReturnType<typeof recorderOf>;
 
 /**
  * Rehearses writing to the log, and restores memory from it.
+ * @param isSuspect whether the log has contradicted itself.
  * @throws UnfitDatabase when the table does not take our rows.
  * @throws UnfitLog when the journal contradicts itself or a newer version has written to it.
  */
@@ -41,12 +44,19 @@ export async function restoreRecorder(
   log: OutboxLog,
   settings: RecorderSettings,
   ports: RecorderPorts,
+  isSuspect = false,
 ): Promise<Recorder> {
   const session = { ...settings, ...ports, log };
   const { checkpoint } = await rehearse(session);
-  const recorder = recorderOf(session, await restoreProjection(session));
+  const recorder = recorderOf(session, await restoreProjection(session, isSuspect));
   if (checkpoint !== null) recorder.checkpoints.refused(checkpoint);
   return recorder;
+}
+
+/** @returns the recorder that may write: another one, unless this one may. @throws UnfitLog */
+export async function prove(recorder: Recorder): Promise<Recorder> {
+  const { session, projection } = recorder;
+  return projection.isProven ? recorder : recorderOf(session, await proveProjection(session));
 }
 
 function recorderOf(session: Session, projection: Projection) {
@@ -60,7 +70,7 @@ function recorderOf(session: Session, projection: Projection) {
   const checkLongTransactions = longTransactionWatch(session, lowWaterMark);
   const { record } = writer;
 
-  async function poll(): Promise<number> {
+  async function poll(): Promise<number | "unproven"> {
     writer.beginAnew();
     projection.peerWrites.forget();
     const { top } = lowWaterMark;
@@ -73,11 +83,14 @@ function recorderOf(session: Session, projection: Projection) {
     let readUpTo = readAfter;
     // Where a long transaction has ended, older rows come first.
     if (readAfter === top) {
-      recorded = await record((await classify(polled.found, polled.hasFirstRow)).due, "poll");
+      const { due } = await classify(polled.found, polled.hasFirstRow);
+      if (!projection.isProven && due.length > 0) return "unproven";
+      recorded = await record(due, "poll");
       ({ readUpTo } = polled);
     }
+    if (!projection.isProven && readUpTo < newest) return "unproven";
     recorded += await recordRange(readUpTo, newest);
-    recorded += await retryRefused();
+    if (projection.isProven) recorded += await retryRefused();
     if (stop.aborted) return recorded;
     lowWaterMark.settle();
     dueMerges.coverage.rise(lowWaterMark.low);
@@ -129,7 +142,9 @@ function recorderOf(session: Session, projection: Projection) {
       if (stop.aborted) break;
       backlog.begins(end);
       projection.peerWrites.forget();
-      const recorded = await record((await classify(await session.log.merges(after, end))).due, "poll");
+      const { due } = await classify(await session.log.merges(after, end));
+      const endsBacklog = end === upTo && total + due.length > MOST_UNCOVERED;
+      const recorded = await (endsBacklog ? recordLast(due) : record(due, "poll"));
       total += recorded;
       if (stop.aborted) break;
       lowWaterMark.read(end);
@@ -137,6 +152,17 @@ function recorderOf(session: Session, projection: Projection) {
       backlog.passed(end, recorded);
     }
     return total;
+  }
+
+  /** The last merges of a backlog, with checkpoints as far back as the next restart needs them. */
+  async function recordLast(due: readonly FoundMerge[]): Promise<number> {
+    const [toWrite, toServe] = [-CHECKED.toWrite, -CHECKED.toServe];
+    let recorded = 0;
+    for (const part of [due.slice(0, toWrite), due.slice(toWrite, toServe), due.slice(toServe)]) {
+      await checkpoints.writeIfDue(0);
+      recorded += await record(part, "poll");
+    }
+    return recorded;
   }
 
   /** Retries merges that the table has refused, each by itself. */
@@ -154,11 +180,15 @@ function recorderOf(session: Session, projection: Projection) {
   }
 
   return {
+    session,
     projection,
     writer,
     refused,
     checkpoints,
-    /** Polls the log and records everything that is due. @returns how many merges this recorder recorded or skipped. */
+    /**
+     * Polls the log and records everything that is due.
+     * @returns how many merges this recorder recorded or skipped; "unproven" where memory must be proven first.
+     */
     poll,
     /** Compares one page of the log with the journal. @returns whether it was the last one. */
     reconcilePage: reconciliationOf(session, { projection, lowWaterMark, classify, record }),

@@ -12,8 +12,9 @@
  * The journal is read page by page. If rows may have gone before they were read, it is read again.
  */
 import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
+import type { DaemonEvent, Report } from "../events/daemon-event.ts";
 import { Progress } from "../progress.ts";
-import { restore } from "../restore/restore.ts";
+import { CHECKED, restore } from "../restore/restore.ts";
 import type { Restored } from "../restore/restored.ts";
 import { lasting } from "./lasting.ts";
 import type { OutboxLog } from "./outbox-log.ts";
@@ -25,14 +26,31 @@ type JournalEnd = { readonly newest: bigint; readonly drawn: bigint | null };
 
 type ReadJournal = { readonly end: JournalEnd; readonly restored: Restored };
 
-/** @throws UnfitLog when the journal contradicts itself or a newer version has written to it. */
-export function restoreProjection(session: Session): Promise<Projection> {
+/**
+ * Restores as much as is needed to serve values; only a proven projection may be the basis of a write.
+ * @param isSuspect the log has contradicted itself: values are not served before all is checked that a write needs.
+ * @throws UnfitLog when the journal contradicts itself or a newer version has written to it.
+ */
+export function restoreProjection(session: Session, isSuspect: boolean): Promise<Projection> {
+  return restoreChecked(session, isSuspect ? CHECKED.toWrite : CHECKED.toServe, session.report);
+}
+
+/** The same, proven. What the restore before it reported is not reported again. @throws UnfitLog */
+export function proveProjection(session: Session): Promise<Projection> {
+  return restoreChecked(session, CHECKED.toWrite, (event) => {
+    if (NEWS.has(event.event)) session.report(event);
+  });
+}
+
+const NEWS: ReadonlySet<DaemonEvent["event"]> = new Set(["restore.progress", "checkpoint.unusable"]);
+
+function restoreChecked(session: Session, checked: number, report: Report): Promise<Projection> {
   return lasting(async () => {
-    const { log, report, clock } = session;
+    const { log, clock } = session;
     const startedAt = clock.monotonic();
     report({ event: "restore.started" });
     const oldest = (await log.oldest()) ?? log.leastId;
-    const { end, restored } = await readJournal(session, oldest);
+    const { end, restored } = await readJournal({ ...session, report }, oldest, checked);
     const { walk, known, lastApplied, startedFrom: from_checkpoint } = restored;
     const { merges, unmarked } = walk;
     const { global, truncated, skipped, projects } = walk.analyzer;
@@ -57,7 +75,11 @@ function settledAt({ newest, drawn }: JournalEnd): bigint {
 }
 
 /** Reads until no row can have gone meanwhile. */
-async function readJournal({ log, metrics, report, clock }: Session, oldest: bigint): Promise<ReadJournal> {
+async function readJournal(
+  { log, metrics, report, clock }: Session,
+  oldest: bigint,
+  checked: number,
+): Promise<ReadJournal> {
   let seqBefore: number | null = null;
   for (;;) {
     const end = await journalEnd(log);
@@ -68,6 +90,7 @@ async function readJournal({ log, metrics, report, clock }: Session, oldest: big
       log,
       metrics,
       newest: end.newest,
+      checked,
       passed: (id) => progress.at(id),
       unusable: (row_id, reason) => report({ event: "checkpoint.unusable", row_id, reason }),
     });

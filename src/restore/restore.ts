@@ -6,8 +6,8 @@
  *   from the facts      (`from-facts.ts`)        of a long journal one row of each merge, and the newest rows
  *   from the rows       (`from-rows.ts`)         every row of the journal
  *
- * Which checkpoint. One from some way back, so that the rows of the newest 100 merges are replayed and checked whatever it
- * says. If it is unusable or the rows after it contradict it, the journal without it decides; only when that contradicts
+ * Which checkpoint. One from some way back, so that the rows of the newest merges are replayed and checked whatever it says: of
+ * 20 merges before values are served, of 100 before anything is written. If it is unusable or the rows after it contradict it, the journal without it decides; only when that contradicts
  * itself, the log is unfit. Rows that contradicted a checkpoint may be wrong further back than the way by facts looks: then
  * every row is replayed.
  *
@@ -24,12 +24,14 @@ import { knownMerges } from "./known-merges.ts";
 import { type Journal, type Replayed, type Restored, TAIL_ROWS } from "./restored.ts";
 
 export type RestoredJournal = Journal & {
+  /** Merges whose rows are checked, if there are as many: see `CHECKED`. */
+  readonly checked: number;
   /** Called for each checkpoint that is unusable. */
   readonly unusable: (rowId: string, reason: string) => void;
 };
 
-/** Merges whose rows every restore checks. */
-const CHECKED_MERGES = 100;
+/** Merges whose rows are checked before values are served, and before anything is written. */
+export const CHECKED = { toServe: 20, toWrite: 100 };
 /** More rows than a merge has. */
 const NEWEST_ROWS = 16;
 /** Checkpoints that are considered: each orderly stop may leave one. */
@@ -64,7 +66,10 @@ function readOnce(source: AsyncIterable<CheckpointInLog>): Checkpoints {
   };
 }
 
-async function replay(journal: RestoredJournal, checkpoints: Checkpoints): Promise<Replayed> {
+async function replay(
+  journal: RestoredJournal,
+  checkpoints: Checkpoints,
+): Promise<Replayed & { readonly isProven: boolean }> {
   let suspect = false;
   const tried = async (checkpoint: CheckpointInLog): Promise<Replayed | null> => {
     const outcome = await fromCheckpoint(journal, checkpoint.rowId);
@@ -77,21 +82,22 @@ async function replay(journal: RestoredJournal, checkpoints: Checkpoints): Promi
   const newest = await first(checkpoints, () => true);
   // Where its row is not near the end, the newest merge is at least as far as the newest checkpoint, unless rows are gone.
   const seq = (await newestSeq(journal)) ?? newest?.seq ?? 0;
-  const farEnoughBack = await first(checkpoints, (checkpoint) => checkpoint.seq <= seq - CHECKED_MERGES);
+  const farEnoughBack = await first(checkpoints, (checkpoint) => checkpoint.seq <= seq - journal.checked);
   const shortened = farEnoughBack === null ? null : await tried(farEnoughBack);
-  if (shortened !== null && shortened.walk.analyzer.global.seq >= seq) return shortened;
+  if (shortened !== null && shortened.walk.analyzer.global.seq >= seq)
+    return { ...shortened, isProven: (shortened.startedFrom ?? 0) <= seq - CHECKED.toWrite };
 
   const factsAlone = suspect ? null : await fromFacts(journal, seq, BigInt(newest?.rowId ?? 0));
   const unaided = factsAlone ?? (await fromRows(journal));
   const { truncated, global } = unaided.walk.analyzer;
   const empty = global.seq === 0;
-  if (!truncated && !empty) return unaided;
+  if (!truncated && !empty) return { ...unaided, isProven: true };
   for await (const checkpoint of checkpoints()) {
     if (!empty && checkpoint.seq > global.seq) continue;
     const continued = checkpoint === farEnoughBack ? shortened : await tried(checkpoint);
-    if (continued !== null) return continued;
+    if (continued !== null) return { ...continued, isProven: true };
   }
-  return unaided;
+  return { ...unaided, isProven: true };
 }
 
 async function first(

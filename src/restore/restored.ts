@@ -46,7 +46,11 @@ export type Known = {
   readonly readUpTo: bigint;
 };
 
-export type Restored = Replayed & { readonly known: Known };
+export type Restored = Replayed & {
+  readonly known: Known;
+  /** Whether enough rows were checked to write: those of the newest 100 merges, or all that are left. */
+  readonly isProven: boolean;
+};
 
 /** More rows than the newest 100 merges have under most configurations. */
 export const TAIL_ROWS = 800;

@@ -9,6 +9,7 @@ import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
 import { drawId, hold, merge, merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { isCommit, startProxy } from "../support/proxy.ts";
+import { record } from "../support/recorded.ts";
 import { until } from "../support/until.ts";
 import { startWatched, type WatchedDaemon } from "../support/watched-daemon.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
@@ -163,4 +164,26 @@ export const sharedBacklog: Scenario = async (code) => {
   gate.open();
   await slow.ready();
   return violations(database.admin);
+};
+
+/** A row is edited where a restore that serves values does not look, and one before a write does. */
+export const editedFurtherBack: Scenario = async (code) => {
+  await using database = await createDatabase();
+  for (let checkpoints = 0; checkpoints < 4; checkpoints += 1) {
+    await merges(database.admin, times(50));
+    await record(database);
+  }
+  await using before = startDaemon(database);
+  await merges(database.admin, times(30));
+  await before.converged();
+  await before.crash();
+  await database.admin.query(
+    `UPDATE events_outbox SET payload = jsonb_set(payload, '{numerator}', '0')
+      WHERE kind = 'metric.first_pass_merge_rate' AND payload->>'scope' = 'global' AND payload->>'seq' = '170'`,
+  );
+  await merge(database.admin);
+  await using daemon = startDaemon(database, code && { code });
+  const gaveUp = daemon.running.catch((error: Error) => error.message);
+  await Promise.race([gaveUp, daemon.event("merge.recorded")]);
+  return daemon.all("merge.recorded").map(({ seq }) => `merge ${seq} recorded on a log that contradicts itself`);
 };

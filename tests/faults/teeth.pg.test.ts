@@ -8,6 +8,7 @@ import { type Mutant, mutant, type Patch } from "../support/mutant.ts";
 import {
   brokenCommit,
   drawnEarly,
+  editedFurtherBack,
   lateCommit,
   newestGone,
   preparedBetween,
@@ -137,10 +138,16 @@ const MUTANTS: readonly (readonly [
       ...MOVABLE,
       {
         file: "recorder/daemon.ts",
-        replace: "const recorder = await restoreRecorder(log, this.#settings, ports);",
+        replace: "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
         by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));\n    (this as any).kept = recorder;",
       },
     ],
+  ],
+  [
+    "written on the rows of 20 merges",
+    editedFurtherBack,
+    /recorded on a log that contradicts itself/,
+    [{ file: "restore/restore.ts", replace: "toServe: 20, toWrite: 100", by: "toServe: 20, toWrite: 20" }],
   ],
   [
     "the last applied row not checked",
@@ -172,6 +179,7 @@ describe("the daemon as it is passes:", () => {
     ["a COMMIT that rolls back", brokenCommit({ say: "ROLLBACK" })],
     ["a COMMIT that never arrives", brokenCommit("cut-before")],
     ["the journal's newest rows gone", newestGone],
+    ["a row edited 60 merges back", editedFurtherBack],
     ["a backlog shared by two", sharedBacklog],
   ])("%s", async (_, scenario) => {
     expect(await scenario(undefined)).toEqual([]);

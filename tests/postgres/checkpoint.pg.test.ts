@@ -113,6 +113,49 @@ describe("a checkpoint", () => {
     expect(await violations(database.admin)).toEqual([]);
   });
 
+  test("serves values after 20 merges, and proves 100 before the daemon writes", async () => {
+    await using database = await createDatabase();
+    for (let checkpoint = 50; checkpoint <= 200; checkpoint += 50) {
+      await merges(database.admin, times(50, checkpoint === 150 ? CONFLICT : {}));
+      await recorded(database);
+    }
+    await using first = startDaemon(database);
+    await merges(database.admin, times(30));
+    await first.converged();
+    const memory = comparable(first.memory());
+    await first.crash();
+    const read = new Set<number>();
+    await using again = startDaemon(database, {
+      wrap: (log) => ({
+        ...log,
+        checkpoint: async (rowId) => {
+          const payload = await log.checkpoint(rowId);
+          read.add(Number(JSON.parse(payload ?? "{}").seq));
+          return payload;
+        },
+      }),
+    });
+    await again.ready();
+    expect(again.all("restore.completed")).toMatchObject([{ seq: 230, from_checkpoint: 200, merges: 30 }]);
+    expect(comparable(again.memory())).toEqual(memory);
+    await merge(database.admin, CONFLICT);
+    await again.converged();
+    expect(read).toEqual(new Set([200, 100]));
+    expect(again.all("restore.completed")).toHaveLength(1);
+    expect(comparable(again.memory())).toEqual(comparable(await snapshotFromLog(database)));
+    expect(await violations(database.admin)).toEqual([]);
+  });
+
+  test("ends a backlog of pages where the next start needs one: 100 merges back and 20", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(2_500));
+    await using daemon = startDaemon(database);
+    await daemon.ready();
+    await daemon.crash();
+    const seqs = (await checkpoints(database)).map(({ payload: { seq } }) => seq);
+    expect(seqs).toEqual(expect.arrayContaining([2_400, 2_480, 2_500]));
+  });
+
   test("lets windows continue over rows that went from the old end", async () => {
     await using database = await createDatabase();
     await merges(database.admin, HISTORY);
