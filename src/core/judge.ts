@@ -156,7 +156,7 @@ function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, fi
           ? `no crossing: ${before.state} at ${row.value} stays ${stateText(state)}`
           : `from ${due.from} to ${stateText(state)} at ${row.value}`,
       );
-    else if ((scope.complete || due.previous !== null) && !isDeepEqual(previous, due.previous))
+    else if ((scope.complete || due.previous !== null) && !isSameCrossing(previous, due.previous))
       report(
         findings,
         "crossing",
@@ -170,11 +170,11 @@ function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, fi
     if (!sameEffective(row.effective, change.effective))
       report(findings, "effective", row, effectiveText(row.effective), effectiveText(change.effective));
   }
-  const { eventId, mergedAt: since } = row.merge;
+  const { eventId: event_id, mergedAt: since } = row.merge;
   scope.setGate(row.metric, {
     state: row.state ?? "unknown",
     defined: row.value !== null,
-    crossed: crossed === null ? before.crossed : { eventId, since },
+    crossed: crossed === null ? before.crossed : { since, event_id },
   });
 }
 
@@ -246,8 +246,8 @@ function sameEffective(a: Effective | null, b: Effective | null): boolean {
   return a.scope === b.scope && a.value === b.value && a.state === b.state;
 }
 
-function isDeepEqual(a: GateMemory["crossed"], b: GateMemory["crossed"]): boolean {
-  return a?.eventId === b?.eventId && a?.since === b?.since;
+function isSameCrossing(a: GateMemory["crossed"], b: GateMemory["crossed"]): boolean {
+  return a?.event_id === b?.event_id && a?.since === b?.since;
 }
 
 export function sameFacts(a: Merge, b: Merge): boolean {
@@ -338,5 +338,5 @@ function effectiveText(effective: Effective | null): string {
 }
 
 function crossingText(crossing: GateMemory["crossed"]): string {
-  return crossing === null ? "none" : `event ${crossing.eventId}, ${crossing.since}`;
+  return crossing === null ? "none" : `event ${crossing.event_id}, ${crossing.since}`;
 }
