@@ -1,6 +1,7 @@
 /** Folds the recorded merges of the whole log, oldest first, page by page. */
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { rowExists } from "../postgres/audit.ts";
+import type { Outbox } from "../postgres/names.ts";
 import { type LogAccess, logPages, type ReadOptions } from "./read-log.ts";
 
 /** Takes merges in their order. */
@@ -22,15 +23,12 @@ const MOST_WALKS = 5;
  * Walks until what is missing is missing in the log itself: until the first row still exists, or the same was missing
  * before. Otherwise retention deleted the oldest rows meanwhile, some of them before they were read.
  */
-export async function steadily<T>(
-  { query, names }: Pick<LogAccess, "query" | "names">,
-  walk: () => Promise<Walked<T>>,
-): Promise<T> {
+export async function steadily<T>(outbox: Outbox, walk: () => Promise<Walked<T>>): Promise<T> {
   const known = new Set<string>();
   for (let walks = 1; ; walks += 1) {
     const { result, first, gaps } = await walk();
     if (first === null || walks === MOST_WALKS || gaps.every((gap) => known.has(gap))) return result;
-    if (await rowExists(query, names, first)) return result;
+    if (await rowExists(outbox, first)) return result;
     for (const gap of gaps) known.add(gap);
   }
 }

@@ -35,7 +35,7 @@ export function readExplanations(config: Config, options: ExplainOptions): Promi
 
 /** The newest merges of a scope, newest first. */
 async function newestMerges(
-  { query, names, unreadable }: LogAccess,
+  access: LogAccess,
   end: bigint | null,
   project: string | null,
   most: number,
@@ -47,7 +47,7 @@ async function newestMerges(
     if (recorded !== null && (project === null || recorded.merge.project === project)) found.push(recorded);
   };
   const kinds = METRIC_NAMES.map(metricKind);
-  for await (const raw of newestRows(query, names, { kinds, upTo: end }, unreadable)) {
+  for await (const raw of newestRows(access, { kinds, upTo: end }, access.unreadable)) {
     take(timeline.accept(raw));
     if (found.length >= most) return found;
   }

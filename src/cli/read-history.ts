@@ -88,7 +88,7 @@ async function computedSeries(
 
 /** All series at once: most rows of one lie beside those of the others. */
 async function recordedSeries(
-  { reader, query, names, unreadable }: LogAccess,
+  access: LogAccess,
   wanted: readonly Wanted[],
   { end, last, progress }: Part,
 ): Promise<HistorySeries[]> {
@@ -98,10 +98,10 @@ async function recordedSeries(
     wanted.map(({ metric, project }) => [nameOf(metric.name, project), { points: [], crossed: null }]),
   );
   const kinds = [...new Set(wanted.map(({ metric }) => metricKind(metric.name))), CROSSING_KIND];
-  const oldest = (await reader.oldest()) ?? 0n;
+  const oldest = (await access.reader.oldest()) ?? 0n;
   let taken = 0;
   const rows =
-    end === null || wanted.length === 0 ? [] : newestRows(query, names, { kinds, upTo: end }, unreadable);
+    end === null || wanted.length === 0 ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
   for await (const raw of rows) {
     const row = readable(raw);
     if (row?.type !== "metric") continue;
@@ -140,9 +140,9 @@ function crossingAt({ merge }: MetricRow, crossed: MetricRow | null): HistoryCro
   return { gate, from, to, upper, lower };
 }
 
-async function newestMerge({ query, names, unreadable }: LogAccess, end: bigint | null) {
+async function newestMerge(access: LogAccess, end: bigint | null) {
   const kinds = METRIC_NAMES.map(metricKind);
-  const rows = end === null ? [] : newestRows(query, names, { kinds, upTo: end }, unreadable);
+  const rows = end === null ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
   for await (const raw of rows) {
     const row = readable(raw);
     if (row?.type === "metric" && row.scope === "global")

@@ -78,12 +78,12 @@ export async function readLog<T>(
     const connection = await connect(settings);
     try {
       const query = shortTransactions(connection, timeoutMs * LOCK_SHARE);
-      const names = namesIn(config.schema);
-      const columns = await readableColumns(query, names);
+      const outbox = { ...namesIn(config.schema), query };
+      const columns = await readableColumns(outbox);
       const damaged = once(unreadable);
-      const plain = journalReader(query, connection.readOut, config, columns);
-      const reader = sturdy({ reader: plain, query, names, unreadable: damaged });
-      const result = await read({ reader, query, names, columns, unreadable: damaged });
+      const plain = journalReader(outbox, connection.readOut, config.merge, columns);
+      const reader = sturdy({ ...outbox, reader: plain, unreadable: damaged });
+      const result = await read({ ...outbox, reader, columns, unreadable: damaged });
       // Ends in good order: otherwise the server logs an unexpected end of each connection.
       await connection.end();
       return result;
@@ -153,9 +153,9 @@ export function shareOf(place: bigint, start: bigint, end: bigint): number {
  * and miss those with higher ids, with rows of others between them. So it follows the set to its end.
  */
 export async function journalEnd(access: LogAccess): Promise<bigint | null> {
-  const { reader, query, names, unreadable } = access;
+  const { reader, unreadable } = access;
   let damaged: bigint | null = null;
-  const rows = newestRows(query, names, { upTo: await reader.newest() }, (row) => {
+  const rows = newestRows(access, { upTo: await reader.newest() }, (row) => {
     unreadable(row);
     // Its kind is `metric.*`, so it may be one of ours.
     damaged = larger(damaged, BigInt(row.id));

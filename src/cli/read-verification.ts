@@ -63,10 +63,10 @@ async function walk(
   from: bigint | null,
   progress?: (share: number) => void,
 ): Promise<string | null> {
-  const { reader, query, names, unreadable } = access;
+  const { reader, unreadable } = access;
   let first: string | null = null;
   for await (const page of logPages(access, from, end, progress)) {
-    for (const row of await auditRows(query, names, page.after, page.end)) {
+    for (const row of await auditRows(access, page.after, page.end)) {
       first ??= row.id;
       if (row.unreadable !== undefined) unreadable({ id: row.id, reason: row.unreadable });
       verifier.accept(row);
@@ -85,10 +85,10 @@ async function reconcileMerges(
   { verifier, differences }: Journal,
   progress: (share: number) => void,
 ): Promise<MergeReconciliation> {
-  const { reader, query, names, columns, unreadable } = access;
+  const { reader, columns, unreadable } = access;
   const newest = await reader.newest();
   const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
-  const { merges } = mergeSource(query, names, config.merge, columns, "facts alone");
+  const { merges } = mergeSource(access, config.merge, columns, "facts alone");
   for await (const page of logPages(access, null, newest, progress)) {
     const found = await readAround<CommittedMerge>(page.after, page.end, merges, (row) => {
       unreadable(row);
@@ -129,11 +129,10 @@ async function lookAgain(
 
 /** The oldest of the orchestrator's rows, by id and by date: as far as they are needed. */
 async function survivors(access: LogAccess, reconciliation: MergeReconciliation): Promise<Survivors> {
-  const { reader, query, names } = access;
   let found: Survivors = { id: null, at: null };
   if (!reconciliation.someUnmet) return found;
-  for await (const page of logPages(access, null, await reader.newest())) {
-    const { id, at } = await survivorsIn(query, names, page.after, page.end);
+  for await (const page of logPages(access, null, await access.reader.newest())) {
+    const { id, at } = await survivorsIn(access, page.after, page.end);
     found = { id: found.id ?? id, at: earlier(found.at, at) };
     // Ids ascend from page to page. Where the first explains everything, no dates are needed.
     if (found.id !== null && reconciliation.explainedBy({ id: found.id, at: null })) break;
@@ -145,8 +144,8 @@ function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
-async function drift({ query, names }: LogAccess, merge: CommittedMerge): Promise<Drift> {
-  const recorded = await recordedMerge(query, names, merge.eventId);
+async function drift(access: LogAccess, merge: CommittedMerge): Promise<Drift> {
+  const recorded = await recordedMerge(access, merge.eventId);
   return {
     event_id: merge.eventId,
     work_item_id: merge.workItemId,

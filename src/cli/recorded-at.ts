@@ -30,14 +30,14 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
 
 /** What an event is that is not recorded, in a sentence. @param recordedAs the event by which its work item is recorded. */
 async function instead(
-  { query, names }: LogAccess,
+  access: LogAccess,
   { kind, target }: Config["merge"],
   event: bigint,
   merge: FoundMerge | undefined,
   recordedAs: string | null,
 ): Promise<string> {
   const takes = "--at takes the id of the transition to merged";
-  const row = await rowOf(query, names, event);
+  const row = await rowOf(access, event);
   if (row === null)
     return `there is no event ${event} in the log: ${takes}, as \`metrics history -o jsonl\` shows it`;
   const parsed = readable(row);

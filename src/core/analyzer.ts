@@ -13,12 +13,16 @@ import type { GatedReading } from "./scope.ts";
 import { ScopeMemory } from "./scope-memory.ts";
 import { VerdictNumbers } from "./verdict-numbers.ts";
 
-/** The newest merge in memory. */
+/** The newest merge in memory, as a checkpoint and documents name it. */
 export type Newest = {
-  readonly eventId: string;
-  readonly workItemId: string;
-  readonly mergedAt: string | null;
+  readonly event_id: string;
+  readonly work_item_id: string;
+  readonly merged_at: string | null;
 };
+
+export function newestOf({ eventId, workItemId, mergedAt }: Merge): Newest {
+  return { event_id: eventId, work_item_id: workItemId, merged_at: mergedAt };
+}
 
 export interface Scopes {
   readonly metrics: readonly MetricSettings[];
@@ -126,7 +130,7 @@ export function slide(scopes: Scopes, merge: Merge): void {
   const entry = entryOf(merge, scopes.verdicts);
   scopes.global.push(entry);
   scopes.mergingProject(merge.project).push(entry);
-  scopes.newest = { eventId: merge.eventId, workItemId: merge.workItemId, mergedAt: merge.mergedAt };
+  scopes.newest = newestOf(merge);
 }
 
 /** Folds one merge and returns the rows that record it, in the order in which they are to be appended. */

@@ -37,8 +37,8 @@ export function proveCheckpoint(
   if (checkpoint.key !== key) report(`key ${checkpoint.key}`, `key ${key}`);
   if (truncated ? stated.skipped < skipped : stated.skipped !== skipped)
     report(`skipped ${stated.skipped}`, `skipped ${skipped}${truncated ? " or more" : ""}`);
-  if (newest !== null && stated.newest?.eventId !== newest.eventId)
-    report(`newest event ${stated.newest?.eventId ?? "none"}`, `newest event ${newest.eventId}`);
+  if (newest !== null && stated.newest?.event_id !== newest.event_id)
+    report(`newest event ${stated.newest?.event_id ?? "none"}`, `newest event ${newest.event_id}`);
   if (checkpoint.seq !== stated.global.seq)
     report(`seq ${checkpoint.seq}`, `seq ${stated.global.seq}, as of its global scope`);
   proveScope(stated.global, analyzer.global, analyzer, report);
@@ -77,5 +77,5 @@ function proveScope(stated: ScopeMemory, due: ScopeMemory, { verdicts }: Analyze
 }
 
 function gateText({ state, defined }: GateMemory, crossed: GateMemory["crossed"]): string {
-  return `${state}, ${defined ? "defined" : "undefined"}, crossed at ${crossed?.eventId ?? "never"}`;
+  return `${state}, ${defined ? "defined" : "undefined"}, crossed at ${crossed?.event_id ?? "never"}`;
 }

@@ -7,9 +7,9 @@
  * frequent one first and left out. Most merges of a project are alike, so that 100 of them take some 150 bytes. As every merge's own
  * verdict is kept, a checkpoint serves whatever verdicts are configured.
  */
-import { Analyzer } from "./analyzer.ts";
+import { Analyzer, type Newest } from "./analyzer.ts";
 import { readCoverage, type StoredCoverage } from "./coverage.ts";
-import { type GateState, isState } from "./gate.ts";
+import { isState } from "./gate.ts";
 import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
 import { isMetricName, METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
@@ -41,7 +41,7 @@ export type CheckpointPayload = CheckpointPlace & {
   readonly seq: number;
   readonly skipped: number;
   readonly truncated: boolean;
-  readonly newest: CheckpointNewest | null;
+  readonly newest: Newest | null;
   /** Merges that each scope's facts reach back at most. */
   readonly capacity: number;
   /** The verdicts of these merges, null for none. A place after the end of the list means a verdict that had no number of its own. */
@@ -51,29 +51,17 @@ export type CheckpointPayload = CheckpointPlace & {
   readonly producer: string;
 };
 
-type CheckpointNewest = {
-  readonly event_id: string;
-  readonly work_item_id: string;
-  readonly merged_at: string | null;
-};
-
 type CheckpointScope = {
   readonly seq: number;
   readonly facts: string;
-  readonly gates: Readonly<Partial<Record<MetricName, CheckpointGate>>>;
-};
-
-type CheckpointGate = {
-  readonly state: GateState;
-  readonly defined: boolean;
-  readonly crossed: { readonly event_id: string; readonly since: string | null } | null;
+  readonly gates: Readonly<Partial<Record<MetricName, GateMemory>>>;
 };
 
 /** The row that holds this memory. */
 export function checkpointRow(analyzer: Analyzer, place: CheckpointPlace, producer: string): CheckpointRow {
   return {
     kind: CHECKPOINT_KIND,
-    workItemId: analyzer.newest?.workItemId ?? null,
+    workItemId: analyzer.newest?.work_item_id ?? null,
     payload: checkpointPayload(analyzer, place, producer),
   };
 }
@@ -92,14 +80,7 @@ function checkpointPayload(analyzer: Analyzer, place: CheckpointPlace, producer:
     seq: analyzer.global.seq,
     skipped: analyzer.skipped,
     truncated: analyzer.truncated,
-    newest:
-      analyzer.newest === null
-        ? null
-        : {
-            event_id: analyzer.newest.eventId,
-            work_item_id: analyzer.newest.workItemId,
-            merged_at: analyzer.newest.mergedAt,
-          },
+    newest: analyzer.newest,
     capacity: analyzer.capacity,
     verdicts: numbers.map((number) => analyzer.verdicts.nameOf(number)),
     ...place,
@@ -149,8 +130,7 @@ export function analyzerFrom(
       target.push(entry);
       others ||= verdictIn(entry) === OTHER_VERDICT;
     }
-    for (const [name, gate] of Object.entries(scope.gates))
-      target.setGate(name as MetricName, readGate(gate));
+    for (const [name, gate] of Object.entries(scope.gates)) target.setGate(name as MetricName, gate);
     target.complete = !checkpoint.truncated || scope.seq === entries.length;
     target.placed ||= target.complete || target === analyzer.global;
     if (target.complete) target.merges = scope.seq;
@@ -162,14 +142,7 @@ export function analyzerFrom(
   )
     return "it has more verdicts than it can distinguish";
   analyzer.skipped = checkpoint.skipped;
-  analyzer.newest =
-    checkpoint.newest === null
-      ? null
-      : {
-          eventId: checkpoint.newest.event_id,
-          workItemId: checkpoint.newest.work_item_id,
-          mergedAt: checkpoint.newest.merged_at,
-        };
+  analyzer.newest = checkpoint.newest;
   return analyzer;
 }
 
@@ -202,7 +175,7 @@ function isWhole(payload: Json): payload is CheckpointPayload {
   );
 }
 
-function isNewest(value: unknown): value is CheckpointNewest | null {
+function isNewest(value: unknown): value is Newest | null {
   const newest = asObject(value);
   if (newest === null) return value === null;
   return (
@@ -231,28 +204,12 @@ function isGate(gate: Json | null): boolean {
 }
 
 function writeGates(scope: ScopeMemory): CheckpointScope["gates"] {
-  const gates: Partial<Record<MetricName, CheckpointGate>> = {};
+  const gates: Partial<Record<MetricName, GateMemory>> = {};
   for (const name of METRIC_NAMES) {
     const gate = scope.gate(name);
-    if (gate !== NO_MEMORY) gates[name] = writeGate(gate);
+    if (gate !== NO_MEMORY) gates[name] = gate;
   }
   return gates;
-}
-
-function writeGate({ state, defined, crossed }: GateMemory): CheckpointGate {
-  return {
-    state,
-    defined,
-    crossed: crossed === null ? null : { event_id: crossed.eventId, since: crossed.since },
-  };
-}
-
-function readGate({ state, defined, crossed }: CheckpointGate): GateMemory {
-  return {
-    state,
-    defined,
-    crossed: crossed === null ? null : { eventId: crossed.event_id, since: crossed.since },
-  };
 }
 
 /** @param words for each verdict's number its place in the list. */

@@ -84,7 +84,7 @@ export function decide(
     gate: {
       state,
       defined: reading.defined,
-      crossed: crossed ? { eventId: merge.eventId, since: merge.mergedAt } : before.crossed,
+      crossed: crossed ? { since: merge.mergedAt, event_id: merge.eventId } : before.crossed,
     },
   };
 }

@@ -9,7 +9,7 @@
  * Only the order is proven here: it must be dense from 1. Anything unexpected (a missing old end, other recorded scopes, a
  * contradiction) makes this replay impassable, and the walk decides.
  */
-import { Analyzer } from "./analyzer.ts";
+import { Analyzer, newestOf } from "./analyzer.ts";
 import { entryOf } from "./catalogue.ts";
 import { type MetricRow, mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
@@ -127,7 +127,7 @@ export class FastReplay {
   #crossed(row: MetricRow): void {
     const { analyzer } = this;
     const scope = row.scope === "global" ? analyzer.global : analyzer.project(row.merge.project);
-    const crossed = { eventId: row.merge.eventId, since: row.merge.mergedAt };
+    const crossed = { since: row.merge.mergedAt, event_id: row.merge.eventId };
     scope.setGate(row.metric, { ...scope.gate(row.metric), crossed });
   }
 
@@ -181,8 +181,7 @@ export class FastReplay {
     const global = set.filter((row) => row.scope === "global" && row.seq === analyzer.global.seq);
     if (first === undefined || this.newestRows.length > 0) return null;
     if (!this.#settle(analyzer.global, global, "global") || this.impassable) return null;
-    const { eventId, workItemId, mergedAt } = first.merge;
-    analyzer.newest = { eventId, workItemId, mergedAt };
+    analyzer.newest = newestOf(first.merge);
     const walk = new Walk(analyzer);
     walk.merges = analyzer.global.seq;
     walk.checkpointSeq = this.#checkpointSeq;

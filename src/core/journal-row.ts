@@ -4,29 +4,29 @@
  * not whole is a contradiction: nothing is recorded until an operator has decided.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
-import { type GateState, isState } from "./gate.ts";
-import { asObject, isCount, isCountOrZero, isId, type Json, parseObject } from "./json.ts";
+import { isState } from "./gate.ts";
+import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
 import { type Identified, MAX_ATTEMPTS, type Merge } from "./merge.ts";
-import { isMetricName, METRIC_NAMES, type MetricName } from "./metric.ts";
-import { CHECKPOINT_KIND, CROSSING_KIND, SCHEMA_VERSION, SKIPPED_KIND } from "./metric-event.ts";
-import type { Effective, ScopeKind } from "./scope.ts";
-import type { Crossing } from "./scope-memory.ts";
+import { isMetricName, METRIC_NAMES } from "./metric.ts";
+import {
+  CHECKPOINT_KIND,
+  CROSSING_KIND,
+  type CrossingPayload,
+  type MetricPayload,
+  SCHEMA_VERSION,
+  SKIPPED_KIND,
+} from "./metric-event.ts";
+import type { Effective } from "./scope.ts";
 
 /** A row as selected: `payload` is the JSON text, or null if it is too large to be a row of the daemon. */
 export type RawJournalRow = { readonly id: string; readonly kind: string; readonly payload: string | null };
 
-export type MetricRow = {
+export type MetricRow = Pick<
+  MetricPayload,
+  "key" | "metric" | "scope" | "seq" | "value" | "numerator" | "n" | "window" | "state"
+> & {
   readonly type: "metric";
   readonly id: string;
-  readonly key: string;
-  readonly metric: MetricName;
-  readonly scope: ScopeKind;
-  readonly seq: number;
-  readonly value: number | null;
-  readonly numerator: number | null;
-  readonly n: number;
-  readonly window: number;
-  readonly state: GateState | null;
   readonly effective: Effective | null;
   readonly verdicts: readonly string[];
   readonly merge: Merge;
@@ -34,16 +34,10 @@ export type MetricRow = {
   readonly crossing: RecordedCrossing | null;
 };
 
-export type RecordedCrossing = {
-  /** The gate's name. */
-  readonly gate: string;
-  readonly direction: "up" | "down";
-  readonly from: GateState;
-  readonly to: GateState;
-  readonly upper: number;
-  readonly lower: number;
-  readonly previous: Crossing | null;
-};
+type RecordedCrossing = Pick<
+  CrossingPayload,
+  "gate" | "direction" | "from" | "to" | "upper" | "lower" | "previous"
+>;
 
 export type SkippedRow = {
   readonly type: "skipped";
@@ -132,7 +126,7 @@ function parseSkipped(id: string, key: string, payload: Json): SkippedRow | null
   const merge = asObject(payload["merge"]);
   if (merge === null) return null;
   const { event_id: eventId, work_item_id: workItemId } = merge;
-  if (!isId(eventId) || !(workItemId === null || typeof workItemId === "string")) return null;
+  if (!isId(eventId) || !isTextOrNull(workItemId)) return null;
   return { type: "skipped", id, key, eventId, workItemId };
 }
 
@@ -190,8 +184,8 @@ function parseMerge(merge: Json | null): Merge | null {
     project !== "" &&
     isCount(attempts) &&
     attempts <= MAX_ATTEMPTS &&
-    (last_verdict === null || typeof last_verdict === "string") &&
-    (merged_at === null || typeof merged_at === "string");
+    isTextOrNull(last_verdict) &&
+    isTextOrNull(merged_at);
   if (!whole) return null;
   return {
     eventId: event_id,
@@ -228,7 +222,7 @@ function parseCrossing(payload: Json): RecordedCrossing | null {
     (previous !== null || payload["previous"] === null);
   if (!whole) return null;
   if (previous === null) return { gate, direction, from, to, upper, lower, previous: null };
-  const { event_id: eventId, since } = previous;
-  if (!isId(eventId) || !(since === null || typeof since === "string")) return null;
-  return { gate, direction, from, to, upper, lower, previous: { eventId, since } };
+  const { event_id, since } = previous;
+  if (!isId(event_id) || !isTextOrNull(since)) return null;
+  return { gate, direction, from, to, upper, lower, previous: { since, event_id } };
 }

@@ -35,59 +35,48 @@ export type JudgedSet = {
   readonly project: ScopeMemory;
 };
 
+type Report = (kind: DifferenceKind, row: MetricRow, recorded: string, expected: string) => void;
+
 /** Judges every row, and puts the gates where the rows say. */
 export function judgeSet(set: JudgedSet, findings: Findings): void {
+  const { rows, size } = set;
+  const report: Report = (kind, row, recorded, expected) =>
+    findings.differs({ ...about(row), kind, recorded, expected });
   let [seen, latest] = [0, 0];
-  set.rows.forEach((row, index) => {
+  rows.forEach((row, index) => {
     const place = 1 << placeOf(row);
     if ((seen & place) !== 0) {
-      report(
-        findings,
-        "set_surplus",
-        row,
-        `a second row for ${lineOf(row)}${row.crossing === null ? "" : ", crossing"}`,
-        "one",
-      );
+      const what = row.crossing === null ? "" : ", crossing";
+      report("set_surplus", row, `a second row for ${lineOf(row)}${what}`, "one");
       return;
     }
     seen |= place;
-    if (place < latest)
-      report(
-        findings,
-        "set_order",
-        row,
-        `it comes after ${lineOf(set.rows[index - 1] as MetricRow)}`,
-        "the order of the metrics, global rows first",
-      );
+    if (place < latest) {
+      const before = `it comes after ${lineOf(rows[index - 1] as MetricRow)}`;
+      report("set_order", row, before, "the order of the metrics, global rows first");
+    }
     latest = Math.max(latest, place);
-    judgeIdentity(row, set, findings);
+    judgeIdentity(row, set, report);
     if (row.crossing !== null) {
-      judgeCopy(row, row.crossing.to, set.rows[index - 1], findings);
+      judgeCopy(row, row.crossing, rows[index - 1], report);
       return;
     }
-    judgeNumbers(row, scopeOf(row, set), findings);
-    const next = set.rows[index + 1];
-    judgeGate(row, next !== undefined && isCrossingOf(next, row) ? next : null, set, findings);
+    if (!judgeNumbers(row, scopeOf(row, set), report)) findings.notJudged += 1;
+    const next = rows[index + 1];
+    judgeGate(row, next !== undefined && isCrossingOf(next, row) ? next : null, set, report);
   });
-  if (set.rows.length > set.size)
-    report(
-      findings,
-      "set_surplus",
-      set.rows[0] as MetricRow,
-      `${set.rows.length} rows`,
-      `${set.size}, as its rows say`,
-    );
+  if (rows.length > size)
+    report("set_surplus", rows[0] as MetricRow, `${rows.length} rows`, `${size}, as its rows say`);
 }
 
-function judgeIdentity(row: MetricRow, set: JudgedSet, findings: Findings): void {
+function judgeIdentity(row: MetricRow, set: JudgedSet, report: Report): void {
+  const { merge, size } = set;
   const key = dueKey(row);
   const { placed, seq } = scopeOf(row, set);
-  if (row.key !== key) report(findings, "key", row, row.key, key);
-  if (!sameFacts(row.merge, set.merge))
-    report(findings, "facts", row, factsText(row.merge), factsText(set.merge));
-  if (row.setSize !== set.size)
-    report(findings, "facts", row, `set_size ${row.setSize}`, `set_size ${set.size}, as beside it`);
-  if (placed && row.seq !== seq) report(findings, "seq", row, `seq ${row.seq}`, `seq ${seq}`);
+  if (row.key !== key) report("key", row, row.key, key);
+  if (!sameFacts(row.merge, merge)) report("facts", row, factsText(row.merge), factsText(merge));
+  if (row.setSize !== size) report("facts", row, `set_size ${row.setSize}`, `set_size ${size}, as beside it`);
+  if (placed && row.seq !== seq) report("seq", row, `seq ${row.seq}`, `seq ${seq}`);
 }
 
 /** The key that this row must have. */
@@ -96,8 +85,11 @@ export function dueKey({ metric, scope, merge, crossing }: MetricRow): string {
   return crossing === null ? key : crossingKey(key);
 }
 
-/** Whether value, numerator and n are what the merges of the scope give. */
-function judgeNumbers(row: MetricRow, scope: ScopeMemory, findings: Findings): void {
+/**
+ * Whether value, numerator and n are what the merges of the scope give.
+ * @returns whether all of these merges are known; otherwise the numbers must at least agree with each other.
+ */
+function judgeNumbers(row: MetricRow, scope: ScopeMemory, report: Report): boolean {
   const { metric, n, window, value, numerator } = row;
   const known = Math.min(scope.merges, window);
   // Where merges are missing the writer may have known more of them, never fewer, and never more than there were.
@@ -106,95 +98,71 @@ function judgeNumbers(row: MetricRow, scope: ScopeMemory, findings: Findings): v
   const reading = scope.readingUnder(metric, window, row.verdicts, due);
   if (reading !== null) {
     if (n !== due || value !== valueOf(reading) || numerator !== reading.numerator)
-      report(findings, "number", row, numbers(row), numbers({ ...reading, value: valueOf(reading) }));
-    return;
+      report("number", row, numbers(row), numbers({ ...reading, value: valueOf(reading) }));
+    return true;
   }
-  findings.notJudged += 1;
   const sound =
     n === due &&
     (value !== null) === (n === window) &&
     (isRatio(metric)
       ? numerator !== null && (value === null || value === numerator / n)
       : numerator === null);
-  if (!sound)
-    report(findings, "number", row, numbers(row), `numbers that agree with each other, n=${due}/${window}`);
+  if (!sound) report("number", row, numbers(row), `numbers that agree with each other, n=${due}/${window}`);
+  return false;
 }
 
 /** Whether the gate, the effective reading and the crossing are what this merge decides. The row is believed from there on. */
-function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, findings: Findings): void {
+function judgeGate(row: MetricRow, crossed: MetricRow | null, set: JudgedSet, report: Report): void {
   const scope = scopeOf(row, set);
   const remembered = scope.gate(row.metric);
+  const crossing = crossed?.crossing ?? null;
   // If the older rows of a scope are missing, nothing contradicts its first row.
-  const before = remembered === NO_MEMORY && !scope.complete ? believed(row, crossed) : remembered;
+  const before = remembered === NO_MEMORY && !scope.complete ? believed(row, crossing) : remembered;
   const global = row.scope === "global" ? undefined : globalBeside(row, set.rows);
   const { change } = decide(
-    termsOf(row, crossed),
+    termsOf(row, crossing),
     row.merge,
     { scope: row.scope, seq: row.seq, reading: readingOf(row), gate: before },
     global === undefined ? null : { reading: readingOf(global), state: global.state ?? "unknown" },
   );
-  const { state } = change;
-  if (crossed?.crossing == null) {
-    if (row.state !== state)
-      report(
-        findings,
-        "state",
-        row,
-        stateText(row.state),
-        `${stateText(state)}${set.incomplete ? ", or the crossing that is missing" : ": there is no crossing"}`,
-      );
+  const { state, crossing: due } = change;
+  if (crossing === null || crossed === null) {
+    const but = set.incomplete ? ", or the crossing that is missing" : ": there is no crossing";
+    if (row.state !== state) report("state", row, stateText(row.state), stateText(state) + but);
   } else {
-    const { from, to, previous } = crossed.crossing;
-    const due = change.crossing;
-    if (due === null || due.from !== from || state !== to)
-      report(
-        findings,
-        "crossing",
-        crossed,
-        `from ${from} to ${to} at ${row.value}`,
+    const { from, to, previous } = crossing;
+    if (due === null || due.from !== from || state !== to) {
+      const expected =
         due === null
           ? `no crossing: ${before.state} at ${row.value} stays ${stateText(state)}`
-          : `from ${due.from} to ${stateText(state)} at ${row.value}`,
-      );
-    else if ((scope.complete || due.previous !== null) && !isDeepEqual(previous, due.previous))
-      report(
-        findings,
-        "crossing",
-        crossed,
-        `previous: ${crossingText(previous)}`,
-        `previous: ${crossingText(due.previous)}`,
-      );
-    if (row.state !== to) report(findings, "state", row, stateText(row.state), to);
+          : `from ${due.from} to ${stateText(state)} at ${row.value}`;
+      report("crossing", crossed, `from ${from} to ${to} at ${row.value}`, expected);
+    } else if ((scope.complete || due.previous !== null) && !sameCrossing(previous, due.previous))
+      report("crossing", crossed, crossingText(previous), crossingText(due.previous));
+    if (row.state !== to) report("state", row, stateText(row.state), to);
   }
-  if (row.scope === "global" || row.state === null || global !== undefined) {
-    if (!sameEffective(row.effective, change.effective))
-      report(findings, "effective", row, effectiveText(row.effective), effectiveText(change.effective));
-  }
-  const { eventId, mergedAt: since } = row.merge;
+  const isEffectiveKnown = row.scope === "global" || row.state === null || global !== undefined;
+  if (isEffectiveKnown && !sameEffective(row.effective, change.effective))
+    report("effective", row, effectiveText(row.effective), effectiveText(change.effective));
+  const { eventId: event_id, mergedAt: since } = row.merge;
   scope.setGate(row.metric, {
     state: row.state ?? "unknown",
     defined: row.value !== null,
-    crossed: crossed === null ? before.crossed : { eventId, since },
+    crossed: crossing === null ? before.crossed : { since, event_id },
   });
 }
 
 /** What a row was decided under. Without a crossing its bounds are not recorded: none of them was reached. */
-function termsOf({ metric, verdicts, state }: MetricRow, crossed: MetricRow | null): Terms {
-  const crossing = crossed?.crossing ?? null;
-  if (crossing !== null)
-    return {
-      name: metric,
-      verdicts,
-      gate: { name: crossing.gate, upper: crossing.upper, lower: crossing.lower },
-    };
-  return { name: metric, verdicts, gate: state === null ? null : UNREACHED };
+function termsOf({ metric, verdicts, state }: MetricRow, crossing: MetricRow["crossing"]): Terms {
+  if (crossing === null) return { name: metric, verdicts, gate: state === null ? null : UNREACHED };
+  const { gate: name, upper, lower } = crossing;
+  return { name: metric, verdicts, gate: { name, upper, lower } };
 }
 
 const UNREACHED = { name: "", upper: Number.POSITIVE_INFINITY, lower: Number.NEGATIVE_INFINITY };
 
 /** The gate before a row, according to the row alone. */
-function believed({ state, value }: MetricRow, crossed: MetricRow | null): GateMemory {
-  const crossing = crossed?.crossing ?? null;
+function believed({ state, value }: MetricRow, crossing: MetricRow["crossing"]): GateMemory {
   return {
     state: crossing?.from ?? state ?? "unknown",
     defined: value !== null,
@@ -205,22 +173,18 @@ function believed({ state, value }: MetricRow, crossed: MetricRow | null): GateM
 /** The row of a crossing repeats the row before it, and says which way the gate went. */
 function judgeCopy(
   row: MetricRow,
-  to: MetricRow["state"],
+  crossing: NonNullable<MetricRow["crossing"]>,
   before: MetricRow | undefined,
-  findings: Findings,
+  report: Report,
 ): void {
-  const copy = before !== undefined && before.crossing === null && sameReading(before, row);
-  if (!copy)
-    report(
-      findings,
-      "crossing",
-      row,
-      `${numbers(row)}, ${stateText(row.state)}`,
-      "a copy of the row just before it, which crossed",
-    );
-  const way = to === "high" ? direction("high") : direction("low");
-  if (row.crossing?.direction !== way)
-    report(findings, "crossing", row, `direction ${row.crossing?.direction}`, `direction ${way}`);
+  const isCopy = before?.crossing === null && sameReading(before, row);
+  if (!isCopy) {
+    const recorded = `${numbers(row)}, ${stateText(row.state)}`;
+    report("crossing", row, recorded, "a copy of the row just before it, which crossed");
+  }
+  const way = direction(crossing.to);
+  if (crossing.direction !== way)
+    report("crossing", row, `direction ${crossing.direction}`, `direction ${way}`);
 }
 
 /** Whether a row is the crossing that belongs to the row before it. */
@@ -246,8 +210,8 @@ function sameEffective(a: Effective | null, b: Effective | null): boolean {
   return a.scope === b.scope && a.value === b.value && a.state === b.state;
 }
 
-function isDeepEqual(a: GateMemory["crossed"], b: GateMemory["crossed"]): boolean {
-  return a?.eventId === b?.eventId && a?.since === b?.since;
+function sameCrossing(a: GateMemory["crossed"], b: GateMemory["crossed"]): boolean {
+  return a?.event_id === b?.event_id && a?.since === b?.since;
 }
 
 export function sameFacts(a: Merge, b: Merge): boolean {
@@ -283,16 +247,6 @@ function placeOf({ metric, scope, crossing }: MetricRow): number {
   return line * 2 + (crossing === null ? 0 : 1);
 }
 
-function report(
-  findings: Findings,
-  kind: DifferenceKind,
-  row: MetricRow,
-  recorded: string,
-  expected: string,
-): void {
-  findings.differs({ ...about(row), kind, recorded, expected });
-}
-
 /** Where a difference is. */
 export function about(
   row: MetricRow,
@@ -317,12 +271,8 @@ export function factsText({ eventId, workItemId, ...facts }: Merge): string {
 }
 
 /** What a row or a reading says, for a person. */
-function numbers({
-  value,
-  numerator,
-  n,
-  window,
-}: Pick<MetricRow, "value" | "numerator" | "n" | "window">): string {
+function numbers(says: Pick<MetricRow, "value" | "numerator" | "n" | "window">): string {
+  const { value, numerator, n, window } = says;
   const counted = numerator === null ? "" : `, numerator ${numerator}`;
   return `value ${value ?? "undefined"}${counted}, n=${n}/${window}`;
 }
@@ -338,5 +288,5 @@ function effectiveText(effective: Effective | null): string {
 }
 
 function crossingText(crossing: GateMemory["crossed"]): string {
-  return crossing === null ? "none" : `event ${crossing.eventId}, ${crossing.since}`;
+  return `previous: ${crossing === null ? "none" : `event ${crossing.event_id}, ${crossing.since}`}`;
 }

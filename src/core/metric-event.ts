@@ -6,6 +6,7 @@ import { type Merge, mergeIdentity, type SkippedMerge, type SkipReason } from ".
 import type { MetricName } from "./metric.ts";
 import { valueOf } from "./reading.ts";
 import type { Effective, ScopeKind } from "./scope.ts";
+import type { Crossing } from "./scope-memory.ts";
 
 export const SCHEMA_VERSION = 1;
 export const CROSSING_KIND = "metric.threshold_crossed";
@@ -64,7 +65,7 @@ export type CrossingPayload = MetricPayload & {
   readonly to: GateState;
   readonly upper: number;
   readonly lower: number;
-  readonly previous: { readonly event_id: string; readonly since: string | null } | null;
+  readonly previous: Crossing | null;
 };
 
 export type SkippedPayload = {
@@ -172,7 +173,6 @@ function crossingPayload(
   const { n, key, seq, merge, scope, state, value, metric, window, project, ...rest } = payload;
   const { producer, set_size, verdicts, effective, numerator, schema_version } = rest;
   const to = state ?? "unknown";
-  const { previous } = crossing;
   return {
     n,
     to,
@@ -189,7 +189,7 @@ function crossingPayload(
     metric,
     window,
     project,
-    previous: previous === null ? null : { since: previous.since, event_id: previous.eventId },
+    previous: crossing.previous,
     producer,
     set_size,
     verdicts,

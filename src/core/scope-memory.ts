@@ -13,9 +13,9 @@ import { type Entry, MergeRing, NO_ENTRY, type RunningFigure } from "./window.ts
 
 /** The merge at which a gate last crossed. */
 export type Crossing = {
-  readonly eventId: string;
   /** That merge's `merged_at`. */
   readonly since: string | null;
+  readonly event_id: string;
 };
 
 export type GateMemory = {

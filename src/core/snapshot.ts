@@ -69,12 +69,7 @@ export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snap
   const projects = [...analyzer.projects.keys()].toSorted(byCodePoint);
   return {
     schema_version: 1,
-    as_of: {
-      seq: analyzer.global.seq,
-      event_id: analyzer.newest?.eventId ?? null,
-      merged_at: analyzer.newest?.mergedAt ?? null,
-      generated_at: surroundings.generatedAt,
-    },
+    as_of: asOf(analyzer, surroundings.generatedAt),
     daemon: { running: surroundings.running },
     lag: surroundings.lag,
     skipped: { total: analyzer.skipped },
@@ -90,6 +85,11 @@ export function snapshotOf(analyzer: Analyzer, surroundings: Surroundings): Snap
       ),
     ],
   };
+}
+
+export function asOf({ global, newest }: Analyzer, generatedAt: string): AsOf {
+  const { event_id = null, merged_at = null } = newest ?? {};
+  return { seq: global.seq, event_id, merged_at, generated_at: generatedAt };
 }
 
 function describe(

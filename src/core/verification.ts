@@ -2,7 +2,7 @@
 import { DIFFERENCE_KINDS, type Difference, type DifferenceKind, type Differences } from "./difference.ts";
 import type { Facts } from "./merge.ts";
 import type { MergeCounts } from "./reconcile-merges.ts";
-import type { AsOf } from "./snapshot.ts";
+import { type AsOf, asOf } from "./snapshot.ts";
 import type { VerifiedCounts, Verifier } from "./verifier.ts";
 
 export type Verification = {
@@ -58,17 +58,12 @@ export function verificationOf(
   drifted: readonly Drift[],
   generatedAt: string,
 ): Verification {
-  const { global, newest } = verifier.analyzer;
+  const { analyzer } = verifier;
   const kinds = Object.keys(DIFFERENCE_KINDS) as DifferenceKind[];
   const counts = kinds.map((kind) => [kind, differences.counts.get(kind) ?? 0]);
   return {
     schema_version: 1,
-    as_of: {
-      seq: global.placed ? global.seq : null,
-      event_id: newest?.eventId ?? null,
-      merged_at: newest?.mergedAt ?? null,
-      generated_at: generatedAt,
-    },
+    as_of: { ...asOf(analyzer, generatedAt), seq: analyzer.global.placed ? analyzer.global.seq : null },
     verified: differences.total === 0,
     counts: { ...verifier.counts, ...merges },
     history_truncated: verifier.truncated,

@@ -4,9 +4,9 @@
  */
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { CheckpointInLog } from "../recorder/outbox-log.ts";
-import type { Query, TextRow } from "./connection.ts";
+import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
-import { literal, type Names } from "./names.ts";
+import { literal, type Outbox } from "./names.ts";
 import { rowsBack } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { LeaveOut } from "./unreadable.ts";
@@ -22,18 +22,17 @@ const COLUMNS = "e.id::text AS row_id, e.payload->>'seq' AS seq";
 
 /** Checkpoints with id ≤ upTo; unusable ones may be among them. */
 export function checkpoints(
-  query: Query,
-  names: Names,
+  outbox: Outbox,
   { workItemNullable, itemsIndexed }: OutboxColumns,
   upTo: bigint,
 ): AsyncIterable<CheckpointInLog> {
   return workItemNullable && itemsIndexed
-    ? byIndex(withoutValues(query), names, upTo)
-    : checkpointsBack(query, names, upTo);
+    ? byIndex(withoutValues(outbox), upTo)
+    : checkpointsBack(outbox, upTo);
 }
 
 /** Newest first in the order of the index. IS NULL is not a constant to the planner, so all columns are in the order. */
-async function* byIndex(query: Query, { outbox }: Names, upTo: bigint): AsyncGenerator<CheckpointInLog> {
+async function* byIndex({ query, outbox }: Outbox, upTo: bigint): AsyncGenerator<CheckpointInLog> {
   for (let offset = 0, limit = FIRST_PAGE; ; offset += limit, limit *= 2) {
     const { rows } = await query(
       `SELECT ${COLUMNS} FROM ${outbox} e
@@ -47,24 +46,26 @@ async function* byIndex(query: Query, { outbox }: Names, upTo: bigint): AsyncGen
 
 /** By walking the log back. @param unreadable called with each row that the server cannot read. */
 export async function* checkpointsBack(
-  query: Query,
-  names: Names,
+  outbox: Outbox,
   upTo: bigint,
   unreadable?: LeaveOut,
 ): AsyncGenerator<CheckpointInLog> {
   const back = { kinds: [CHECKPOINT_KIND], upTo, columns: COLUMNS, largest: LARGEST_PAGE };
-  for await (const row of rowsBack(withoutValues(query), names, back, unreadable)) yield* checkpointIn(row);
+  for await (const row of rowsBack(withoutValues(outbox), back, unreadable)) yield* checkpointIn(row);
 }
 
 /** A checkpoint in a `json` column that `->>` cannot take in is not ours. Its statement finds nothing; restoring takes longer. */
-function withoutValues(query: Query): Query {
-  return async (text) => {
-    try {
-      return await query(text);
-    } catch (error) {
-      if (faultOf(error) === "value") return { rows: [], command: "" };
-      throw error;
-    }
+function withoutValues(outbox: Outbox): Outbox {
+  return {
+    ...outbox,
+    query: async (text) => {
+      try {
+        return await outbox.query(text);
+      } catch (error) {
+        if (faultOf(error) === "value") return { rows: [], command: "" };
+        throw error;
+      }
+    },
   };
 }
 
@@ -74,7 +75,7 @@ function checkpointIn(row: TextRow): CheckpointInLog[] {
 }
 
 /** The payload of a checkpoint, as text; null where it is gone or absurdly large. */
-export async function checkpoint(query: Query, { outbox }: Names, rowId: string): Promise<string | null> {
+export async function checkpoint({ query, outbox }: Outbox, rowId: string): Promise<string | null> {
   const { rows } = await query(
     `SELECT CASE WHEN pg_column_size(e.payload) <= ${literal(LARGEST_CHECKPOINT)} THEN e.payload::text END AS payload
        FROM ${outbox} e WHERE e.id = ${literal(rowId)}::bigint AND e.kind = '${CHECKPOINT_KIND}'`,

@@ -8,11 +8,11 @@ import type { FactsSource, RawFactsRow } from "../core/fast-replay.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-import type { CopyOut, Query } from "./connection.ts";
+import type { CopyOut } from "./connection.ts";
 import type { TakeFields } from "./copy-out.ts";
 import { faultOf } from "./failure.ts";
 import { JOURNAL_COLUMNS, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
-import { literal, literals, type Names } from "./names.ts";
+import { literal, literals, type Names, type Outbox } from "./names.ts";
 
 /** Ids in a page: a tenth of a second where no id is missing. */
 const PAGE_IDS = 100_000n;
@@ -89,8 +89,7 @@ function factsStatement(outbox: string, source: FactsSource, after: bigint, upTo
 
 /** The metric rows and crossings with id ≤ upTo of the work items that these rows belong to, found by the index, in no order. */
 export function setsOf(
-  query: Query,
-  { outbox }: Names,
+  { query, outbox }: Outbox,
   rowIds: readonly number[],
   upTo: bigint,
 ): Promise<RawJournalRow[]> {

@@ -1,24 +1,22 @@
 /** Places in the outbox: its ids, and its pages. A page is a number of rows, not of ids: ids may have gaps of any size. */
 import { BEFORE_ALL, idOrNull } from "../core/event-id.ts";
-import type { Query } from "./connection.ts";
-import { literal, type Names } from "./names.ts";
+import { literal, type Names, type Outbox } from "./names.ts";
 
 /** The newest visible id; `BEFORE_ALL` for an empty outbox. */
-export async function newest(query: Query, { outbox }: Names): Promise<bigint> {
+export async function newest({ query, outbox }: Outbox): Promise<bigint> {
   const { rows } = await query(`SELECT max(id)::text AS newest FROM ${outbox}`);
   return BigInt(rows[0]?.["newest"] ?? BEFORE_ALL);
 }
 
 /** The smallest visible id after this one; null where there is none. */
-export async function nextId(query: Query, { outbox }: Names, after: bigint): Promise<bigint | null> {
+export async function nextId({ query, outbox }: Outbox, after: bigint): Promise<bigint | null> {
   const { rows } = await query(`SELECT min(id)::text AS next FROM ${outbox} WHERE id > ${literal(after)}`);
   return idOrNull(rows[0]?.["next"]);
 }
 
 /** The id of the row `rows` rows after `after`, at most `upTo`: the end of a page. */
 export async function pageEnd(
-  query: Query,
-  { outbox }: Names,
+  { query, outbox }: Outbox,
   after: bigint,
   upTo: bigint,
   rows: number,

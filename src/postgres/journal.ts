@@ -5,7 +5,7 @@ import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import type { Since } from "../recorder/outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { COLUMNS, pageOf } from "./ids.ts";
-import { literal, type Names } from "./names.ts";
+import { literal, type Names, type Outbox } from "./names.ts";
 import type { Statement } from "./prepared.ts";
 import { expectServer, STARTED } from "./server-identity.ts";
 
@@ -40,8 +40,7 @@ export async function journalRows(query: Query, statement: string): Promise<RawJ
 
 /** Rows of kind `metric.*` of the work item that an event is about, in id order, found by the index. */
 export function rowsOfItem(
-  query: Query,
-  { outbox }: Names,
+  { query, outbox }: Outbox,
   eventId: bigint,
   limit: number,
 ): Promise<RawJournalRow[]> {
@@ -51,8 +50,8 @@ export function rowsOfItem(
 }
 
 /** Rows of kind `metric.*` with after < id ≤ upTo, in id order. */
-export function journal(query: Query, names: Names, after: bigint, upTo: bigint): Promise<RawJournalRow[]> {
-  return journalRows(query, selectFrom(pageOf(names, after, upTo)));
+export function journal(outbox: Outbox, after: bigint, upTo: bigint): Promise<RawJournalRow[]> {
+  return journalRows(outbox.query, selectFrom(pageOf(outbox, after, upTo)));
 }
 
 /** Outbox rows among which the newest rows of the journal are looked for: a log without any is not read as a whole. */

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import type { Holder } from "../events/fields.ts";
 import { DAEMON_NAME } from "./application-name.ts";
 import type { Query } from "./connection.ts";
-import { literal, literals, type Names } from "./names.ts";
+import { literal, literals, type Names, type Outbox } from "./names.ts";
 
 /** The writers' lock of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
 export function lockKey({ schema }: Names): bigint {
@@ -20,8 +20,8 @@ export function describeTransactions(query: Query, transactions: ReadonlySet<str
 }
 
 /** The holder of the writers' lock; none where it is free. */
-export function writersLockHolders(query: Query, names: Names): Promise<Holder[]> {
-  return holders(query, isWritersLock(names));
+export function writersLockHolders(outbox: Outbox): Promise<Holder[]> {
+  return holders(outbox.query, isWritersLock(outbox));
 }
 
 /**
@@ -29,10 +29,10 @@ export function writersLockHolders(query: Query, names: Names): Promise<Holder[]
  * their daemon is stopped, or its host is gone. The server rolls the transaction back.
  * @param afterMs the age, in milliseconds.
  */
-export async function endStalledPeers(query: Query, names: Names, afterMs: number): Promise<void> {
-  await query(
+export async function endStalledPeers(outbox: Outbox, afterMs: number): Promise<void> {
+  await outbox.query(
     `SELECT pg_terminate_backend(a.pid)::text AS ended FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE ${isWritersLock(names)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
+      WHERE ${isWritersLock(outbox)} AND a.usename = current_user AND starts_with(a.application_name, ${literal(DAEMON_NAME)})
         AND clock_timestamp() - a.xact_start > ${literal(afterMs)} * interval '1 millisecond'`,
   );
 }

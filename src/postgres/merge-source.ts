@@ -11,10 +11,10 @@ import type { RawFacts } from "../core/merge.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
 import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
-import type { Query, TextRow } from "./connection.ts";
+import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { journal, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
-import { literal, literals, type Names } from "./names.ts";
+import { literal, literals, type Outbox } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
 import { readAround } from "./unreadable.ts";
@@ -73,17 +73,16 @@ export type MergeSource = Pick<JournalReader, "merges" | "recordedEvents" | "oth
 export const FIRST_MERGES = 100;
 
 /**
- * @param query for statements that are not sent together with others.
+ * @param log runs the statements that are not sent together with others.
  * @param asked whether the merges say under which event their work item is recorded.
  */
 export function mergeSource(
-  query: Query,
-  names: Names,
+  log: Outbox,
   rule: MergeRule,
   columns: OutboxColumns,
   asked: "whether recorded" | "facts alone" = "whether recorded",
 ): MergeSource {
-  const { outbox, workItems } = names;
+  const { query, outbox, workItems } = log;
   // Each work item by its index: the planner expects every second row to be a merge, and without OFFSET 0 reads all items.
   const from = `FROM ${outbox} e LEFT JOIN LATERAL
     (SELECT i.id, i.project, i.attempts, i.last_verdict FROM ${workItems} i WHERE i.id = e.work_item_id OFFSET 0) i ON true`;
@@ -156,7 +155,7 @@ export function mergeSource(
         return rows.map((row) => row["event"] ?? "");
       } catch (error) {
         if (faultOf(error) !== "value") throw error;
-        const rows = await journal(query, names, after, upTo);
+        const rows = await journal(log, after, upTo);
         return rows.flatMap((row) => eventOf(parseJournalRow(row)) ?? []);
       }
     },

@@ -42,6 +42,7 @@ export function metricWriter(
   const { since, fingerprint } = writerStatements(names);
   const begins = lockingStatements(settings, names, fitness.deadlockMs);
   const join = inSavepoint(run);
+  const outside = { ...names, query: read };
   let locked = false;
   /** @param more statements after the lock's. */
   const beginWith = async (more: string): Promise<Answer> => {
@@ -52,8 +53,8 @@ export function metricWriter(
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       await run("ROLLBACK");
-      await endStalledPeers(read, names, settings.statementTimeoutMs);
-      const holders = await writersLockHolders(read, names);
+      await endStalledPeers(outside, settings.statementTimeoutMs);
+      const holders = await writersLockHolders(outside);
       // Without a holder of the writers' lock, the table was what it waited for.
       throw holders.length === 0 ? error : new LockBlocked(error.failure, holders);
     }

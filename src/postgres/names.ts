@@ -3,6 +3,8 @@
  * a table or function of another owner before the intended one (CVE-2018-1058).
  */
 
+import type { Query } from "./connection.ts";
+
 /** Names of schemas and channels, always quoted where they are used. PostgreSQL would silently cut a longer one. */
 export const NAME = /^[A-Za-z_][A-Za-z0-9_$.:-]{0,62}$/;
 
@@ -14,6 +16,9 @@ export type Names = {
   readonly outbox: string;
   readonly workItems: string;
 };
+
+/** The orchestrator's tables, and how a conversation asks about them. */
+export type Outbox = Names & { readonly query: Query };
 
 /** @throws Error for a schema that is not a name; configuration has refused it before. */
 export function namesIn(schema: string): Names {

@@ -5,10 +5,10 @@
  */
 import { idOrNull } from "../core/event-id.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
-import type { Query, TextRow } from "./connection.ts";
+import type { TextRow } from "./connection.ts";
 import { pageOf } from "./ids.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow, selectFrom } from "./journal.ts";
-import { literal, literals, type Names } from "./names.ts";
+import { literal, literals, type Outbox } from "./names.ts";
 import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
 
 /** Outbox rows of the first page, which is often the only one; each later page is twice as large as the one before. */
@@ -26,30 +26,30 @@ export type Wanted = {
 
 /** Rows with id ≤ upTo, newest first. Each page is asked for when it is needed. */
 export async function* newestRows(
-  query: Query,
-  names: Names,
+  outbox: Outbox,
   wanted: Wanted,
   unreadable: LeaveOut,
 ): AsyncGenerator<RawJournalRow> {
   const back = { ...wanted, columns: JOURNAL_COLUMNS, largest: LARGEST_PAGE };
-  for await (const row of rowsBack(query, names, back, unreadable)) yield rawRow(row);
+  for await (const row of rowsBack(outbox, back, unreadable)) yield rawRow(row);
 }
 
 /** Columns of such rows. @param unreadable called with each row that the server cannot read. Left out, such a row is a failure. */
 export async function* rowsBack(
-  query: Query,
-  names: Names,
+  outbox: Outbox,
   back: Wanted & { readonly columns: string; readonly largest: number },
   unreadable?: LeaveOut,
 ): AsyncGenerator<TextRow> {
   const { kinds, upTo, most = Number.POSITIVE_INFINITY, columns, largest } = back;
   const isWanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
   const read = async (after: bigint, end: bigint): Promise<readonly TextRow[]> =>
-    (await query(selectFrom(pageOf(names, after, end), columns, isWanted))).rows;
+    (await outbox.query(selectFrom(pageOf(outbox, after, end), columns, isWanted))).rows;
   let size = FIRST_PAGE;
   for (let last = upTo, covered = 0; covered < most; size = Math.min(size * 2, largest)) {
-    const ids = `SELECT o.id FROM ${names.outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}`;
-    const page = await query(`SELECT min(ids.id)::text AS first, count(*)::text AS size FROM (${ids}) ids`);
+    const ids = `SELECT o.id FROM ${outbox.outbox} o WHERE o.id <= ${literal(last)} ORDER BY o.id DESC LIMIT ${literal(size)}`;
+    const page = await outbox.query(
+      `SELECT min(ids.id)::text AS first, count(*)::text AS size FROM (${ids}) ids`,
+    );
     const first = idOrNull(page.rows[0]?.["first"]);
     if (first === null) return;
     const after = first - 1n;

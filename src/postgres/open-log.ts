@@ -29,7 +29,7 @@ export async function openLog(
 ): Promise<OutboxLog> {
   const connection = await connect(settings, stop, { loss: onLoss });
   try {
-    const fitness = await preflight(connection.read, namesIn(settings.schema));
+    const fitness = await preflight({ ...namesIn(settings.schema), query: connection.read });
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
     const notices = connection.notices.map((notice) => `notice of the server at connect: ${notice}`);
     for (const warning of [...notices, ...fitness.warnings]) report({ event: "db.warning", warning });
@@ -49,13 +49,13 @@ async function bind(
   const names = namesIn(settings.schema);
   const { columns, watched, place, leastId, idsIndexed } = fitness;
   const aroundDamage = around(report);
-  const plain = mergeSource(connection.read, names, settings.merge, columns);
+  const plain = mergeSource({ ...names, query: connection.read }, settings.merge, columns);
   const source = { ...plain, merges: aroundDamage(plain.merges) };
   const polls = pollStatements(names, watched, source);
   const statements = [...Object.values(polls), ...Object.values(writerStatements(names))];
   const prepared = await prepare(connection, fitness.backend, statements);
   const { query, ...writer } = metricWriter(connection, names, settings, fitness, prepared);
-  const reader = journalReader(query, connection.readOut, settings, columns);
+  const reader = journalReader({ ...names, query }, connection.readOut, settings.merge, columns);
   return {
     ...reader,
     ...writer,

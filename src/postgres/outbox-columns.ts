@@ -3,8 +3,8 @@
  * `preflight/tables.ts` decides what of it makes the database unfit. Statements depend on some of it either way.
  */
 import { UnfitDatabase } from "../recorder/outbox-log.ts";
-import type { Query, TextRow } from "./connection.ts";
-import { literal, type Names } from "./names.ts";
+import type { TextRow } from "./connection.ts";
+import { literal, type Outbox } from "./names.ts";
 
 /** The form of the outbox, as far as statements depend on it. */
 export type OutboxColumns = {
@@ -16,7 +16,7 @@ export type OutboxColumns = {
 };
 
 /** A row for each column of both tables. */
-export async function columnsOf(query: Query, { schema }: Names): Promise<readonly TextRow[]> {
+export async function columnsOf({ query, schema }: Outbox): Promise<readonly TextRow[]> {
   const { rows } = await query(`
   SELECT c.relname, c.relkind, a.attname, t.typname, row_security_active(c.oid)::text AS row_security,
          has_schema_privilege(n.oid, 'USAGE')::text AS schema_usage,
@@ -55,11 +55,11 @@ export function outboxColumnsIn(rows: readonly TextRow[]): OutboxColumns {
  * What reading needs to know, for the verbs that only read: a problem of writing does not concern them.
  * @throws UnfitDatabase where there is no outbox to read.
  */
-export async function readableColumns(query: Query, names: Names): Promise<OutboxColumns> {
-  const rows = await columnsOf(query, names);
+export async function readableColumns(outbox: Outbox): Promise<OutboxColumns> {
+  const rows = await columnsOf(outbox);
   if (rows.some(({ relname, attname }) => relname === "events_outbox" && attname === "payload"))
     return outboxColumnsIn(rows);
   throw new UnfitDatabase("unfit_schema", [
-    `table ${names.written}.events_outbox with a column payload does not exist: check METRICS_SCHEMA and DATABASE_URL`,
+    `table ${outbox.written}.events_outbox with a column payload does not exist: check METRICS_SCHEMA and DATABASE_URL`,
   ]);
 }

@@ -3,8 +3,7 @@
  * that fixing one does not merely uncover the next. The checks are in `preflight/`.
  */
 import { type Place, UnfitDatabase } from "../recorder/outbox-log.ts";
-import type { Query } from "./connection.ts";
-import type { Names } from "./names.ts";
+import type { Outbox } from "./names.ts";
 import { columnsOf, type OutboxColumns, outboxColumnsIn } from "./outbox-columns.ts";
 import { collationProblems } from "./preflight/collations.ts";
 import { inspectSequence, type Sequence } from "./preflight/sequence.ts";
@@ -23,17 +22,17 @@ export type Fitness = Server &
   };
 
 /** Checks the database. @throws UnfitDatabase with every problem that was found. */
-export async function preflight(query: Query, names: Names): Promise<Fitness> {
+export async function preflight(outbox: Outbox): Promise<Fitness> {
   const found: Findings = { problems: [], warnings: [] };
-  const server = await inspectServer(query, found);
-  const columns = await columnsOf(query, names);
-  found.problems.push(...tableProblems(names, columns, server.quotedRole));
+  const server = await inspectServer(outbox.query, found);
+  const columns = await columnsOf(outbox);
+  found.problems.push(...tableProblems(outbox, columns, server.quotedRole));
   // Without USAGE on the schema a statement cannot even name the outbox.
   const canBeNamed = columns.some(
     (row) => row["relname"] === "events_outbox" && row["schema_usage"] === "true",
   );
-  const sequence = canBeNamed ? await inspectSequence(query, names, server, found) : null;
-  found.problems.push(...(await collationProblems(query, names, server.major)));
+  const sequence = canBeNamed ? await inspectSequence(outbox, server, found) : null;
+  found.problems.push(...(await collationProblems(outbox, server.major)));
   // Both tables may have the same problem, such as no USAGE on their schema.
   if (found.problems.length > 0 || sequence === null)
     throw new UnfitDatabase("unfit_schema", [...new Set(found.problems)]);
@@ -41,8 +40,8 @@ export async function preflight(query: Query, names: Names): Promise<Fitness> {
     ...server,
     ...sequence,
     columns: outboxColumnsIn(columns),
-    place: { table: `${names.written}.events_outbox`, sequence: sequence.sequenceName },
-    idsIndexed: await inspectSurroundings(query, names, found),
+    place: { table: `${outbox.written}.events_outbox`, sequence: sequence.sequenceName },
+    idsIndexed: await inspectSurroundings(outbox, found),
     warnings: found.warnings,
   };
 }

@@ -6,19 +6,16 @@
 import type { RawJournalRow } from "../core/journal-row.ts";
 import type { CheckpointInLog, JournalReader } from "../recorder/outbox-log.ts";
 import { checkpointsBack } from "./checkpoints.ts";
-import type { Query } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { pageOf } from "./ids.ts";
 import { JOURNAL_COLUMNS, journalRows, NEWEST_ROWS, OURS, rowsOfItem, selectFrom } from "./journal.ts";
-import { literal, type Names } from "./names.ts";
+import { literal, type Outbox } from "./names.ts";
 import { newestRows } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
 
-export type ReadAccess = {
+export type ReadAccess = Outbox & {
   readonly reader: JournalReader;
-  readonly query: Query;
-  readonly names: Names;
   readonly columns: OutboxColumns;
   readonly unreadable: LeaveOut;
 };
@@ -52,13 +49,10 @@ export function sturdy(access: SturdyAccess): JournalReader {
 }
 
 /** As the reader finds them; from the first damaged one on, by walking the log back. */
-async function* checkpointsAround(
-  { reader, query, names, unreadable }: SturdyAccess,
-  upTo: bigint,
-): AsyncGenerator<CheckpointInLog> {
+async function* checkpointsAround(access: SturdyAccess, upTo: bigint): AsyncGenerator<CheckpointInLog> {
   let last = upTo;
   try {
-    for await (const checkpoint of reader.checkpoints(upTo)) {
+    for await (const checkpoint of access.reader.checkpoints(upTo)) {
       yield checkpoint;
       last = BigInt(checkpoint.rowId) - 1n;
     }
@@ -66,7 +60,7 @@ async function* checkpointsAround(
   } catch (error) {
     if (faultOf(error) !== "storage") throw error;
   }
-  yield* checkpointsBack(query, names, last, unreadable);
+  yield* checkpointsBack(access, last, access.unreadable);
 }
 
 async function orWhenDamaged<T>(read: Promise<T>, otherwise: T): Promise<T> {
@@ -80,13 +74,13 @@ async function orWhenDamaged<T>(read: Promise<T>, otherwise: T): Promise<T> {
 
 /** The reader, up to a row of ours. @param upTo the id of that row. */
 export function readerAt(access: ReadAccess, upTo: bigint): JournalReader {
-  const { reader, query, names, unreadable } = access;
+  const { reader, unreadable } = access;
   return {
     ...reader,
     newestJournal: async (rows, last) => {
       const found: RawJournalRow[] = [];
       const wanted = { upTo: last < upTo ? last : upTo, most: NEWEST_ROWS };
-      for await (const raw of newestRows(query, names, wanted, unreadable)) {
+      for await (const raw of newestRows(access, wanted, unreadable)) {
         if (found.push(raw) >= rows) break;
       }
       return found;
@@ -96,25 +90,25 @@ export function readerAt(access: ReadAccess, upTo: bigint): JournalReader {
 }
 
 /** Rows of kind `metric.*` of the work item that an event is about, in id order, by the index; none where one is damaged. */
-export function rowsAbout({ query, names }: ReadAccess, eventId: bigint): Promise<RawJournalRow[]> {
-  return orWhenDamaged(rowsOfItem(query, names, eventId, 1_000), []);
+export function rowsAbout(access: ReadAccess, eventId: bigint): Promise<RawJournalRow[]> {
+  return orWhenDamaged(rowsOfItem(access, eventId, 1_000), []);
 }
 
 /** Rows of kind `metric.*` with after < id ≤ upTo that name an event, in id order. */
 export function rowsNaming(
-  { query, names, unreadable }: ReadAccess,
+  access: ReadAccess,
   eventId: bigint,
   after: bigint,
   upTo: bigint,
 ): Promise<readonly RawJournalRow[]> {
   const naming = `${OURS} AND e.payload::text ~ '"event_id": ?"${literal(eventId)}"'`;
   const read = (from: bigint, to: bigint): Promise<RawJournalRow[]> =>
-    journalRows(query, selectFrom(pageOf(names, from, to), JOURNAL_COLUMNS, naming));
-  return readAround(after, upTo, read, leftOut(unreadable));
+    journalRows(access.query, selectFrom(pageOf(access, from, to), JOURNAL_COLUMNS, naming));
+  return readAround(after, upTo, read, leftOut(access.unreadable));
 }
 
 /** The row of the outbox with this id, of any kind; null where there is none. */
-export async function rowOf(query: Query, { outbox }: Names, id: bigint): Promise<RawJournalRow | null> {
+export async function rowOf({ query, outbox }: Outbox, id: bigint): Promise<RawJournalRow | null> {
   const rows = await journalRows(query, selectFrom(outbox, JOURNAL_COLUMNS, `e.id = ${literal(id)}`));
   return rows[0] ?? null;
 }

@@ -76,7 +76,7 @@ export class Projection {
     this.#appliedPosition = appliedPosition;
     this.#newestRow = BigInt(lastApplied?.id ?? BEFORE_ALL);
     this.#checkpointedLow = known.coverage.low;
-    this.#highestMerge = BigInt(this.analyzer.newest?.eventId ?? BEFORE_ALL);
+    this.#highestMerge = BigInt(this.analyzer.newest?.event_id ?? BEFORE_ALL);
   }
 
   /** Null while no row of ours exists. */

@@ -5,7 +5,7 @@ import type { Connection } from "../../src/postgres/connection.ts";
 import { newest } from "../../src/postgres/ids.ts";
 import { describeTransactions } from "../../src/postgres/lock-holders.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
-import { namesIn } from "../../src/postgres/names.ts";
+import { namesIn, type Outbox } from "../../src/postgres/names.ts";
 import { newestRows } from "../../src/postgres/newest-rows.ts";
 import { poller, pollStatements } from "../../src/postgres/poll.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
@@ -20,16 +20,18 @@ import { sharedDatabase } from "../support/shared-database.ts";
 const NAMES = namesIn("public");
 const database = sharedDatabase();
 let connection: Connection;
+let outbox: Outbox;
 
 beforeAll(async () => {
   connection = await connectTo(database);
+  outbox = { ...NAMES, query: connection.read };
   return () => connection.end();
 });
 
 it("a merge that is not recorded has no record, nor has what is no id", async () => {
   const { eventId } = await merge(database.admin);
-  expect(await recordedMerge(connection.read, NAMES, eventId)).toBeNull();
-  expect(await recordedMerge(connection.read, NAMES, "1; DROP TABLE work_items")).toBeNull();
+  expect(await recordedMerge(outbox, eventId)).toBeNull();
+  expect(await recordedMerge(outbox, "1; DROP TABLE work_items")).toBeNull();
 });
 
 it("a prepared transaction is described by its name: it has no session", async () => {
@@ -37,8 +39,8 @@ it("a prepared transaction is described by its name: it has no session", async (
   await merge(late.client);
   const { rows } = await late.client.query<{ owner: string }>("SELECT current_user::text AS owner");
   await late.prepare();
-  const { watched, columns } = await preflight(connection.read, NAMES);
-  const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
+  const { watched, columns } = await preflight(outbox);
+  const source = mergeSource(outbox, { kind: "phase.transition", target: "merged" }, columns);
   const look = poller(connection, IN_FULL.say, pollStatements(NAMES, watched, source), watched, source);
   const { holders } = await look({
     lastApplied: null,
@@ -64,7 +66,7 @@ it("the newest rows of a long history come page by page, each once, newest first
      SELECT CASE WHEN i % 10 = 0 THEN 'metric.other' ELSE 'metric.wanted' END, jsonb_build_object('nth', i)
        FROM generate_series(1, 12000) i`,
   );
-  const upTo = await newest(connection.read, NAMES);
+  const upTo = await newest(outbox);
   let statements = 0;
   const counted = (text: string) => {
     statements += 1;
@@ -73,8 +75,7 @@ it("the newest rows of a long history come page by page, each once, newest first
   const nths: number[] = [];
   let forTheFirst = 0;
   for await (const { payload } of newestRows(
-    counted,
-    NAMES,
+    { ...NAMES, query: counted },
     { kinds: ["metric.wanted"], upTo },
     () => undefined,
   )) {
@@ -98,7 +99,7 @@ const older: Connection["read"] = async (text) => {
 };
 
 it("a server older than the oldest that is tested is warned of, not refused", async () => {
-  const { warnings } = await preflight(older, NAMES);
+  const { warnings } = await preflight({ ...NAMES, query: older });
   expect(warnings).toContainEqual(expect.stringMatching(/^PostgreSQL 14\.9 is older than 15/));
 });
 

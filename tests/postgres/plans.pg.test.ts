@@ -5,7 +5,7 @@ import { checkpoints } from "../../src/postgres/checkpoints.ts";
 import type { Connection } from "../../src/postgres/connection.ts";
 import { sinceStatement } from "../../src/postgres/journal.ts";
 import { mergeSource } from "../../src/postgres/merge-source.ts";
-import { namesIn } from "../../src/postgres/names.ts";
+import { namesIn, type Outbox } from "../../src/postgres/names.ts";
 import { pollStatements } from "../../src/postgres/poll.ts";
 import { preflight } from "../../src/postgres/preflight.ts";
 import { PLANNED_ONCE, prepare } from "../../src/postgres/prepared.ts";
@@ -15,9 +15,11 @@ import { sharedDatabase } from "../support/shared-database.ts";
 const NAMES = namesIn("public");
 const database = sharedDatabase();
 let connection: Connection;
+let outbox: Outbox;
 
 beforeAll(async () => {
   connection = await connectTo(database);
+  outbox = { ...NAMES, query: connection.read };
   return () => connection.end();
 });
 
@@ -27,7 +29,7 @@ it("a session that a pooler may exchange keeps no statements: they are said in f
     types: ["bigint"],
     text: (value: string) => `SELECT 2 * ${value} AS two`,
   };
-  const { backend } = await preflight(connection.read, NAMES);
+  const { backend } = await preflight(outbox);
   const pooled = await prepare({ ...connection, processId: 4711 }, backend, [statement]);
   expect(pooled.say(statement, 21n)).toBe("SELECT 2 * 21 AS two");
   expect(pooled.name("insert")).toBeUndefined();
@@ -38,8 +40,8 @@ it("a session that a pooler may exchange keeps no statements: they are said in f
 });
 
 it("what was planned on an empty table and without values goes by the table's indexes when it has grown, and when its statistics are known", async () => {
-  const { watched, columns, backend } = await preflight(connection.read, NAMES);
-  const source = mergeSource(connection.read, NAMES, { kind: "phase.transition", target: "merged" }, columns);
+  const { watched, columns, backend } = await preflight(outbox);
+  const source = mergeSource(outbox, { kind: "phase.transition", target: "merged" }, columns);
   const statements = pollStatements(NAMES, watched, source);
   const since = sinceStatement(NAMES);
   const { say } = await prepare(connection, backend, [...Object.values(statements), since]);
@@ -76,13 +78,14 @@ it("the newest checkpoints are found without a look at the older ones, however m
        FROM generate_series(1, 2000) i`,
   );
   await database.admin.query("ANALYZE events_outbox");
-  const { columns } = await preflight(connection.read, NAMES);
+  const { columns } = await preflight(outbox);
   let statement = "";
   const query = (text: string) => {
     statement = text;
     return connection.read(text);
   };
-  const found = await checkpoints(query, NAMES, columns, LARGEST_ID)[Symbol.asyncIterator]().next();
+  const newestFirst = checkpoints({ ...NAMES, query }, columns, LARGEST_ID);
+  const found = await newestFirst[Symbol.asyncIterator]().next();
   expect(found.value?.seq).toBe(2000);
   const { rows } = await connection.read(`EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`);
   const plan = rows[0]?.["QUERY PLAN"] ?? "";

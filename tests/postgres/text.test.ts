@@ -64,9 +64,10 @@ it("a process that is stopping opens no connection", async () => {
 
 it("reading where there is no log says which schema was looked in", async () => {
   const nothing = { rows: [], command: "SELECT" };
-  const refused = await readableColumns(() => Promise.resolve(nothing), namesIn("public")).catch(
-    (error: unknown) => error,
-  );
+  const refused = await readableColumns({
+    ...namesIn("public"),
+    query: () => Promise.resolve(nothing),
+  }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(UnfitDatabase);
   expect(refused).toMatchObject({
     reason: "unfit_schema",

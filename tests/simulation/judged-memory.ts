@@ -12,7 +12,7 @@ export function differences(analyzer: Analyzer, journal: readonly Row[]): string
   const projects = [...new Set(merges.map(({ project }) => project))];
   const skipped = journal.filter((row) => row.kind === "metric.merge_skipped").length;
   if (analyzer.skipped !== skipped) return `${analyzer.skipped} skipped instead of ${skipped}`;
-  if ((analyzer.newest?.eventId ?? null) !== (merges.at(-1)?.eventId ?? null)) return "another newest merge";
+  if ((analyzer.newest?.event_id ?? null) !== (merges.at(-1)?.eventId ?? null)) return "another newest merge";
   if (analyzer.truncated) return "truncated";
   for (const project of [null, ...projects]) {
     const scope = project === null ? analyzer.global : analyzer.projects.get(project);
@@ -36,7 +36,7 @@ export function differences(analyzer: Analyzer, journal: readonly Row[]): string
       const crossing = ofSeries.findLast((row) => row.kind === "metric.threshold_crossed");
       const gate = scope.gate(name);
       const crossedAt = crossing === undefined ? null : mergeOf(crossing).eventId;
-      if (gate.state !== state || (gate.crossed?.eventId ?? null) !== crossedAt)
+      if (gate.state !== state || (gate.crossed?.event_id ?? null) !== crossedAt)
         return `gate of ${name} of ${project} is ${JSON.stringify(gate)} instead of ${state} since ${crossedAt}`;
     }
   }

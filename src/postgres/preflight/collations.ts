@@ -2,16 +2,14 @@
  * Ids of work items that are text are compared by a collation. If the library that sorts them now has another version than
  * the one that indexes were built with, an index may miss rows: merges would be counted twice or skipped.
  */
-import type { Query } from "../connection.ts";
-import { literal, type Names } from "../names.ts";
+import { literal, type Outbox } from "../names.ts";
 
 /** Since this version the server knows the version of a database's own collation. */
 const KNOWN_SINCE = 15;
 
 /** One line for each collation whose version changed. @param version the server's, such as 15. */
 export async function collationProblems(
-  query: Query,
-  { schema, written }: Names,
+  { query, schema, written }: Outbox,
   version: number,
 ): Promise<string[]> {
   const ofDatabase =

@@ -2,8 +2,7 @@
  * The sequence of the outbox's id. Locks on it show what is settled (`poll.ts`), and "after the last applied row" is a
  * comparison of the ids that it gives. So there must be one sequence, and it must ascend.
  */
-import type { Query } from "../connection.ts";
-import type { Names } from "../names.ts";
+import type { Outbox } from "../names.ts";
 import type { Watched } from "../poll.ts";
 import type { Findings, Server } from "./server.ts";
 
@@ -30,8 +29,7 @@ export type Sequence = {
 
 /** Checks that the outbox's id draws from one sequence, which ascends and which our role may use. */
 export async function inspectSequence(
-  query: Query,
-  { written: schema, outbox }: Names,
+  { query, written: schema, outbox }: Outbox,
   { quotedRole: role, started }: Pick<Server, "quotedRole" | "started">,
   { problems, warnings }: Findings,
 ): Promise<Sequence> {

@@ -1,13 +1,11 @@
 /** The indexes and foreign keys around the outbox, and what they cost. Nothing here makes a row wrong. */
-import type { Query } from "../connection.ts";
-import type { Names } from "../names.ts";
+import type { Outbox } from "../names.ts";
 import { relations } from "../obstacles.ts";
 import type { Findings } from "./server.ts";
 
 /** Warns about what costs time or rows. @returns whether an index leads to rows by their ids. */
 export async function inspectSurroundings(
-  query: Query,
-  { written: schema, outbox }: Names,
+  { query, written: schema, outbox }: Outbox,
   { warnings }: Findings,
 ): Promise<boolean> {
   const indexed = (column: string, condition: string): string =>
