@@ -24,6 +24,8 @@ export class SoakWatch {
   read(line: Readonly<Record<string, unknown>>): void {
     const { event, event_id: eventId, commit_to_record_ms: lag, level } = line;
     if (level === "error" || level === "fatal") this.#say(`the daemon says: ${JSON.stringify(line)}`);
+    // The merges of a large batch are not logged one by one.
+    if (event === "batch.recorded") this.#recorded += Number(line["merges"]);
     if (event !== "merge.recorded") return;
     this.#recorded += 1;
     if (typeof lag === "number") this.#lagOf.set(String(eventId), lag);

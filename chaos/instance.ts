@@ -16,7 +16,7 @@ const SETTINGS = {
   METRICS_LOCK_TIMEOUT: "1s",
   METRICS_CONNECT_TIMEOUT: "2s",
   METRICS_SHUTDOWN_TIMEOUT: "3s",
-  METRICS_LOG_LEVEL: "info",
+  METRICS_LOG_LEVEL: "debug",
 };
 /** Where merges come under ids that no scan looks at. */
 const COMPARES_OFTEN = { METRICS_AUDIT_INTERVAL: "2s" };

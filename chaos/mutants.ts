@@ -106,7 +106,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       },
       {
         file: "recorder/daemon.ts",
-        replace: "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
+        replace:
+          "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
         by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));",
       },
       ...MOVABLE,

@@ -40,6 +40,8 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess
       METRICS_HTTP_PORT: String((await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : 0),
       // Here, merges without a notification are found within a second.
       METRICS_POLL_INTERVAL: "1s",
+      // The merges of a large batch as well.
+      METRICS_LOG_LEVEL: "debug",
     },
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C in the terminal is for the demo: it lets the orchestrator finish before it ends the daemon.

@@ -14,6 +14,8 @@ const SILENT = new Set([
   "http.listening",
   "restore.started",
   "backlog.started",
+  "batch.recorded",
+  "checkpoint.written",
   "shutdown.started",
 ]);
 const ALWAYS_THERE = new Set(["level", "time", "service", "version", "instance", "event", "msg"]);

@@ -27,6 +27,9 @@ function entry<F extends Fields>(level: Entry<F>["level"], msg: string, fields: 
   return { level, msg, fields };
 }
 
+/** Merges of one transaction that are logged one by one. */
+export const SMALL_BATCH = 25;
+
 const retry = { failure: databaseFailure, attempt: is<number>, retry_in_ms: is<number> };
 /** `done` and `total` count outbox ids, `eta_s` is how long the rest takes at this rate. */
 const progress = { done: is<number>, total: is<number>, per_second: is<number>, eta_s: is<number> };
@@ -111,9 +114,9 @@ export const EVENTS = {
   /**
    * `values` are the global value of each recorded metric, null while undefined. `commit_to_record_ms` runs from the
    * transition row's created_at to the commit of its metric rows; null where created_at is not a date. `late`: a merge
-   * with a higher id had been recorded before.
+   * with a higher id had been recorded before. `batch` counts the merges of its transaction.
    */
-  "merge.recorded": entry("info", "merge recorded", {
+  "merge.recorded": entry(({ batch }) => (batch > SMALL_BATCH ? "debug" : "info"), "merge recorded", {
     seq: is<number>,
     event_id: is<string>,
     work_item_id: is<string>,
@@ -123,6 +126,13 @@ export const EVENTS = {
     commit_to_record_ms: is<number | null>,
     late: is<boolean>,
     found_by: is<"poll" | "reconciliation">,
+    batch: is<number>,
+  }),
+  /** A transaction of a backlog: its merges are logged one by one at level debug. `seq` is the last one's. */
+  "batch.recorded": entry("info", "many merges recorded in one transaction", {
+    merges: is<number>,
+    seq: is<number>,
+    took_ms: is<number>,
   }),
   "merge.skipped": entry("error", "merge skipped, its facts are unusable", {
     ...merge,

@@ -64,10 +64,12 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
       // Event and entry are of one name, which the compiler cannot see.
       const { level: at, msg, fields } = EVENTS[event.event] as unknown as Entry;
       const values = event as unknown as Readonly<Record<string, never>>;
+      const now = typeof at === "function" ? at(values) : at;
+      if (!logger.isLevelEnabled(now)) return;
       const line: Record<string, unknown> = { event: event.event };
       for (const [name, printed] of Object.entries(fields))
         line[name] = withoutSecrets(printed(values[name] as never));
-      logger[typeof at === "function" ? at(values) : at](line, msg);
+      logger[now](line, msg);
     },
   };
 }

@@ -13,7 +13,7 @@ type Recorded = Extract<DaemonEvent, { event: "merge.recorded" }>;
 export type FoundBy = Recorded["found_by"];
 
 /** What `merge.recorded` reports of the merge's way to the journal. */
-export type Arrival = Pick<Recorded, "commit_to_record_ms" | "late" | "found_by">;
+export type Arrival = Pick<Recorded, "commit_to_record_ms" | "late" | "found_by" | "batch">;
 
 export type BatchedMerge = {
   readonly found: FoundMerge;

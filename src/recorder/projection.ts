@@ -65,7 +65,11 @@ export class Projection {
   #reportedUnmarked = BEFORE_ALL;
 
   /** @param appliedPosition every row of ours up to this id is in what was restored. */
-  constructor(session: Session, { walk, lastApplied, recent, known, isProven }: Restored, appliedPosition: bigint) {
+  constructor(
+    session: Session,
+    { walk, lastApplied, recent, known, isProven }: Restored,
+    appliedPosition: bigint,
+  ) {
     this.#session = session;
     this.#walk = walk;
     this.analyzer = walk.analyzer;

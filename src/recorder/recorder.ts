@@ -31,7 +31,6 @@ import { proveProjection, restoreProjection } from "./restore-projection.ts";
 import type { RecorderPorts, RecorderSettings, Session } from "./session.ts";
 import { rehearse, writerOf } from "./writer.ts";
 
-
 export type Recorder = ReturnType<typeof recorderOf>;
 
 /**

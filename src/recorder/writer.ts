@@ -15,6 +15,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseObject } from "../core/json.ts";
 import { rehearsalRows } from "../core/rehearsal-rows.ts";
+import { SMALL_BATCH } from "../events/daemon-event.ts";
 import { isLocked } from "../postgres/meaning.ts";
 import { lastAppended } from "./appended.ts";
 import { type Arrival, type Batch, batchOf, eventsOf, type FoundBy } from "./batch.ts";
@@ -119,10 +120,18 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
       committed: committedAt - appendedAt,
     });
     projection.adopt(batch, appended.ids, { id: String(last), fingerprint });
-    for (const merge of batch.merges)
-      for (const event of eventsOf(merge, arrivalOf(merge.found, foundBy, committedAt - startedAt)))
-        report(event);
+    reportBatch(batch, foundBy, committedAt - startedAt);
     return unrecorded.length;
+  }
+
+  function reportBatch({ merges }: Batch, foundBy: FoundBy, tookMs: number): void {
+    for (const merge of merges) {
+      const arrival = { ...arrivalOf(merge.found, foundBy, tookMs), batch: merges.length };
+      for (const event of eventsOf(merge, arrival)) report(event);
+    }
+    const { seq } = projection.analyzer.global;
+    if (merges.length > SMALL_BATCH)
+      report({ event: "batch.recorded", merges: merges.length, seq, took_ms: Math.round(tookMs) });
   }
 
   /** @returns the fingerprint of the last row. @throws CommitUnknown */
@@ -145,7 +154,11 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
     ]);
   }
 
-  function arrivalOf({ eventId, ageMs }: FoundMerge, foundBy: FoundBy, tookMs: number): Arrival {
+  function arrivalOf(
+    { eventId, ageMs }: FoundMerge,
+    foundBy: FoundBy,
+    tookMs: number,
+  ): Omit<Arrival, "batch"> {
     const isHighest = projection.isHighest(eventId);
     return {
       commit_to_record_ms: ageMs === null ? null : Math.round((ageMs + tookMs) * 10) / 10,

@@ -30,6 +30,7 @@ function merge(seq: number, fields: Partial<EventOf<"merge.recorded">> = {}): st
     commit_to_record_ms: 2,
     late: false,
     found_by: "poll",
+    batch: 1,
     ...fields,
   });
 }

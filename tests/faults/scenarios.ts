@@ -185,5 +185,7 @@ export const editedFurtherBack: Scenario = async (code) => {
   await using daemon = startDaemon(database, code && { code });
   const gaveUp = daemon.running.catch((error: Error) => error.message);
   await Promise.race([gaveUp, daemon.event("merge.recorded")]);
-  return daemon.all("merge.recorded").map(({ seq }) => `merge ${seq} recorded on a log that contradicts itself`);
+  return daemon
+    .all("merge.recorded")
+    .map(({ seq }) => `merge ${seq} recorded on a log that contradicts itself`);
 };

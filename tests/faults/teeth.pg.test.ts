@@ -138,7 +138,8 @@ const MUTANTS: readonly (readonly [
       ...MOVABLE,
       {
         file: "recorder/daemon.ts",
-        replace: "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
+        replace:
+          "const recorder = await restoreRecorder(log, this.#settings, ports, this.#past.contradicted);",
         by: "const recorder = (this as any).kept?.moveTo(log) ?? (await restoreRecorder(log, this.#settings, ports));\n    (this as any).kept = recorder;",
       },
     ],

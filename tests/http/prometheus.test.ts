@@ -52,6 +52,7 @@ const recorded = (some: Partial<Extract<DaemonEvent, { event: "merge.recorded" }
   commit_to_record_ms: 12,
   late: false,
   found_by: "poll",
+  batch: 1,
   ...some,
 });
 
