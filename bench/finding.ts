@@ -1,5 +1,5 @@
 /** What a measurement found, held against its goal, and the table of all of them. */
-import type { Sample } from "./figures.ts";
+import { type Sample, sampleOf } from "./figures.ts";
 
 export type Goal = {
   /** Ratios say the same on every machine; values only on one like that of the goals. */
@@ -9,7 +9,7 @@ export type Goal = {
 };
 
 export type Finding = {
-  /** P1 to P9. */
+  /** P1 to P10. */
   readonly id: string;
   readonly what: string;
   readonly unit: string;
@@ -26,17 +26,42 @@ export function ratioOf({ value, floor }: Finding): number | null {
   return floor === null ? null : value.median / floor.sample.median;
 }
 
-/** @param slack 1: the goal as it is. 2: a ratio may be twice as bad, and values are not judged. */
-export function verdictOf(finding: Finding, slack = 1): Verdict {
+export type Judging = {
+  /** 1: ratios are judged by the goal as it is. 2: they may be twice as bad. */
+  readonly slack: number;
+  /** Whether values are judged as well: only on a calm machine. */
+  readonly values: boolean;
+};
+
+const STRICTLY: Judging = { slack: 1, values: true };
+
+export function verdictOf(finding: Finding, { slack, values } = STRICTLY): Verdict {
   const { goal, value } = finding;
-  if (goal === null || (goal.of === "value" && slack !== 1)) return "";
+  if (goal === null || (goal.of === "value" && !values)) return "";
   const measured = goal.of === "value" ? value.median : ratioOf(finding);
   if (measured === null) throw new Error(`${finding.id} ${finding.what}: a goal for a ratio without a floor`);
   const met = goal.is === "at most" ? measured <= goal.bound * slack : measured >= goal.bound / slack;
   return met ? "PASS" : "MISS";
 }
 
-export function renderTable(findings: readonly Finding[], slack = 1): string {
+/** What a process takes, of which starting Node is the least. */
+export function besideNode(
+  id: string,
+  what: string,
+  ms: { readonly started: readonly number[]; readonly node: readonly number[] },
+  bound: number,
+): Finding {
+  return {
+    id,
+    what,
+    unit: "ms",
+    value: sampleOf(ms.started),
+    floor: { what: "node -e 0", sample: sampleOf(ms.node) },
+    goal: { of: "ratio", is: "at most", bound },
+  };
+}
+
+export function renderTable(findings: readonly Finding[], judging = STRICTLY): string {
   const lines = findings.map((finding) => {
     const { id, what, unit, value, floor, goal } = finding;
     const ratio = ratioOf(finding);
@@ -46,7 +71,7 @@ export function renderTable(findings: readonly Finding[], slack = 1): string {
       floor === null ? "" : `${withRange(floor.sample, unit)} ${floor.what}`,
       ratio === null ? "" : `${figure(ratio)}×`,
       goal === null ? "" : renderGoal(goal, unit),
-      verdictOf(finding, slack),
+      verdictOf(finding, judging),
     ];
   });
   return renderColumns([["what", "value", "floor", "ratio", "goal", ""], ...lines]);

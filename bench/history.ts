@@ -9,10 +9,12 @@ import type pg from "pg";
 import { type Recording, record } from "./product.ts";
 import type { Database } from "./server.ts";
 
-/** Merges between two looks of the recorder: it then leaves a checkpoint as often as one that follows live. */
-const STRIDE = 100;
-/** Merges beyond the last checkpoint: a restart, which wants 100 after the one that it takes, then folds the most that it may have to. */
-export const TAIL = 99;
+/** Merges between two polls of the recorder: it then leaves a checkpoint as often as one that follows live. */
+const STRIDE = 50;
+/** Merges beyond the last checkpoint: one less than a restart checks, so it replays the most that it may have to, 69. */
+const TAIL = 19;
+/** Projects of a history, unless a measure says otherwise. */
+const PROJECTS = 20;
 const LARGE_GAP = 1_000_000;
 
 /** Evenly spread over [0, 1), the same again for the same number. */
@@ -21,7 +23,7 @@ const chance = (salt: number): string => `((hashint8(k * 7919 + ${salt}) & 21474
 const ITEMS = `
   INSERT INTO work_items (id, project, story_id, phase, attempts, last_verdict, file_scope, merged_at)
   SELECT k,
-         CASE WHEN k <= 150 AND k % 3 = 0 THEN 'project-dead' ELSE 'project-' || floor(19 * power(${chance(1)}, 3)) END,
+         CASE WHEN k <= 150 AND k % 3 = 0 THEN 'project-dead' ELSE 'project-' || floor(($3::int - 1) * power(${chance(1)}, 3)) END,
          'story-' || k, 'merged',
          CASE WHEN ${chance(2)} < 0.78 THEN 1 WHEN ${chance(2)} < 0.93 THEN 2 ELSE 3 + floor(4 * ${chance(3)}) END,
          CASE WHEN ${chance(4)} < 0.07 + 0.06 * sin(k / 400.0) THEN 'rebase_conflict' ELSE 'approve' END,
@@ -41,8 +43,8 @@ const EVENTS = `
    ORDER BY k + 3 * step, k, step`;
 
 /** What the orchestrator writes for the merges `from` to `to`. */
-async function orchestrate(owner: pg.Client, from: number, to: number): Promise<void> {
-  await owner.query(ITEMS, [from, to]);
+async function orchestrate(owner: pg.Client, from: number, to: number, projects = PROJECTS): Promise<void> {
+  await owner.query(ITEMS, [from, to, projects]);
   await owner.query(EVENTS, [from, to]);
   // A transaction that rolled back has drawn its ids all the same.
   await owner.query("SELECT nextval('events_outbox_id_seq') FROM generate_series(1, $1)", [1 + (from % 50)]);
@@ -78,10 +80,17 @@ export async function seedRecorded(
   return total;
 }
 
+/** A history of which nothing has been recorded, in tables that were never analysed. */
+export async function seedUnanalysed({ owner }: Database, merges: number, projects?: number): Promise<void> {
+  await owner.query("ALTER TABLE events_outbox SET (autovacuum_enabled = off)");
+  await owner.query("ALTER TABLE work_items SET (autovacuum_enabled = off)");
+  for (let from = 1; from <= merges; from += STRIDE)
+    await orchestrate(owner, from, Math.min(from + STRIDE - 1, merges), projects);
+  await owner.query("SELECT setval(pg_get_serial_sequence('work_items', 'id'), max(id)) FROM work_items");
+}
+
 /** A history of which nothing has been recorded. */
-export async function seedUnknown({ owner }: Database, merges: number): Promise<void> {
-  for (let from = 1; from <= merges; from += STRIDE) {
-    await orchestrate(owner, from, Math.min(from + STRIDE - 1, merges));
-  }
-  await finish(owner);
+export async function seedUnknown(database: Database, merges: number): Promise<void> {
+  await seedUnanalysed(database, merges);
+  await finish(database.owner);
 }

@@ -25,6 +25,11 @@ export type SizedRun = Run & {
   readonly atSmallest: ReadonlyMap<string, Sample>;
 };
 
+/** @throws Error where a process restored something else: its time would say nothing. */
+export function expectSeq(seq: number, recorded: number): void {
+  if (seq !== recorded) throw new Error(`seq ${seq} was restored, ${recorded} merges are recorded`);
+}
+
 /** The same finding at this size over that at the smallest one: does it grow with the history? */
 export function findGrowth(run: SizedRun, finding: Finding, bound: number): void {
   const smallest = run.atSmallest.get(finding.what);

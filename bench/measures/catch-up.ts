@@ -1,7 +1,7 @@
 /** P4: a history of which nothing is recorded, against a server that copies the same rows from table to table. */
 import { interleave, sampleOf, timed } from "../figures.ts";
 import { seedUnknown } from "../history.ts";
-import { daemonProcess } from "../processes.ts";
+import { cpuMs, daemonProcess } from "../processes.ts";
 import { record } from "../product.ts";
 import type { Run } from "../run.ts";
 import type { Database } from "../server.ts";
@@ -44,18 +44,23 @@ export async function catchUp({ entry, server, repeat, find }: Run, merges: numb
     if (counted.rows[0]?.n !== rowsWritten.rowCount) throw new Error("the server copied other rows");
     return took;
   };
+  const cpu = { silent: [] as number[], logged: [] as number[] };
   const ms = await interleave(repeat, {
     product: async () => {
       await using database = await server.database("work", done.name);
+      const before = process.cpuUsage();
       const took = await catchUpOnce(database, merges);
+      const { user, system } = process.cpuUsage(before);
+      cpu.silent.push((user + system) / merges);
       await verify(database, merges, false);
       return took;
     },
     process: async () => {
       await using database = await server.database("work", done.name);
-      const took = await catchUpProcess(entry, database);
+      const { tookMs, cpuUs } = await catchUpProcess(entry, database);
+      cpu.logged.push(cpuUs / merges);
       await verify(database, merges, false);
-      return took;
+      return tookMs;
     },
     server: () =>
       inServer(
@@ -65,30 +70,33 @@ export async function catchUp({ entry, server, repeat, find }: Run, merges: numb
     fromText: () => inServer(`COPY events_outbox (kind, work_item_id, payload) FROM ${file}`),
   });
   const perSecond = (times: readonly number[]) => sampleOf(times.map((time) => merges / (time / 1_000)));
-  find({
-    id: "P4",
-    what: `catch-up of ${merges} merges`,
-    unit: "merges/s",
-    value: perSecond(ms.product),
-    floor: { what: "INSERT … SELECT", sample: perSecond(ms.server) },
-    goal: { of: "ratio", is: "at least", bound: 0.85 },
-  });
-  find({
-    id: "P4",
-    what: `catch-up of ${merges} merges, beside rows that come as text`,
-    unit: "merges/s",
-    value: perSecond(ms.product),
-    floor: { what: "COPY from a file", sample: perSecond(ms.fromText) },
-    goal: null,
-  });
-  find({
-    id: "P4",
-    what: `catch-up of ${merges} merges by a process that logs each`,
-    unit: "merges/s",
-    value: perSecond(ms.process),
-    floor: { what: "INSERT … SELECT", sample: perSecond(ms.server) },
-    goal: null,
-  });
+  for (const [how, times, floor, bound] of [
+    ["", ms.product, ["COPY from a file", ms.fromText], 0.48],
+    [" by a process that logs", ms.process, ["COPY from a file", ms.fromText], 0.43],
+    [", beside rows that are in the server", ms.product, ["INSERT … SELECT", ms.server], null],
+  ] as const) {
+    find({
+      id: "P4",
+      what: `catch-up${how}`,
+      unit: "merges/s",
+      value: perSecond(times),
+      floor: { what: floor[0], sample: perSecond(floor[1]) },
+      goal: bound === null ? null : { of: "ratio", is: "at least", bound },
+    });
+  }
+  for (const [how, bound] of [
+    ["silent", 45],
+    ["logged", 55],
+  ] as const) {
+    find({
+      id: "P6",
+      what: `processor time of a caught-up merge, ${how}`,
+      unit: "µs",
+      value: sampleOf(cpu[how]),
+      floor: null,
+      goal: { of: "value", is: "at most", bound },
+    });
+  }
 }
 
 async function catchUpOnce({ owner, daemonUrl }: Database, merges: number): Promise<number> {
@@ -102,15 +110,23 @@ async function catchUpOnce({ owner, daemonUrl }: Database, merges: number): Prom
   return ms;
 }
 
-/** As an operator sees it: the daemon's own word for how long its backlog took. */
-async function catchUpProcess(entry: string, { owner, daemonUrl }: Database): Promise<number> {
+/** As an operator sees it: the daemon's own report of how long its backlog took, and its processor time beyond a start. */
+async function catchUpProcess(
+  entry: string,
+  { owner, daemonUrl }: Database,
+): Promise<{ readonly tookMs: number; readonly cpuUs: number }> {
   await owner.query("CHECKPOINT");
   let tookMs = Number.NaN;
+  let before = Number.NaN;
+  let cpuUs = Number.NaN;
   await using daemon = await daemonProcess(entry, daemonUrl, {
-    onLine: ({ event, took_ms }) => {
-      if (event === "backlog.completed") tookMs = Number(took_ms);
+    onLine: ({ event, took_ms }, pid) => {
+      if (event === "backlog.started") before = cpuMs(pid);
+      if (event !== "backlog.completed") return;
+      tookMs = Number(took_ms);
+      cpuUs = (cpuMs(pid) - before) * 1_000;
     },
   });
   await daemon.end("SIGTERM");
-  return tookMs;
+  return { tookMs, cpuUs };
 }

@@ -1,7 +1,7 @@
 /** P3, P5: how long after its commit a merge is recorded. */
 import { setTimeout as delay } from "node:timers/promises";
 import { BARE_CHANNEL, BARE_TARGET, startBareLoop } from "../bare-loop.ts";
-import { interleave, percentile, sampleOf } from "../figures.ts";
+import { interleave, percentile, sampleOf, timed } from "../figures.ts";
 import type { Finding } from "../finding.ts";
 import { merge } from "../merges.ts";
 import { startDaemon } from "../product.ts";
@@ -12,6 +12,8 @@ import { connected } from "../server.ts";
 const PAUSE_MS = 3;
 const BURST = 1_000;
 const WARM_UP = 20;
+/** Enough for a floor beside a burst. */
+const BARE_LOOPS = 20;
 
 export async function live(
   run: SizedRun,
@@ -73,7 +75,7 @@ async function latencies(run: SizedRun, orchestrator: Orchestrator, daemon: Daem
       }
     });
   }
-  besideBareLoop(run, "p50", p50, { of: "ratio", is: "at most", bound: 2 });
+  besideBareLoop(run, "p50", p50, { of: "ratio", is: "at most", bound: 1.65 });
   // In bare loops: the sizes are measured minutes apart, and meanwhile the machine may have got busier.
   const inBareLoops = sampleOf(p50.daemon.map((ms, round) => ms / (p50.bare[round] ?? Number.NaN)));
   const finding = {
@@ -106,27 +108,51 @@ function besideBareLoop(
 }
 
 async function bursts(run: SizedRun, orchestrator: Orchestrator, daemon: Daemon): Promise<void> {
+  const { owner } = run.database;
   const first: number[] = [];
   const total: number[] = [];
+  const copied: number[] = [];
+  const bare: number[] = [];
   for (let round = 0; round < run.repeat; round += 1) {
+    await latency(run, orchestrator, daemon, BARE_LOOPS, (figures) =>
+      bare.push(percentile(figures.bare, 0.5)),
+    );
     await delay(50);
     const { eventIds, committedAt } = await merge(orchestrator, BURST);
     const times = await Promise.all(eventIds.map((eventId) => daemon.recorded(eventId)));
     first.push(Math.min(...times) - committedAt);
     total.push(Math.max(...times) - committedAt);
     run.recorded += BURST;
+    copied.push(await copyFromFile(owner, eventIds));
   }
-  for (const [part, ms, bound] of [
-    ["all", total, 100],
-    ["first", first, 15],
+  for (const [part, ms, floor, bound] of [
+    ["all", total, { what: "COPY of their rows from a file", sample: sampleOf(copied) }, 2],
+    ["first", first, { what: "bare loop", sample: sampleOf(bare) }, 8],
   ] as const) {
     run.find({
       id: "P5",
       what: `burst of ${BURST} merges, ${part} recorded`,
       unit: "ms",
       value: sampleOf(ms),
-      floor: null,
-      goal: { of: "value", is: "at most", bound },
+      floor,
+      goal: { of: "ratio", is: "at most", bound },
     });
   }
+}
+
+/** What the server needs for the rows of these merges where they come as text from its own disk. They are not kept. */
+async function copyFromFile(owner: Orchestrator, eventIds: readonly string[]): Promise<number> {
+  const { rows } = await owner.query<{ file: string }>(
+    "SELECT quote_literal(current_setting('data_directory') || '/burst.copy') AS file",
+  );
+  const file = rows[0]?.file ?? "";
+  const { rowCount } = await owner.query(
+    `COPY (SELECT kind, work_item_id, payload FROM events_outbox
+            WHERE id > ${eventIds[0]} AND payload->'merge'->>'event_id' = ANY ('{${eventIds.join(",")}}')) TO ${file}`,
+  );
+  if ((rowCount ?? 0) < BURST * 4) throw new Error("rows of the burst are missing");
+  await owner.query("BEGIN");
+  const ms = await timed(() => owner.query(`COPY events_outbox (kind, work_item_id, payload) FROM ${file}`));
+  await owner.query("ROLLBACK");
+  return ms;
 }
