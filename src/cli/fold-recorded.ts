@@ -2,7 +2,7 @@
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
 import { rowExists } from "../postgres/audit.ts";
 import type { Outbox } from "../postgres/names.ts";
-import { type LogAccess, logPages, type ReadOptions } from "./read-log.ts";
+import { type LogAccess, logPages, type ReadOptions, readPages } from "./read-log.ts";
 
 /** Takes merges in their order. */
 export type Fold<T> = { readonly take: (recorded: RecordedMerge) => void; readonly result: T };
@@ -57,8 +57,9 @@ export function foldRecorded<T>(
       take(recorded);
     };
     const timeline = new Timeline();
-    for await (const page of logPages(access, null, end, progress)) {
-      for (const raw of await access.reader.journal(page.after, page.end)) {
+    const pages = logPages(access, null, end, progress);
+    for await (const raws of readPages(pages, (page) => access.reader.journal(page.after, page.end))) {
+      for (const raw of raws) {
         first ??= raw.id;
         accept(timeline.accept(raw));
       }

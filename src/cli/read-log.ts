@@ -141,6 +141,22 @@ export async function* logPages(
   }
 }
 
+/** What is read of each page, in their order. The server works on the next page while the caller works on this one. */
+export async function* readPages<T>(
+  pages: AsyncIterable<PageBounds>,
+  read: (page: PageBounds) => Promise<T>,
+): AsyncGenerator<T> {
+  let current: Promise<T> | null = null;
+  for await (const page of pages) {
+    const next = read(page);
+    // Its failure is thrown when its turn comes.
+    next.catch(() => undefined);
+    if (current !== null) yield current;
+    current = next;
+  }
+  if (current !== null) yield current;
+}
+
 /** How far a walk from `start` to `end` has come at `place`, 0–1. */
 export function shareOf(place: bigint, start: bigint, end: bigint): number {
   return end <= start ? 1 : Math.min(1, Number(place - start) / Number(end - start));

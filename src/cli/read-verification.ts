@@ -15,8 +15,17 @@ import { Verifier } from "../core/verifier.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
 import { readAround } from "../postgres/unreadable.ts";
+import type { PageBounds } from "../recorder/pages.ts";
 import { steadily } from "./fold-recorded.ts";
-import { journalEnd, type LogAccess, logPages, now, type ReadOptions, readLog } from "./read-log.ts";
+import {
+  journalEnd,
+  type LogAccess,
+  logPages,
+  now,
+  type ReadOptions,
+  readLog,
+  readPages,
+} from "./read-log.ts";
 import { surroundings } from "./read-snapshot.ts";
 
 export type VerifyOptions = ReadOptions & {
@@ -65,8 +74,9 @@ async function walk(
 ): Promise<string | null> {
   const { reader, unreadable } = access;
   let first: string | null = null;
-  for await (const page of logPages(access, from, end, progress)) {
-    for (const row of await auditRows(access, page.after, page.end)) {
+  const pages = logPages(access, from, end, progress);
+  for await (const rows of readPages(pages, ({ after, end: upTo }) => auditRows(access, after, upTo))) {
+    for (const row of rows) {
       first ??= row.id;
       if (row.unreadable !== undefined) unreadable({ id: row.id, reason: row.unreadable });
       verifier.accept(row);
@@ -89,14 +99,14 @@ async function reconcileMerges(
   const newest = await reader.newest();
   const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
   const { merges } = mergeSource(access, config.merge, columns, "facts alone");
-  for await (const page of logPages(access, null, newest, progress)) {
-    const found = await readAround<CommittedMerge>(page.after, page.end, merges, (row) => {
+  const read = ({ after, end }: PageBounds) =>
+    readAround<CommittedMerge>(after, end, merges, (row) => {
       unreadable(row);
       reconciliation.unreadable(row.id);
       return [];
     });
+  for await (const found of readPages(logPages(access, null, newest, progress), read))
     for (const merge of found) reconciliation.accept(merge);
-  }
   return reconciliation;
 }
 
