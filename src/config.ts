@@ -41,16 +41,9 @@ export type Config = {
   readonly warnings: readonly UnknownVariable[];
 };
 
-/** The configuration is refused; nothing was contacted. */
+/** The configuration is refused, with a line for each problem; nothing was contacted. */
 export class ConfigError extends Error {
   readonly exitCode = 2;
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}`);
-    this.name = "ConfigError";
-    this.problems = problems;
-  }
 }
 
 const PACKAGED_FILE = packaged("config/metrics.json");
@@ -68,7 +61,7 @@ export function loadConfig(
   if (place.path.trim() === "")
     problems.push(`${place.source} is empty: it must be the path of a file, or not be set`);
   const file = place.path.trim() === "" ? null : readMetricsFile(place.path, place.source, problems);
-  if (database === null || file === null || problems.length > 0) throw new ConfigError(problems);
+  if (database === null || file === null || problems.length > 0) throw new ConfigError(problems.join("\n"));
   return deepFreeze({
     database,
     schema: settings.METRICS_SCHEMA,

@@ -5,8 +5,7 @@ import { isRatio } from "../core/catalogue.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { paint } from "./paint.ts";
-import type { Means } from "./terminal.ts";
+import { type Means, paint } from "./terminal.ts";
 
 export type HistoryView = Means & {
   /** Rows of each plot. */

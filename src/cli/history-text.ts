@@ -1,7 +1,10 @@
-/** A history for people: what each metric is now, its plot, and the latest crossings in words. */
-import type { HistorySeries } from "../core/history.ts";
+/**
+ * A history as text: for people what each metric is now, its plot, and the latest crossings in words; for programs as JSON,
+ * in pieces, because the text of a hundred thousand points would take several times their own memory.
+ */
+import type { History, HistorySeries } from "../core/history.ts";
 import { count, moment } from "../text/figures.ts";
-import { safe } from "../text/safe.ts";
+import { jsonText, safe, safeJson } from "../text/safe.ts";
 import { type HistoryView, plotLines, signsOf } from "./history-plot.ts";
 import { headingText, titleOf, valueText } from "./reading-text.ts";
 
@@ -37,4 +40,47 @@ function crossingLines({ points, gate, metric }: HistorySeries, view: HistoryVie
     ...(more > 0 ? [`  ${count(more, "earlier crossing")} in these merges`] : []),
     ...lines.slice(-CROSSINGS_SHOWN),
   ];
+}
+
+const POINTS_AT_ONCE = 500;
+
+/** A point in each line, with the series that it belongs to. */
+export function* historyLines({ series }: History): Generator<string> {
+  for (const { metric, scope, project, source, points } of series)
+    for (const some of pieces(points))
+      yield some.map((point) => jsonText({ metric, scope, project, source, ...point })).join("");
+}
+
+/** What `jsonText(history, 2)` gives. */
+export function* historyJson({ series, ...rest }: History): Generator<string> {
+  const [head, tail] = around({ ...rest, series: [] }, "", series.length);
+  yield head;
+  for (const [nth, { points, ...one }] of series.entries()) {
+    const [begin, end] = around({ ...one, points: [] }, "    ", points.length);
+    yield nth === 0 ? begin : `,\n${begin}`;
+    for (const [piece, some] of pieces(points).entries()) {
+      const list = indented(some, "      ");
+      yield (piece === 0 ? "" : ",\n") + list.slice(list.indexOf("\n") + 1, list.lastIndexOf("\n"));
+    }
+    yield end;
+  }
+  yield `${tail}\n`;
+}
+
+function pieces<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / POINTS_AT_ONCE) }, (_, nth) =>
+    items.slice(nth * POINTS_AT_ONCE, (nth + 1) * POINTS_AT_ONCE),
+  );
+}
+
+/** An object's text before and after the items of its last member, which is given as an empty list. */
+function around(object: object, indent: string, items: number): [before: string, after: string] {
+  const text = indented(object, indent);
+  const end = text.lastIndexOf("]");
+  const [before, after] = [text.slice(0, end), text.slice(end)];
+  return items === 0 ? [before, after] : [`${before}\n`, `\n${indent}  ${after}`];
+}
+
+function indented(value: object, indent: string): string {
+  return indent + safeJson(JSON.stringify(value, null, 2)).replaceAll("\n", `\n${indent}`);
 }

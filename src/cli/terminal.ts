@@ -1,4 +1,5 @@
 /** What a verb writes to: results to standard output, sentences to standard error. */
+import { styleText } from "node:util";
 
 export type Terminal = {
   /** Resolves when the text is written. @throws ReaderGone when the reader has closed standard output. */
@@ -96,4 +97,9 @@ export function meansOf(
 export function wantsColour(terminal: Terminal, flag: boolean): boolean {
   const { NO_COLOR: noColour, TERM: term } = terminal.env;
   return flag && terminal.columns() !== null && !noColour && term !== "dumb";
+}
+
+/** A colour or weight for a terminal. The words alone say the same. */
+export function paint(style: Parameters<typeof styleText>[0], text: string, colour: boolean): string {
+  return colour ? styleText(style, text, { validateStream: false }) : text;
 }

@@ -9,6 +9,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   return best;
 }
 
+/** The end of a message about an unknown name: the one that was probably meant, else all of them. */
+export function suggestion(word: string, known: readonly string[]): string {
+  const meant = nearest(word, known);
+  return meant === null ? `; known are ${known.join(", ")}` : `; did you mean ${meant}?`;
+}
+
 /** Levenshtein's distance, row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

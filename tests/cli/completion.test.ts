@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 async function completion(shell: string) {
-  const { terminal, told } = fakeTerminal({ env: {} });
-  const code = await main("metrics", ["completion", shell], terminal, NOBODY);
-  return { code, ...told };
+  const { terminal, written } = fakeTerminal({ env: {} });
+  const code = await main("metrics", ["completion", shell], terminal, NOTHING);
+  return { code, ...written };
 }
 
 const has = (shell: string) => spawnSync(shell, ["-c", "exit 0"]).status === 0;

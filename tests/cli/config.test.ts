@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 async function config(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, ...env } });
+  const { terminal, written } = fakeTerminal({ env: { ...DATABASE, ...env } });
   return {
-    code: await main("metrics", ["config", ...args], terminal, NOBODY),
-    ...told,
+    code: await main("metrics", ["config", ...args], terminal, NOTHING),
+    ...written,
   };
 }
 

@@ -31,16 +31,16 @@ function execute(
   });
   if (stdout === "reader gone") child.stdout?.destroy();
   if (stderr === "reader gone") child.stderr?.destroy();
-  const told = { out: "", err: "" };
+  const written = { out: "", err: "" };
   child.stdout?.on("data", (data: Buffer) => {
-    told.out += data.toString();
+    written.out += data.toString();
   });
   child.stderr?.on("data", (data: Buffer) => {
-    told.err += data.toString();
+    written.err += data.toString();
   });
   return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => resolve({ code, ...told }));
+    child.once("close", (code) => resolve({ code, ...written }));
   });
 }
 

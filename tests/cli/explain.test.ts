@@ -5,7 +5,7 @@ import type { ExplainOptions } from "../../src/cli/read-explanation.ts";
 import { type Explanation, type Explanations, explain } from "../../src/core/explanation.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
 import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "../core/build.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { readExample } from "./snapshot-example.ts";
 
 const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
@@ -42,18 +42,18 @@ const DOCUMENT: Explanations = {
 const VIEW = { columns: 80, ascii: true, colour: false, listColumns: null, listed: 100 };
 
 async function type(args: string, document = DOCUMENT, setting: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   const asked: ExplainOptions[] = [];
   const readExplanations = async (_: unknown, options: ExplainOptions) => {
     asked.push(options);
     return document;
   };
   const code = await main("metrics", args.split(" "), terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readExplanations,
     readSnapshot: readExample,
   });
-  return { code, ...told, asked };
+  return { code, ...written, asked };
 }
 
 describe("an explanation", () => {

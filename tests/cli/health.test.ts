@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
 import type { ReadinessReport } from "../../src/events/readiness.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 const SINCE = "2026-11-22T10:06:27.384Z";
 const OK = { ok: true, since: SINCE, reason: null };
@@ -39,10 +39,10 @@ async function daemon(status: number, document: unknown, ports: readonly number[
 }
 
 async function health(port: number, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
-  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env } });
+  const { terminal, written } = fakeTerminal({ env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env } });
   return {
-    code: await main("metrics", ["health", ...args], terminal, NOBODY),
-    ...told,
+    code: await main("metrics", ["health", ...args], terminal, NOTHING),
+    ...written,
   };
 }
 

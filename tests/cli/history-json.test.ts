@@ -1,6 +1,6 @@
 /** The pieces of a history's JSON are the document, and none of them is large. */
 import { describe, expect, it } from "vitest";
-import { historyJson } from "../../src/cli/history-json.ts";
+import { historyJson } from "../../src/cli/history-text.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { jsonText } from "../../src/text/safe.ts";
 import { point, points, ROSE } from "../core/points.ts";

@@ -7,7 +7,7 @@ import { main } from "../../src/cli/program.ts";
 import type { HistoryOptions } from "../../src/cli/read-history.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { point, points, ROSE } from "../core/points.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { readExample } from "./snapshot-example.ts";
 
 const GATE = { name: "trust", upper: 0.85, lower: 0.7 };
@@ -35,18 +35,18 @@ const HISTORY: History = {
 };
 
 async function type(args: string, some: Parameters<typeof fakeTerminal>[0] & { history?: History } = {}) {
-  const { terminal, told } = fakeTerminal(some);
+  const { terminal, written } = fakeTerminal(some);
   const asked: HistoryOptions[] = [];
   const readHistory = async (_: unknown, options: HistoryOptions) => {
     asked.push(options);
     return some.history ?? HISTORY;
   };
   const code = await main("metrics", args.split(" "), terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readHistory,
     readSnapshot: readExample,
   });
-  return { code, ...told, asked };
+  return { code, ...written, asked };
 }
 
 const VIEW = { columns: 60, height: 7, ascii: true, colour: false };

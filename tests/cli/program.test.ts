@@ -1,23 +1,23 @@
 import { describe, expect, test } from "vitest";
 import { type Executable, main } from "../../src/cli/program.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
 import { VERSION } from "../../src/version.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, metricOf, snapshotWith, youngProject } from "./snapshot-example.ts";
 
-type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Verbs> & { readonly executable?: Executable };
+type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Work> & { readonly executable?: Executable };
 
 /** Types a command line. */
 async function type(args: string, { executable = "metrics", ...setting }: Setting = {}) {
-  const { terminal, told } = fakeTerminal(setting);
-  const verbs: Verbs = {
-    ...NOBODY,
+  const { terminal, written } = fakeTerminal(setting);
+  const verbs: Work = {
+    ...NOTHING,
     run: async () => 0,
     readSnapshot: async () => snapshotWith(),
     ...setting,
   };
   const code = await main(executable, args === "" ? [] : args.split(" "), terminal, verbs);
-  return { code, ...told };
+  return { code, ...written };
 }
 
 const failingWith = (error: Error): Setting => ({
@@ -128,7 +128,7 @@ describe("usage errors", () => {
 describe("run", () => {
   test("hands the configuration over, and its exit code back", async () => {
     const seen: string[] = [];
-    const run: Verbs["run"] = async (config) => {
+    const run: Work["run"] = async (config) => {
       seen.push(config.schema);
       return 3;
     };
@@ -207,7 +207,7 @@ describe("snapshot", () => {
 
   test("hands its timeout over", async () => {
     const timeouts: number[] = [];
-    const readSnapshot: Verbs["readSnapshot"] = async (_, { timeoutMs }) => {
+    const readSnapshot: Work["readSnapshot"] = async (_, { timeoutMs }) => {
       timeouts.push(timeoutMs);
       return snapshotWith();
     };
@@ -272,7 +272,7 @@ describe("snapshot", () => {
 });
 
 describe("failures", () => {
-  test("an error that carries its exit code is told in its own words, line by line", async () => {
+  test("an error that carries its exit code is written in its own words, line by line", async () => {
     const error = Object.assign(new Error("no such table\nrun \x1b[2J config/grants.sql"), { exitCode: 3 });
     expect(await type("snapshot", failingWith(error))).toStrictEqual({
       code: 3,

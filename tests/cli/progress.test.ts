@@ -8,7 +8,7 @@ async function shown(
   steps: readonly (readonly [ms: number, share: number])[],
   setting: Parameters<typeof fakeTerminal>[0],
 ) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   let now = 5_000;
   const clock = { monotonic: () => now };
   const work = async (progress: (share: number) => void) => {
@@ -18,7 +18,7 @@ async function shown(
     }
   };
   await withProgress("verifying", terminal, work, clock);
-  return told.err.replaceAll("\x1b", "ESC");
+  return written.err.replaceAll("\x1b", "ESC");
 }
 
 describe("a command's progress", () => {
@@ -96,13 +96,13 @@ const SKIPPED: DaemonEvent = {
 
 /** What a screen gets that shows both the log and the bar, or the bar alone. */
 function screen(events: readonly DaemonEvent[], { logOnScreen = true, errColumns = 80 } = {}): string {
-  const { terminal, told } = fakeTerminal({ errColumns });
+  const { terminal, written } = fakeTerminal({ errColumns });
   const run = runProgress(terminal, logOnScreen);
   for (const event of events)
     run(event, () => {
-      told.err += `<${event.event}>\n`;
+      written.err += `<${event.event}>\n`;
     });
-  return told.err.replaceAll("\r\x1b[K", "ERASE ");
+  return written.err.replaceAll("\r\x1b[K", "ERASE ");
 }
 
 describe("the daemon's progress on a terminal", () => {

@@ -174,7 +174,7 @@ it("a database that is away exits with 3", async () => {
     await expect(look).rejects.toMatchObject({ exitCode: 3 });
 });
 
-it("a table that somebody has locked is told of as such", async () => {
+it("a table that another session has locked is reported as such", async () => {
   const holder = await database.admin.connect();
   try {
     await holder.query("BEGIN; LOCK TABLE events_outbox");

@@ -6,7 +6,7 @@ import { Differences } from "../../src/core/difference.ts";
 import { driftFacts, type Verification, verificationOf } from "../../src/core/verification.ts";
 import { Verifier } from "../../src/core/verifier.ts";
 import { history, record, SMALL, times } from "../core/build.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 const NO_MERGES = { committed: 0, duplicates: 0, waiting: 0, pruned: 0, drifted: 0, without_transition: 0 };
 
@@ -36,14 +36,14 @@ const WRONG = verification((payload, index) => {
 });
 
 async function type(args: string, document: Verification, setting: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   const asked: VerifyOptions[] = [];
-  const verify = async (_: unknown, options: VerifyOptions) => {
+  const readVerification = async (_: unknown, options: VerifyOptions) => {
     asked.push(options);
     return document;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, verify });
-  return { code, ...told, asked };
+  const code = await main("metrics", args.split(" "), terminal, { ...NOTHING, readVerification });
+  return { code, ...written, asked };
 }
 
 describe("a verification in words", () => {

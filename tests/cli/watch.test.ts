@@ -1,11 +1,11 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
 import type { History } from "../../src/core/history.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
 import { points } from "../core/points.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, snapshotWith, youngProject } from "./snapshot-example.ts";
 
 const AWAY = Object.assign(new Error("the database cannot be reached\nreally \x1b[2J"), { exitCode: 3 });
@@ -32,10 +32,10 @@ async function watch(
   setting: Parameters<typeof fakeTerminal>[0] = {},
 ) {
   const interruption = new AbortController();
-  const { terminal, told } = fakeTerminal({ ...setting, interruption: interruption.signal });
+  const { terminal, written } = fakeTerminal({ ...setting, interruption: interruption.signal });
   let count = 0;
   const listeners: number[] = [];
-  const readSnapshot: Verbs["readSnapshot"] = async () => {
+  const readSnapshot: Work["readSnapshot"] = async () => {
     const seen = looks[count];
     listeners.push(getEventListeners(interruption.signal, "abort").length);
     count += 1;
@@ -47,11 +47,11 @@ async function watch(
     return seen;
   };
   const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readSnapshot,
     readHistory: async () => HISTORY,
   });
-  return { code, ...told, count, listeners };
+  return { code, ...written, count, listeners };
 }
 
 const PLAIN = { ...DATABASE, NO_COLOR: "1" };

@@ -17,7 +17,7 @@ export function problemsOf(load: () => unknown): readonly string[] {
   try {
     load();
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error.message.split("\n");
     throw error;
   }
   throw new Error("it was accepted");
