@@ -10,7 +10,7 @@ import { createLogger } from "../events/log.ts";
 import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { Memory } from "../http/memory.ts";
-import type { HttpPorts, HttpService } from "../http/server.ts";
+import type { HttpService, Served } from "../http/server.ts";
 import { daemonName } from "../postgres/application-name.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
@@ -77,11 +77,14 @@ export async function run(config: Config): Promise<number> {
   const running = daemon.run();
   // Its failure is handled below, when the service is there.
   running.catch(() => undefined);
-  const http = await serve(
-    config,
-    httpPorts(daemon, config, readiness, prometheus, () => alive),
-    report,
-  ).catch(async (error: unknown) => {
+  const served: Served = {
+    isAlive: () => alive,
+    readiness,
+    memory: new Memory(daemon, config.metrics, systemClock.now),
+    merge: config.merge,
+    prometheus: () => prometheus.load(),
+  };
+  const http = await serve(config, served, report).catch(async (error: unknown) => {
     stop.abort();
     daemon.abandon();
     await Promise.allSettled([running]);
@@ -117,10 +120,10 @@ export async function run(config: Config): Promise<number> {
 }
 
 /** @returns null where the service is off. @throws HttpUnavailable */
-async function serve({ http }: Config, ports: HttpPorts, report: Report): Promise<HttpService | null> {
+async function serve({ http }: Config, served: Served, report: Report): Promise<HttpService | null> {
   if (!http.enabled) return null;
   const { startHttp } = await import("../http/server.ts");
-  return startHttp(http, ports, report);
+  return startHttp(http, served, report);
 }
 
 const STDOUT = 1;
@@ -130,39 +133,6 @@ const STDERR = 2;
 function progressOnScreen(): ReturnType<typeof runProgress> | null {
   if (!isatty(STDERR) || !hasCursor(processTerminal)) return null;
   return runProgress(processTerminal, isatty(STDOUT));
-}
-
-function httpPorts(
-  daemon: Daemon,
-  { metrics, merge }: Pick<Config, "metrics" | "merge">,
-  readiness: Readiness,
-  prometheus: LatePrometheus,
-  isAlive: () => boolean,
-): HttpPorts {
-  const memory = new Memory(daemon, metrics, systemClock.now);
-  return {
-    isAlive,
-    readiness: () => readiness.current(),
-    problems: () => readiness.problems(),
-    historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
-    snapshot: () => memory.snapshot(),
-    history: () => memory.history(),
-    last: () => memory.last(),
-    explain: (project) => memory.explain(project),
-    merge,
-    prometheus: async () => {
-      const counted = await prometheus.load();
-      return {
-        contentType: counted.contentType,
-        text: await counted.expose({
-          metrics,
-          readiness: readiness.current(),
-          lag: { merges: daemon.due, seconds: daemon.lagSeconds },
-          snapshot: memory.snapshot(),
-        }),
-      };
-    },
-  };
 }
 
 /** @returns what to call when the daemon has ended. */

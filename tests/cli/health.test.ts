@@ -39,7 +39,9 @@ async function daemon(status: number, document: unknown, ports: readonly number[
 }
 
 async function health(port: number, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
-  const { terminal, written } = fakeTerminal({ env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env } });
+  const { terminal, written } = fakeTerminal({
+    env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env },
+  });
   return {
     code: await main("metrics", ["health", ...args], terminal, NOTHING),
     ...written,

@@ -45,11 +45,11 @@ type Shown = {
 };
 
 export async function show(
-  { ports }: Pick<ReturnType<typeof example>, "ports">,
+  { served }: Pick<ReturnType<typeof example>, "served">,
   options: Parameters<Browser["newContext"]>[0] = {},
   prepare: (context: BrowserContext) => Promise<void> = async () => undefined,
 ): Promise<Shown> {
-  const service = await startHttp({ host: "127.0.0.1", port: 0 }, ports, () => undefined);
+  const service = await startHttp({ host: "127.0.0.1", port: 0 }, served, () => undefined);
   const context = await (browser as Browser).newContext({
     viewport: { width: 1600, height: 900 },
     ...options,

@@ -1,4 +1,4 @@
-/** What the status page shows, to whomever and on whatever screen. */
+/** What the status page shows, for every reader and screen. */
 import type { BrowserContext } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
@@ -27,6 +27,14 @@ const NO_TABLE: DaemonEvent = {
   reason: "missing_table",
   problems: ["table public.events_outbox does not exist: create it"],
   retry_in_ms: 100,
+};
+const FORGOTTEN = {
+  metrics: [],
+  lag: { merges: 0, seconds: 0 },
+  historyTruncated: false,
+  current: () => null,
+  last: () => null,
+  explain: () => null,
 };
 const clocked = (context: BrowserContext): Promise<void> => context.clock.install();
 
@@ -76,7 +84,7 @@ describe.for([
     expect(complaints).toStrictEqual([]);
   });
 
-  test("nothing stands in the way of whoever reads it: light or dark, 320 or 1600 pixels", async () => {
+  test("nothing stands in the way of a reader: light or dark, 320 or 1600 pixels", async () => {
     const { page, complaints } = await show(example(names(projects), merges));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -95,7 +103,7 @@ describe.for([
 describe("what it shows", () => {
   test("each merge as a cell with a character, each crossing, each chart with its gaps and bounds in words", async () => {
     const { page } = await show(example(names(3), 286));
-    const history = example(names(3), 286).ports.history();
+    const history = example(names(3), 286).memory.current()?.history;
     expect(await page.locator(".cells .cell").count()).toBe(100);
     const last = (history?.merges ?? [])
       .slice(-100)
@@ -111,7 +119,7 @@ describe("what it shows", () => {
 
   test("the rate of each project that has one, behind a fold that says where they stand, and the others in a sentence", async () => {
     const { page } = await show(example(names(4), 1000));
-    const { series } = example(names(4), 1000).ports.history() ?? { series: [] };
+    const { series } = example(names(4), 1000).memory.current()?.history ?? { series: [] };
     const own = series.filter(({ project, points }) => project !== null && points.at(-1)?.value != null);
     expect(own.map(({ project }) => project)).toStrictEqual(["atlas"]);
     const fold = page.locator("#charts details");
@@ -132,7 +140,7 @@ describe("what it shows", () => {
   test("before anything is known it says why, and what to do, with 503 and without numbers", async () => {
     const failing = example([], 0, []);
     failing.report(UNREACHABLE);
-    const { page, address } = await show({ ports: { ...failing.ports, last: () => null } });
+    const { page, address } = await show({ served: { ...failing.served, memory: FORGOTTEN } });
     expect((await fetch(address)).status).toBe(503);
     expect(await page.title()).toMatch(/^NOT RECORDING/);
     const text = (await page.locator("#state").innerText()).replaceAll(/\s+/g, " ");
@@ -247,7 +255,7 @@ describe("what it shows", () => {
   test("a chart's crosshair says value, merge, time and project, by pointer and arrow keys", async () => {
     const daemon = example(names(3), 286);
     const { page } = await show(daemon);
-    const history = daemon.ports.history();
+    const history = daemon.memory.current()?.history;
     const figure = page.locator("figure:visible").first();
     const said = (seq: number): string => {
       const merge = history?.merges.find((one) => one.seq === seq);
