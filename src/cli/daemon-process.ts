@@ -42,7 +42,7 @@ export async function run(config: Config): Promise<number> {
     if (progress === null) log.report(event);
     else progress(event, () => log.report(event));
   };
-  // Before the handler of `program.ts`: the reason belongs into the log.
+  // Runs before the handler of `program.ts`, so that the log has the reason.
   process.prependListener("uncaughtException", (error) => {
     report(fatal(error));
     process.exit(EXIT.failure);
@@ -119,11 +119,11 @@ export async function run(config: Config): Promise<number> {
   }
 }
 
-/** @returns null where the service is off. @throws HttpUnavailable */
-async function serve({ http }: Config, served: Served, report: Report): Promise<HttpService | null> {
-  if (!http.enabled) return null;
+/** @returns null if the service is off. @throws Failed */
+async function serve(config: Config, served: Served, report: Report): Promise<HttpService | null> {
+  if (!config.httpEnabled) return null;
   const { startHttp } = await import("../http/server.ts");
-  return startHttp(http, served, report);
+  return startHttp({ host: config.httpHost, port: config.httpPort }, served, report);
 }
 
 const STDOUT = 1;

@@ -17,8 +17,8 @@ export const health: Verb = {
   exits: { 0: "ready", 1: "not ready, or no response", 2: true },
   options: sharedOptions({ config: true, timeout: "3s" }),
   async run(flags, { terminal }) {
-    const { http } = await configOf(terminal, flags);
-    const { healthy, says } = await probe(readyzOf(http), flags.timeout);
+    const config = await configOf(terminal, flags);
+    const { healthy, says } = await probe(readyzOf(config), flags.timeout);
     await terminal.out(`${says}\n`);
     return healthy ? 0 : 1;
   },
@@ -66,8 +66,9 @@ async function readinessIn(body: string) {
 }
 
 /** A daemon that is bound to every address answers on the loopback one. @throws Failed where the daemon cannot be asked. */
-function readyzOf({ enabled, host, port }: Config["http"]): string {
-  if (!enabled) throw new Failed(2, "METRICS_HTTP_ENABLED is false. It must be true for `metrics health`");
+function readyzOf({ httpEnabled, httpHost: host, httpPort: port }: Config): string {
+  if (!httpEnabled)
+    throw new Failed(2, "METRICS_HTTP_ENABLED is false. It must be true for `metrics health`");
   if (port === 0)
     throw new Failed(
       2,

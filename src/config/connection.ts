@@ -9,9 +9,8 @@ import type { SecureContextOptions } from "node:tls";
 import type { Origin } from "../config.ts";
 import { PARAMETERS } from "./connection-parameters.ts";
 import { readUrl, URL_SHAPE } from "./connection-url.ts";
-import { readNamedFile } from "./named-file.ts";
+import { readNamedFile, readSecret } from "./named-file.ts";
 import { type Login, passwordFrom } from "./pass-file.ts";
-import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
 
 /** Where the database is, for people, and how to connect to it. */

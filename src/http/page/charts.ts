@@ -74,17 +74,10 @@ function figure(series: HistorySeries, size: keyof typeof SIZES): Html {
   // Names are any text, and an id is not.
   const whom = series.project === null ? size : Buffer.from(series.project).toString("hex");
   const id = `${metric.replaceAll("_", "-")}-${whom}`;
-  const { permissive } = CATALOGUE[metric];
-  const drawn = historySvg(points, {
-    title,
-    ratio: isRatio(metric),
-    bounds: gate,
-    permissive,
-    id,
-    ...SIZES[size],
-  });
+  const [ratio, { permissive }] = [isRatio(metric), CATALOGUE[metric]];
+  const drawn = historySvg(points, { title, ratio, bounds: gate, permissive, id, ...SIZES[size] });
   const values = points.map(({ value }) => value ?? "").join(",");
-  return html`<figure data-ratio="${String(isRatio(metric))}" data-values="${values}" tabindex="0" aria-label="${title}: arrow keys read single merges">
+  return html`<figure data-ratio="${String(ratio)}" data-values="${values}" tabindex="0" aria-label="${title}: arrow keys read single merges">
 ${new Html(drawn)}<figcaption><span class="read" aria-live="polite"></span><span class="hint">last ${count(points.length, "merge")}</span></figcaption></figure>`;
 }
 

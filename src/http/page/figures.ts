@@ -1,8 +1,10 @@
 /** Values, gates and moments as the page writes them, each with its machine-readable form. */
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
+import type { Explanation } from "../../core/explanation.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
-import { type Bounds, moment, percent } from "../../text/figures.ts";
+import { type Bounds, count, moment, percent } from "../../text/figures.ts";
+import { moveText } from "../../text/moves.ts";
 import { safe } from "../../text/safe.ts";
 import { type Html, html } from "./html.ts";
 
@@ -47,7 +49,20 @@ export function timeHtml(iso: string | null): Html {
     : html`<time datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
 }
 
-/** "since" a moment; the script shows for how long. */
-export function sinceHtml(iso: string): Html {
-  return html` since <time class="since" datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
+/** "since" a moment; the script shows for how long. Null where it is not known. */
+export function sinceHtml(iso: string | null): Html | null {
+  return iso === null
+    ? null
+    : html` since <time class="since" datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
+}
+
+/** What could move a gate: what `metrics explain` says of it. */
+export function movesHtml({ metric, window, moves }: Explanation): Html | null {
+  const items = moves.map((move) => html`<li>${moveText(metric, window, move).replace(">=", "≥")}.</li>`);
+  return items.length === 0 ? null : html`<ul class="moves">${items}</ul>`;
+}
+
+/** How many merges a value still needs; null where it is defined. */
+export function neededHtml({ value, n, window }: Pick<Explanation, "value" | "n" | "window">): Html | null {
+  return value === null ? html` · ${count(window - n, "more merge")} needed` : null;
 }

@@ -1,6 +1,6 @@
 /** The tab's icon: a colour and a shape for the state that matters most. */
 import type { Snapshot } from "../../core/snapshot.ts";
-import { meaningOfState } from "./figures.ts";
+import { type Meaning, meaningOfState } from "./figures.ts";
 
 const DRAWN = {
   "not recording":
@@ -19,13 +19,10 @@ export function icon(ready: boolean, snapshot: Snapshot | null): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-function worst(snapshot: Snapshot | null): "restricted" | "permissive" | "unknown" {
+function worst(snapshot: Snapshot | null): Meaning {
   const meanings = (snapshot?.metrics ?? []).flatMap(({ project, metric, gate }) =>
-    project === null && gate !== null ? [meaningOfState(metric, gate.state)] : [],
+    project === null && gate !== null ? meaningOfState(metric, gate.state) : [],
   );
-  return meanings.includes("restricted")
-    ? "restricted"
-    : meanings.includes("permissive")
-      ? "permissive"
-      : "unknown";
+  const order = ["restricted", "permissive"] as const;
+  return order.find((meaning) => meanings.includes(meaning)) ?? "unknown";
 }
