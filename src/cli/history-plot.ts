@@ -17,28 +17,10 @@ export type HistoryView = Means & {
 const LABEL = 7;
 /** Room for `up >= 85%`, and for what the signs of the state mean. */
 const BOUND_LABEL = 14;
-const UTF8 = {
-  axis: "┤",
-  corner: "└",
-  floor: "─",
-  up: "▲",
-  down: "▼",
-  both: "◆",
-  high: "█",
-  low: "▁",
-  unknown: "·",
-};
-const ASCII = {
-  axis: "|",
-  corner: "+",
-  floor: "-",
-  up: "^",
-  down: "v",
-  both: "X",
-  high: "H",
-  low: "L",
-  unknown: ".",
-};
+// biome-ignore format: one sign below the other
+const UTF8 = { axis: "┤", corner: "└", floor: "─", up: "▲", down: "▼", both: "◆", high: "█", low: "▁", unknown: "·" };
+// biome-ignore format: as above
+const ASCII = { axis: "|", corner: "+", floor: "-", up: "^", down: "v", both: "X", high: "H", low: "L", unknown: "." };
 
 export function signsOf({ ascii }: Pick<Means, "ascii">): typeof UTF8 {
   return ascii ? ASCII : UTF8;
@@ -105,23 +87,16 @@ function boundLabels({ gate }: HistorySeries, options: PlotOptions): string[] {
 
 const COLOURS = { data: "cyan", bound: "gray" } as const;
 
+/** Colours each run of characters of one kind. */
 function paintRow({ text, kinds }: PlotRow, { colour }: HistoryView): string {
-  if (!colour) return text;
-  let painted = "";
-  let run = "";
-  let kind: CellKind = "blank";
-  const flush = () => {
-    painted += kind === "blank" ? run : paint(COLOURS[kind], run, true);
-    run = "";
-  };
-  Array.from(text).forEach((character, index) => {
-    const next = kinds[index] ?? "blank";
-    if (next !== kind) flush();
-    kind = next;
-    run += character;
-  });
-  flush();
-  return painted;
+  const runs: { kind: CellKind; run: string }[] = [];
+  for (const [index, character] of Array.from(text).entries()) {
+    const kind = kinds[index] ?? "blank";
+    const last = runs.at(-1);
+    if (last?.kind === kind) last.run += character;
+    else runs.push({ kind, run: character });
+  }
+  return runs.map(({ kind, run }) => (kind === "blank" ? run : paint(COLOURS[kind], run, colour))).join("");
 }
 
 /** For each character the state after its last merge. */

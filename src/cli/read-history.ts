@@ -34,7 +34,7 @@ type Part = {
   readonly progress: (share: number) => void;
 };
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readHistory(config: Config, options: HistoryOptions): Promise<History> {
   const metrics = config.metrics.filter(({ name }) => options.metric === null || name === options.metric);
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];

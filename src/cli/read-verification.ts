@@ -37,7 +37,7 @@ export type VerifyOptions = ReadOptions & {
 const LOOKS_AGAIN = 10;
 const LOOK_EVERY_MS = 200;
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readVerification(config: Config, options: VerifyOptions): Promise<Verification> {
   return readLog(config, "verify", options, (access) => verify(access, config, options));
 }
@@ -65,7 +65,7 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
   return verificationOf(verifier, reconciliation.counts, differences, drifted, await now(access.query));
 }
 
-/** Walks after a row of ours, or from the oldest row, to the journal's end. @returns the first row; null where there is none. */
+/** Walks after one of our rows, or from the oldest row, to the journal's end. @returns the first row; null where there is none. */
 async function walk(
   access: LogAccess,
   { verifier, end }: Journal,

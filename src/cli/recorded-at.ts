@@ -4,17 +4,10 @@ import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
 import type { FoundMerge } from "../recorder/outbox-log.ts";
+import { Failed } from "./failed.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
-/** The event is not recorded: neither a wrong usage nor a failure of the database. */
-class NotRecorded extends Error {
-  readonly exitCode = 1;
-}
-
-/**
- * The id of the last row that records this event.
- * @throws NotRecorded, saying what the id is instead.
- */
+/** The id of the last row that records this event. @throws Failed, which says what the id is instead. */
 export async function recordedAt(access: LogAccess, config: Config, event: bigint): Promise<bigint> {
   const id = String(event);
   const end = await journalEnd(access);
@@ -25,7 +18,7 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
   const last = [...named, ...ofItem].findLast((raw) => recordedIn(raw) === id);
   if (last !== undefined) return BigInt(last.id);
   const recordedAs = merge?.recordedAs ?? ofItem.map(recordedIn).find((other) => other !== null) ?? null;
-  throw new NotRecorded(await instead(access, config.merge, event, merge, recordedAs));
+  throw new Failed(1, await instead(access, config.merge, event, merge, recordedAs));
 }
 
 /** What an event is that is not recorded, in a sentence. @param recordedAs the event by which its work item is recorded. */

@@ -1,5 +1,4 @@
 /** A simulation for people: for each gate what it did under today's settings and under the simulated ones, and both plots. */
-import { stripVTControlCharacters } from "node:util";
 import { domainOf } from "../chart/domain.ts";
 import { isRatio } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
@@ -11,7 +10,7 @@ import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
-import { valueText } from "./reading-text.ts";
+import { titleOf, valueText } from "./reading-text.ts";
 
 /** From this width on, two plots are drawn side by side. */
 const BESIDE_FROM = 140;
@@ -28,7 +27,10 @@ export function renderSimulation(
   view: HistoryView,
 ): string {
   if (document.as_of.seq === 0) return "no merges recorded yet: there is no history to simulate\n";
-  const same = sameUnderBoth(document.lines, settings);
+  const same = settings.today
+    .filter((metric, index) => JSON.stringify(metric) === JSON.stringify(settings.simulated[index]))
+    .map(({ name }) => name)
+    .filter((name) => document.lines.some(({ metric }) => metric === name));
   const changed = document.lines.filter(({ metric }) => !same.includes(metric));
   // Where nothing differs, everything is shown.
   const shown = changed.length === 0 ? document.lines : changed;
@@ -42,17 +44,10 @@ export function renderSimulation(
   return [...lines, ...hidden, footer(document)].map((line) => `${line}\n`).join("");
 }
 
-/** The metrics of these lines whose settings do not differ. */
-function sameUnderBoth(lines: readonly SimulatedLine[], { today, simulated }: BothSettings) {
-  return today
-    .filter((metric, index) => JSON.stringify(metric) === JSON.stringify(simulated[index]))
-    .map(({ name }) => name)
-    .filter((name) => lines.some(({ metric }) => metric === name));
-}
-
-function nameOf({ metric, scope, project }: SimulatedLine): string {
-  if (scope === "global") return metric;
-  return project === null ? `${metric}, all projects together` : `${metric}, project ${safe(project)}`;
+function nameOf(line: SimulatedLine): string {
+  return line.scope === "project" && line.project === null
+    ? `${line.metric}, all projects together`
+    : titleOf(line);
 }
 
 function comparison(
@@ -119,7 +114,7 @@ function plotsOf(line: SimulatedLine, plots: Simulated["plots"], view: HistoryVi
   const drawn = { ...view, columns, domain: commonDomain(both) };
   const today = titled("today", both[0], drawn);
   const simulated = titled("simulated", both[1], drawn);
-  return ["", ...(beside ? sideBySide(today, simulated, columns + BETWEEN) : [...today, ...simulated])];
+  return ["", ...(beside ? sideBySide(today, simulated) : [...today, ...simulated])];
 }
 
 /** Both plots have one scale. */
@@ -135,12 +130,12 @@ function titled(title: string, series: HistorySeries, view: HistoryView): string
   return lines.length === 0 ? [`  ${title}: undefined throughout`] : [`  ${title}`, ...lines];
 }
 
-function sideBySide(left: readonly string[], right: readonly string[], offset: number): string[] {
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => {
-    const line = left[index] ?? "";
-    const blanks = Math.max(1, offset - stripVTControlCharacters(line).length);
-    return `${line}${" ".repeat(blanks)}${right[index] ?? ""}`.trimEnd();
-  });
+function sideBySide(left: readonly string[], right: readonly string[]): string[] {
+  const height = Math.max(left.length, right.length);
+  return align(
+    Array.from({ length: height }, (_, index) => [left[index] ?? "", right[index] ?? ""]),
+    [BETWEEN],
+  );
 }
 
 function footer({
