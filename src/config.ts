@@ -11,6 +11,7 @@ import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
 import { type Settings, VARIABLE_ROWS } from "./config/variables.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import { Failed } from "./failed.ts";
 import { packaged } from "./packaged.ts";
 import type { MergeRule } from "./postgres/merge-source.ts";
 
@@ -31,15 +32,10 @@ export type Config = Settings & {
   readonly warnings: readonly UnknownVariable[];
 };
 
-/** The configuration is refused, with a line for each problem; nothing was contacted. */
-export class ConfigError extends Error {
-  readonly exitCode = 2;
-}
-
 const PACKAGED_FILE = packaged("config/metrics.json");
 const CONFIG_FILE_VARIABLE = "METRICS_CONFIG_FILE";
 
-/** @throws ConfigError with every problem, each naming the key, its value unless secret, and what is expected. */
+/** @throws Failed with a line for every problem, each naming the key, its value unless secret, and what is expected. */
 export function loadConfig(
   env: NodeJS.ProcessEnv,
   flags: { readonly configFile?: string | undefined } = {},
@@ -51,7 +47,7 @@ export function loadConfig(
   const named = place.path.trim() !== "";
   if (!named) problems.push(`${place.source} is empty: it must be the path of a file, or not be set`);
   const file = named ? readMetricsFile(place.path, place.source, problems) : null;
-  if (database === null || file === null || problems.length > 0) throw new ConfigError(problems.join("\n"));
+  if (database === null || file === null || problems.length > 0) throw new Failed(2, problems.join("\n"));
   const fromFile = place.origin === "default" ? "default" : "file";
   return deepFreeze({
     ...settings,

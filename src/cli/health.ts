@@ -4,8 +4,8 @@ import { isIPv6 } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Config } from "../config.ts";
 import { parseObject } from "../core/json.ts";
+import { Failed } from "../failed.ts";
 import { safe } from "../text/safe.ts";
-import { Failed } from "./failed.ts";
 import { configOf, sharedOptions } from "./options.ts";
 import { ENVIRONMENT, type Verb } from "./verb.ts";
 

@@ -4,8 +4,8 @@ import { Option } from "commander";
 import { fileProblem } from "../config/named-file.ts";
 import { shown } from "../config/shown.ts";
 import type { History } from "../core/history.ts";
+import { Failed } from "../failed.ts";
 import { safe } from "../text/safe.ts";
-import { Failed } from "./failed.ts";
 import { metricNamed, reportUnknownProjects } from "./named.ts";
 import {
   configOf,

@@ -2,8 +2,8 @@
 import { nearest } from "../config/nearest.ts";
 import type { Config } from "../config.ts";
 import type { MetricName, MetricSettings } from "../core/metric.ts";
+import { Failed } from "../failed.ts";
 import { safe } from "../text/safe.ts";
-import { Failed } from "./failed.ts";
 import type { Flags } from "./options.ts";
 import type { Cli } from "./verb.ts";
 

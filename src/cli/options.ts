@@ -56,7 +56,7 @@ export function formatOf({ json, output }: Flags): Format {
   return json === true ? "json" : (output ?? "text");
 }
 
-/** @throws ConfigError */
+/** @throws Failed */
 export async function configOf(
   { env }: Terminal,
   { config: configFile }: Pick<Flags, "config">,

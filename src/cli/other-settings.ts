@@ -1,7 +1,7 @@
 /** Settings to simulate: some of them changed on the command line. */
 import { CATALOGUE } from "../core/catalogue.ts";
 import { MAX_WINDOW, type MetricSettings } from "../core/metric.ts";
-import { Failed } from "./failed.ts";
+import { Failed } from "../failed.ts";
 import { metricNamed } from "./named.ts";
 
 export type Changes = {

@@ -1,5 +1,6 @@
 /** The two executables: parse the command line, run the verb, and turn any outcome into an exit code. */
 import { Command, CommanderError } from "commander";
+import { Failed } from "../failed.ts";
 import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
 import { completion } from "./completion.ts";
@@ -74,7 +75,7 @@ export async function main(
   } catch (error) {
     if (error instanceof ReaderGone) return EXIT.done;
     for (const line of messageOf(error)) await terminal.err(`${executable}: ${line}\n`);
-    return exitCodeOf(error) ?? EXIT.failure;
+    return error instanceof Failed ? error.exitCode : EXIT.failure;
   }
 }
 
@@ -117,18 +118,10 @@ function emptyCommand(
     });
 }
 
-/** Lines that no text from outside can forge. An error with an exit code is written for people; any other is unexpected. */
+/** Lines that no text from outside can forge. */
 function messageOf(error: unknown): string[] {
   const message = error instanceof Error ? error.message : String(error);
   const lines =
-    exitCodeOf(error) === null
-      ? [`unexpected failure: ${message.replaceAll("\n", " ")}`]
-      : message.split("\n");
+    error instanceof Failed ? message.split("\n") : [`unexpected failure: ${message.replaceAll("\n", " ")}`];
   return lines.map((line) => safe(line, MESSAGE_WIDTH));
-}
-
-function exitCodeOf(error: unknown): number | null {
-  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number"
-    ? error.exitCode
-    : null;
 }

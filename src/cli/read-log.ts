@@ -17,6 +17,7 @@
 import type { Config } from "../config.ts";
 import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
+import { Failed } from "../failed.ts";
 import { applicationName } from "../postgres/application-name.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
@@ -29,7 +30,6 @@ import { type ReadAccess, sturdy } from "../postgres/reader-at.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
 import { DatabaseFailure, UnfitDatabase } from "../recorder/outbox-log.ts";
 import { type PageBounds, pagesAfter } from "../recorder/pages.ts";
-import { Failed } from "./failed.ts";
 
 export type LogAccess = ReadAccess;
 

@@ -2,9 +2,9 @@
 import type { Config } from "../config.ts";
 import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
+import { Failed } from "../failed.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
 import type { FoundMerge } from "../recorder/outbox-log.ts";
-import { Failed } from "./failed.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
 /** The id of the last row that records this event. @throws Failed, which says what the id is instead. */

@@ -1,9 +1,9 @@
 /** `metrics schema`: the names of the contracts, or one contract. */
 import { Argument } from "commander";
 import { suggestion } from "../config/nearest.ts";
+import { Failed } from "../failed.ts";
 import { jsonText, safe } from "../text/safe.ts";
 import { align } from "./columns.ts";
-import { Failed } from "./failed.ts";
 import { formatOf, sharedOptions } from "./options.ts";
 import type { Verb } from "./verb.ts";
 

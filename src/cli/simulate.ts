@@ -1,8 +1,8 @@
 /** `metrics simulate`: what other windows, bounds or verdicts would have made of the recorded history. */
 import { Option } from "commander";
 import type { MetricSettings } from "../core/metric.ts";
+import { Failed } from "../failed.ts";
 import { jsonText } from "../text/safe.ts";
-import { Failed } from "./failed.ts";
 import { reportUnknownProjects } from "./named.ts";
 import { configOf, type Flags, formatOf, numberOption, projectOptions, sharedOptions } from "./options.ts";
 import type { Changes } from "./other-settings.ts";

@@ -6,6 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
+import { Failed } from "../failed.ts";
 import { moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { formatOf } from "./options.ts";
@@ -100,7 +101,7 @@ async function attempt(look: () => Promise<Look>): Promise<Look | string> {
   try {
     return await look();
   } catch (error) {
-    if (error instanceof Error && "exitCode" in error && error.exitCode === UNAVAILABLE) return error.message;
+    if (error instanceof Failed && error.exitCode === UNAVAILABLE) return error.message;
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Snapshot } from "../core/snapshot.ts";
 import type { Report } from "../events/daemon-event.ts";
 import type { Readiness } from "../events/readiness.ts";
+import { Failed } from "../failed.ts";
 import type { MergeRule } from "../postgres/merge-source.ts";
 import { jsonText } from "../text/safe.ts";
 import { KeptAnswer, slicedJson, versionOf } from "./kept-answer.ts";
@@ -30,18 +31,6 @@ export type HttpService = {
   readonly address: string;
   readonly close: () => Promise<void>;
 };
-
-/** The service cannot listen at its address. */
-export class HttpUnavailable extends Error {
-  readonly exitCode = 2;
-
-  constructor(host: string, port: number, code: string) {
-    super(
-      `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${REASONS[code] ?? `cannot listen there (${code}). ${ELSEWHERE}`}`,
-    );
-    this.name = "HttpUnavailable";
-  }
-}
 
 const ELSEWHERE = "Use 127.0.0.1, or 0.0.0.0 for all of them";
 
@@ -80,7 +69,7 @@ function never(): never {
 
 /**
  * Starts to listen and reports where.
- * @throws HttpUnavailable after reporting `http.failed`.
+ * @throws Failed after reporting `http.failed`.
  */
 export async function startHttp(
   { host, port }: { readonly host: string; readonly port: number },
@@ -93,9 +82,10 @@ export async function startHttp(
   } catch (error) {
     await server.close();
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    const unavailable = new HttpUnavailable(host, port, code);
-    report({ event: "http.failed", failure: { code, message: unavailable.message } });
-    throw unavailable;
+    const reason = REASONS[code] ?? `cannot listen there (${code}). ${ELSEWHERE}`;
+    const message = `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${reason}`;
+    report({ event: "http.failed", failure: { code, message } });
+    throw new Failed(2, message);
   }
   server.server.maxConnections = MAX_CONNECTIONS;
   const address = urlOf(server.server.address() as AddressInfo);

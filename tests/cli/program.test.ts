@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Executable, main } from "../../src/cli/program.ts";
 import type { Work } from "../../src/cli/verb.ts";
+import { Failed } from "../../src/failed.ts";
 import { VERSION } from "../../src/version.ts";
 import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, metricOf, snapshotWith, youngProject } from "./snapshot-example.ts";
@@ -273,7 +274,7 @@ describe("snapshot", () => {
 
 describe("failures", () => {
   test("an error that carries its exit code is written in its own words, line by line", async () => {
-    const error = Object.assign(new Error("no such table\nrun \x1b[2J config/grants.sql"), { exitCode: 3 });
+    const error = new Failed(3, "no such table\nrun \x1b[2J config/grants.sql");
     expect(await type("snapshot", failingWith(error))).toStrictEqual({
       code: 3,
       out: "",

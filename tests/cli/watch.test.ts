@@ -4,11 +4,12 @@ import { main } from "../../src/cli/program.ts";
 import type { Work } from "../../src/cli/verb.ts";
 import type { History } from "../../src/core/history.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
+import { Failed } from "../../src/failed.ts";
 import { points } from "../core/points.ts";
 import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, snapshotWith, youngProject } from "./snapshot-example.ts";
 
-const AWAY = Object.assign(new Error("the database cannot be reached\nreally \x1b[2J"), { exitCode: 3 });
+const UNAVAILABLE = new Failed(3, "the database cannot be reached\nreally \x1b[2J");
 
 const HISTORY: History = {
   schema_version: 1,
@@ -175,7 +176,7 @@ describe("snapshot --watch", () => {
   });
 
   test("survives a database that goes away, by saying so once, and when it is back", async () => {
-    const { code, out, err } = await watch("--watch=100ms", [at(1), AWAY, AWAY, at(2)]);
+    const { code, out, err } = await watch("--watch=100ms", [at(1), UNAVAILABLE, UNAVAILABLE, at(2)]);
     expect(code).toBe(0);
     expect(out.match(/^first_pass/gm)).toHaveLength(2);
     expect(err.split("\n")).toStrictEqual([
@@ -188,7 +189,7 @@ describe("snapshot --watch", () => {
   });
 
   test("keeps the last values on the screen meanwhile", async () => {
-    const { out } = await watch("--watch=100ms", [at(7), AWAY], { columns: 80, rows: 24 });
+    const { out } = await watch("--watch=100ms", [at(7), UNAVAILABLE], { columns: 80, rows: 24 });
     const drawn = out.slice(out.lastIndexOf("\x1b[H"), out.indexOf("\x1b[?25h"));
     expect(drawn).toContain("as of merge 7 ");
     expect(drawn).toContain("the database cannot be reached");
