@@ -24,7 +24,7 @@ export const health: Verb = {
   },
 };
 
-/** What is found, and one line that says it. */
+/** The result and the line that reports it. */
 type Health = { readonly healthy: boolean; readonly says: string };
 
 async function probe(url: string, timeoutMs: number): Promise<Health> {
@@ -56,7 +56,7 @@ async function ask(url: string, signal: AbortSignal) {
   return { status: response.statusCode, body: await text(response) };
 }
 
-/** What `/readyz` says, of which a newer daemon may say more; null for any other text. */
+/** The document of `/readyz`, to which a newer daemon may add members; null for any other text. */
 async function readinessIn(body: string) {
   const { z } = await import("zod");
   const check = z.object({ ok: z.boolean(), since: z.string(), reason: z.string().nullable() });

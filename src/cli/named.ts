@@ -7,7 +7,7 @@ import { safe } from "../text/safe.ts";
 import type { Flags } from "./options.ts";
 import type { Cli } from "./verb.ts";
 
-/** The metric of this name, or of the gate of this name, or the only one where either begins so. @throws Failed */
+/** The metric with this name or gate name, or the only one whose names begin with it. @throws Failed */
 export function metricNamed(text: string, metrics: readonly MetricSettings[]): MetricName {
   const names = new Map<string, MetricName>();
   for (const { name, gate } of metrics) {
@@ -32,7 +32,7 @@ export function metricNamed(text: string, metrics: readonly MetricSettings[]): M
 /**
  * Reports on standard error which projects of `--project` have no merges: probably they are misspelt.
  * @param isShown whether the output has something of a project.
- * @param known every project with merges; left out, it is read where a project is not shown.
+ * @param known every project with merges. By default the log is read if a project is not shown.
  * @returns the exit code.
  */
 export async function reportUnknownProjects(

@@ -84,7 +84,7 @@ export function projectOptions(what: string, usual: string): Option[] {
   ];
 }
 
-/** Refuses an empty value, as a shell variable that is not set gives it. */
+/** Refuses an empty value: the shell passes one for an unset variable. */
 export function given(value: string, what: string): string {
   if (value !== "") return value;
   throw new InvalidArgumentError(`It must be ${what}.`);

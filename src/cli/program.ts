@@ -37,9 +37,9 @@ const EXIT = { done: 0, failure: 1, usage: 2 };
 /** A message may be long, but not fill the screen. */
 const MESSAGE_WIDTH = 2_000;
 
-/** Ends the process with the exit code of what its arguments ask for. */
+/** Runs the command line and ends the process with its exit code. */
 export async function enter(executable: Executable): Promise<never> {
-  // Unhandled rejections arrive here as well. Afterwards nothing is known to be sound.
+  // Unhandled rejections arrive here as well. The process's state is unknown afterwards, so it ends.
   process.on("uncaughtException", (error) => {
     process.stderr.write(`${executable}: ${messageOf(error).join(" ")}\n`, () => process.exit(1));
   });
@@ -118,7 +118,7 @@ function emptyCommand(
     });
 }
 
-/** Lines that no text from outside can forge. */
+/** Text from outside cannot forge a line. */
 function messageOf(error: unknown): string[] {
   const message = error instanceof Error ? error.message : String(error);
   const lines =

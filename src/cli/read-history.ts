@@ -45,7 +45,7 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
   return readLog(config, "history", options, async (access) => {
     const end = await journalEnd(access);
     const { last } = options;
-    // Computing reads the whole journal, what is recorded is at its end: two readings at most, whatever is wanted.
+    // Computing reads the whole journal, recorded points are at its end: at most two passes.
     const series = [
       ...(await computedSeries(access, computed, { end, last, progress: progress(0) })),
       ...(await recordedSeries(access, recorded, { end, last, progress: progress(readings - 1) })),
@@ -60,7 +60,7 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
   });
 }
 
-/** Whether there are rows of it; otherwise it is computed from the merges. */
+/** Whether the log has rows of it. If not, it is computed from the merges. */
 function isRecorded({ metric, project }: Wanted): boolean {
   return project === null || metric.record.includes("project");
 }
@@ -86,7 +86,7 @@ async function computedSeries(
   return wanted.map(({ metric, project }) => simulation.series(metric.name, project));
 }
 
-/** All series at once: most rows of one lie beside those of the others. */
+/** All series in one pass: their rows lie beside each other. */
 async function recordedSeries(
   access: LogAccess,
   wanted: readonly Wanted[],

@@ -44,9 +44,9 @@ export type ReadOptions = {
 
 /** Outbox rows of one statement. Writers behind a migration that waits for the statement wait as long. */
 const READ_ROWS = 5_000;
-/** The share of the time for an answer that may be spent on waiting for a lock. */
+/** At most this share of the timeout is spent on waiting for a lock. */
 const LOCK_SHARE = 0.8;
-/** How long one transaction waits for a lock: it may hold another one, for which another session waits. */
+/** How long one transaction waits for a lock. It may itself hold a lock for which another session waits. */
 const LOCK_WAIT_MS = 500;
 /** More damaged rows than this are a damaged table, index or disk. */
 const MOST_UNREADABLE = 1_000;
@@ -78,7 +78,7 @@ export async function readLog<T>(
       const plain = journalReader(outbox, connection.readOut, config.merge, columns);
       const reader = sturdy({ ...outbox, reader: plain, unreadable: damaged });
       const result = await read({ ...outbox, reader, columns, unreadable: damaged });
-      // Ends in good order: otherwise the server logs an unexpected end of each connection.
+      // Without a clean end, the server logs an unexpected end of each connection.
       await connection.end();
       return result;
     } finally {
@@ -89,7 +89,7 @@ export async function readLog<T>(
   }
 }
 
-/** Each statement in its own transaction. One that does not get its lock holds nothing while it is tried again. */
+/** Each statement in its own transaction. It holds no lock between two attempts. */
 function shortTransactions({ read }: Connection, patienceMs: number): Query {
   return async (text) => {
     const giveUpAt = performance.now() + patienceMs;
@@ -158,7 +158,7 @@ export function shareOf(place: bigint, start: bigint, end: bigint): number {
 }
 
 /**
- * Our newest row: up to here the journal is complete, now and for every later statement. Null where we have none.
+ * Our newest row: up to here the journal is complete, now and for every later statement. Null if we have none.
  *
  * The search goes from the newest row of the outbox back, page by page. Of a set that commits meanwhile it may see some rows
  * and miss those with higher ids, with the orchestrator's rows between them. So it follows the set to its end.
@@ -199,14 +199,14 @@ function larger(a: bigint | null, b: bigint): bigint {
 
 const ALONE = "alone";
 
-/** The event of one of our rows, by which its set is told apart; null for an unmarked row, which was written without the lock. */
+/** The event that identifies the set of one of our rows. Null for an unmarked row: it was written without the lock. */
 function setOf(raw: RawJournalRow): string | null {
   try {
     const row = parseJournalRow(raw);
     if (row.type === "unmarked") return null;
     return row.type === "metric" ? row.merge.eventId : ALONE;
   } catch (error) {
-    // A row of ours that is unfit: the verbs report why.
+    // The row is ours and unfit; the verbs report why.
     if (error instanceof UnfitLog) return ALONE;
     throw error;
   }

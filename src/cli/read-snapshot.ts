@@ -34,7 +34,7 @@ export function readSnapshot(config: Config, options: SnapshotOptions): Promise<
 /** The snapshot, the memory that it describes, and our row up to which that was read. */
 type Looked = { readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly end: bigint | null };
 
-/** Looks again where a contradiction may come from rows that retention deleted meanwhile. */
+/** Reads again if a contradiction may come from rows that retention has just deleted. */
 export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<Looked> {
   return lasting(async () => {
     const restored = (upTo: bigint | null) => {
@@ -43,7 +43,7 @@ export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<
     };
     const end = at === undefined ? await journalEnd(access) : await recordedAt(access, config, at);
     const { walk, known } = await restored(end);
-    // The lag is today's, also where the values are older.
+    // The lag is today's even if the values are older.
     const today = at === undefined ? known : (await restored(await journalEnd(access))).known;
     const due = await readDue(access, today);
     const { analyzer } = walk;

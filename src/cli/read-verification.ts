@@ -65,7 +65,7 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
   return verificationOf(verifier, reconciliation.counts, differences, drifted, await now(access.query));
 }
 
-/** Walks after one of our rows, or from the oldest row, to the journal's end. @returns the first row; null where there is none. */
+/** Walks after one of our rows, or from the oldest row, to the journal's end. @returns the first row; null if there is none. */
 async function walk(
   access: LogAccess,
   { verifier, end }: Journal,
@@ -110,7 +110,7 @@ async function reconcileMerges(
   return reconciliation;
 }
 
-/** What the newest readable checkpoint says is recorded; null where there is none. */
+/** What the newest readable checkpoint says is recorded; null if there is none. */
 async function newestCoverage({ reader }: LogAccess): Promise<Coverage | null> {
   for await (const { rowId } of reader.checkpoints(await reader.newest())) {
     const checkpoint = parseCheckpoint(await reader.checkpoint(rowId));

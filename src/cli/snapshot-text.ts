@@ -1,7 +1,7 @@
 /**
  * The snapshot for people. The global lines come first and unindented, always in the same form, so that
  * `grep '^first_pass_merge_rate'` finds one line. A gate and its state are on the line of their metric whatever the width.
- * Below them is a row for each project, or all of the projects that are asked for.
+ * Below them is a row for each project, or every line of the projects that are named.
  */
 import { mostRecentFirst } from "../core/most-recent.ts";
 import type { Effective } from "../core/scope.ts";
@@ -28,13 +28,13 @@ export type SnapshotView = {
 /** The parts of a screen, in lines. */
 export type SnapshotParts = {
   readonly global: readonly string[];
-  /** Null where no project has merged, or some are shown in full. */
+  /** Null if no project has merged, or some are shown in full. */
   readonly table: Table | null;
   /** The projects that are shown in full, with empty lines between them. */
   readonly full: readonly string[];
   /** Projects without a row. */
   readonly hidden: number;
-  /** As of when the values are, lag and skipped merges; several lines on a narrow terminal. */
+  /** The newest merge, its age, lag and skipped merges; several lines on a narrow terminal. */
   readonly footer: readonly string[];
 };
 

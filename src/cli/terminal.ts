@@ -5,11 +5,11 @@ export type Terminal = {
   /** Resolves when the text is written. @throws ReaderGone when the reader has closed standard output. */
   readonly out: (text: string) => Promise<void>;
   readonly err: (text: string) => Promise<void>;
-  /** Columns of standard output; null where it is not a terminal. */
+  /** Columns of standard output; null if it is not a terminal. */
   readonly columns: () => number | null;
   /** The same of standard error. */
   readonly errColumns: () => number | null;
-  /** Lines of standard output; null where it is not a terminal. */
+  /** Lines of standard output; null if it is not a terminal. */
   readonly rows: () => number | null;
   /**
    * Aborted by SIGINT or SIGTERM, which end a command at once that does not call this, and by one of these keys where

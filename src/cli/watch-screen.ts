@@ -95,7 +95,7 @@ function trend({ snapshot, series }: Look, index: number, columns: number, colou
   return text === null || columns < SPARK_WIDTH + SPARK_TEXT ? [] : [paint("dim", `  ${text}`, colour)];
 }
 
-/** A series in one line of blocks, with gaps where it is undefined, and its range; null where nothing is defined. */
+/** A series in one line of blocks, with gaps where it is undefined, and its range; null if nothing is defined. */
 function sparkline({ metric, points, gate }: HistorySeries): string | null {
   const values = points.flatMap(({ value }) => value ?? []);
   if (values.length === 0) return null;

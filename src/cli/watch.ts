@@ -17,7 +17,7 @@ import { type Look, type Screen, watchScreen } from "./watch-screen.ts";
 
 type Watched = SnapshotFlags & {
   readonly everyMs: number;
-  /** For a pipe, and for what a screen leaves behind. */
+  /** Prints the values: to a pipe after each look, to a terminal after the last one. */
   readonly print: (snapshot: Snapshot) => Promise<void>;
 };
 
@@ -27,7 +27,7 @@ const LEAVE = "\x1b[?25h\x1b[?1049l";
 /** Keys that end it, as interruptions do. */
 const LEAVING = ["q", "Q"];
 const MESSAGE_WIDTH = 500;
-/** The exit code of a look that may succeed later. */
+/** The exit code of failures that may pass. */
 const UNAVAILABLE = 3;
 /** Merges of a sparkline. */
 const TREND = 60;
@@ -40,7 +40,7 @@ export async function watch(config: Config, watched: Watched, { terminal, work }
   const show = screen === null ? appended(print, terminal) : drawn(screen, terminal);
   let last: Look | null = null;
   let trouble: string | null = null;
-  /** Reads the values, and after new merges also how they moved, where that is shown. */
+  /** Reads the values, and for a screen the trend if merges are new. */
   const look = async (): Promise<Look> => {
     const snapshot = await work.readSnapshot(config, { timeoutMs });
     if (screen === null || last?.snapshot.as_of.seq === snapshot.as_of.seq)
@@ -64,7 +64,7 @@ export async function watch(config: Config, watched: Watched, { terminal, work }
   return 0;
 }
 
-/** A screen shows as many projects as it has room for. Null where each look is appended. */
+/** Null if each look is appended. */
 function screenFor(watched: Watched, terminal: Terminal): Screen | null {
   if (formatOf(watched) !== "text" || terminal.columns() === null || terminal.env["TERM"] === "dumb")
     return null;
@@ -111,7 +111,7 @@ function troubleText(message: string): string {
   return `since ${since}: ${safe(message.replaceAll("\n", "; "), MESSAGE_WIDTH)}`;
 }
 
-/** The work's result, or null once the signal is aborted. Leaves no listener behind: looks may follow each other every 100 ms. */
+/** The work's result, or null once the signal is aborted. Removes its listener: looks may follow every 100 ms. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
   const ended = new AbortController();
   const aborted = new Promise<null>((resolve) => {

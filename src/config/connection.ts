@@ -15,17 +15,17 @@ import { shown } from "./shown.ts";
 
 /** Where the database is, for people, and how to connect to it. */
 export type DatabasePlace = Login & {
-  /** Whether one is set; PGPASSFILE is read only when the server asks. */
+  /** Whether a password is set. PGPASSFILE is read only when the server asks. */
   readonly hasPassword: boolean;
-  /** From `connect_timeout`; null where that is not set, or 0, which means to wait indefinitely. */
+  /** From `connect_timeout`; null if that is not set, or 0, which means to wait indefinitely. */
   readonly connectTimeoutMs: number | null;
   /** By the names of `metrics config`. */
   readonly origins: Readonly<Record<string, Origin>>;
-  /** Reads everything again, files included. @throws UnreadableSettings */
+  /** Reads all settings and files again. @throws UnreadableSettings */
   readonly read: () => ClientOptions;
 };
 
-/** For `pg.ClientConfig`: nothing is left for the driver to look up by itself. */
+/** For `pg.ClientConfig`. It is complete, so the driver looks nothing up by itself. */
 type ClientOptions = Login & {
   /** Called when the server asks for a password and none is set. @throws NoPassword */
   readonly password: string | (() => string);
@@ -44,7 +44,7 @@ type TlsOptions = SecureContextOptions & {
   readonly rejectUnauthorized: true;
 };
 
-/** Settings that were right at the start are wrong now: a file is missing, for example. */
+/** Settings that were valid at the start are no longer: a file is missing, for example. */
 class UnreadableSettings extends Error {
   readonly code = "SETTINGS";
 }
@@ -80,7 +80,7 @@ function readAll(
   const secret = readSecret(env, "PGPASSWORD", problems);
   const parameters = url === undefined ? new Map<string, string>() : readUrl(url, problems);
   if (parameters === null) return null;
-  // As libpq does, an empty variable counts as not set, and the URL goes before the variables.
+  // As in libpq, an empty variable counts as unset, and the URL takes precedence over variables.
   const given: Settings = (name) => {
     const variable = PARAMETERS[name]?.[0] ?? null;
     const value = parameters.get(name);
@@ -146,7 +146,7 @@ const NOWHERE =
   `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
   "PGDATABASE and PGPASSWORD. Secrets may be in files: DATABASE_URL_FILE, PGPASSWORD_FILE";
 
-/** libpq's default for the user; null where this process's user has no name. */
+/** libpq's default for the user; null if this process's user has no name. */
 function ourselves(): string | null {
   try {
     return userInfo().username;
@@ -193,11 +193,11 @@ function readTls(given: Settings, isSocket: boolean, problems: string[]): false 
   ] as const)
     if (!isOn && given(name)?.value === value)
       problems.push(`${name}=${value} needs TLS: set sslmode=verify-full, or leave it out`);
-  // Said outright: a variable of Node's could turn the check off.
+  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED could turn the check off.
   return isOn && { rejectUnauthorized: true, ...options };
 }
 
-/** Every mode but disable means verify-full. Without a mode, a certificate asks for TLS as well. */
+/** Every mode but disable means verify-full. Without a mode, a certificate file turns TLS on. */
 function wantsTls(given: Settings): boolean {
   const mode = given("sslmode")?.value;
   if (mode !== undefined) return mode !== "disable";
@@ -206,7 +206,7 @@ function wantsTls(given: Settings): boolean {
   return Object.keys(FILES).some((name) => given(name) !== undefined);
 }
 
-/** A value as a message shows it: of a URL that was put together wrongly only what looks like a word. */
+/** A value as a message shows it. A part of a malformed URL is shown only if it looks like a word. */
 function harmless({ value, where }: Given): string {
   return where.startsWith("PG") || /^[a-z0-9._,:-]{1,40}$/i.test(value) ? shown(value) : "something else";
 }

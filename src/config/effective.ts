@@ -5,7 +5,7 @@ import { VARIABLE_ROWS } from "./variables.ts";
 export type EffectiveSetting = {
   /** The name under which it is set, or a member of `database`. */
   readonly setting: string;
-  /** Null where it is not set; "(secret)" for a password. */
+  /** Null if it is not set; "(secret)" for a password. */
   readonly value: unknown;
   readonly origin: Origin;
 };

@@ -16,7 +16,7 @@ const DEFAULT_MERGE: MergeRule = { kind: "phase.transition", target: "merged" };
 /**
  * Reads and checks the file.
  * @param source what named the path, for the message. @param problems collects what is wrong.
- * @returns null where anything is wrong.
+ * @returns null if anything is wrong.
  */
 export function readMetricsFile(path: string, source: string, problems: string[]): MetricsFile | null {
   const text = readNamedFile(path, source, problems);
@@ -45,7 +45,7 @@ function settingsOf(name: MetricName, metric: FileMetric): MetricSettings {
   return { name, window, record, gate, verdicts: CATALOGUE[name].looksAtVerdicts ? verdicts : null };
 }
 
-/** Says where the JSON breaks, never what is there: the path may name another file, even a secret's. */
+/** Reports where the JSON breaks, never its text: the path may name the file of a secret. */
 function parseJson(text: string): { readonly value: unknown } | { readonly problem: string } {
   try {
     return { value: JSON.parse(text.replace(/^\ufeff/, "")) };

@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
 };
 
-/** @param error of a function of `node:fs`; its code if it has no words here. */
+/** @param error of a function of `node:fs`. @returns a reason in words, else its code. */
 export function fileProblem(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
   return WORDS[code] ?? code;
@@ -28,7 +28,7 @@ export function readNamedFile(path: string, setting: string, problems: string[])
 }
 
 /**
- * A secret from the environment, or from the file that `<name>_FILE` names; undefined where it is not set, or cannot be used.
+ * A secret from the environment, or from the file that `<name>_FILE` names; undefined if it is not set, or cannot be used.
  * @param problems collects what is wrong. The secret never appears there.
  */
 export function readSecret(env: NodeJS.ProcessEnv, name: string, problems: string[]): string | undefined {

@@ -1,4 +1,4 @@
-/** "Did you mean": the candidate with the fewest single-letter edits; null where none is close to `word`. */
+/** "Did you mean": the candidate with the fewest single-letter edits; null if none is close to `word`. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
   let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -1,5 +1,5 @@
 /**
- * Whether the daemon does its job now, derived from what it reports. Reasons are codes without names, messages or row data,
+ * Whether the daemon records merges now, derived from its events. Reasons are codes without names, messages or row data,
  * because every client can read `/readyz`.
  *
  * After every failure the daemon forgets its memory, connects again and restores; a restore takes the writers' lock first.
@@ -12,9 +12,9 @@ import { type Holder, sentences } from "./fields.ts";
 
 export type Check = {
   readonly ok: boolean;
-  /** Since when it is, or is not, ok: ISO 8601. */
+  /** When `ok` last changed: ISO 8601. */
   readonly since: string;
-  /** Why it is not ok; null where it is. */
+  /** Why it is not ok; else null. */
   readonly reason: string | null;
 };
 
@@ -28,7 +28,7 @@ export type ReadinessReport = {
   readonly checks: Readonly<Record<CheckName, Check>>;
 };
 
-/** A check with the reason why it is not ok, or null where it is ok again. */
+/** A check with the reason why it is not ok, or null if it is ok again. */
 type Change = readonly [check: CheckName, reason: string | null];
 
 type Before = {
@@ -57,7 +57,7 @@ const CHANGES: Changes = {
     ["database", meaningOf(failure.code).reason ?? "disconnected"],
     FORGOTTEN,
   ],
-  // The server answered, or this would not be known.
+  // A refusal is an answer, so the database is ok.
   "db.refused": ({ failure }) => [
     ["database", null],
     ["writer", meaningOf(failure.code).reason ?? "refused"],
@@ -137,7 +137,7 @@ export class Readiness {
   }
 }
 
-/** Null where an event changes nothing about them. */
+/** Null if an event changes nothing about them. */
 function problemsAfter(event: DaemonEvent): readonly string[] | null {
   // Most events are no obstacle.
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check

@@ -1,6 +1,6 @@
 /**
- * What the daemon remembers, as documents. Each is made once per change: as long as no merge is recorded, the same objects
- * are handed out, so that what is rendered from them can be kept as well.
+ * Memory as documents. Each is made once per change: until the next merge is recorded, the same objects are returned, so
+ * that renderings of them can be kept too.
  */
 import type { Analyzer } from "../core/analyzer.ts";
 import { type Explanation, explain, type PlacedMerge } from "../core/explanation.ts";
@@ -14,18 +14,18 @@ type Remembered = { readonly analyzer: Analyzer; readonly recent: StatusHistory 
 type Remembering = {
   /** Null while memory cannot be trusted. */
   readonly analyzer: Analyzer | null;
-  /** What is in memory, or was before it could not be trusted any more; null before the first restore. */
+  /** Memory, or the last one that could be trusted; null before the first restore. */
   readonly last: Remembered | null;
   readonly due: number;
   readonly lagSeconds: number;
   readonly refused: number;
 };
 
-/** What the page shows of one moment. */
+/** The documents of one moment. */
 export type Shown = {
   readonly snapshot: Snapshot;
   readonly history: RecentHistory;
-  /** How the global numbers come about. */
+  /** The explanations of the global numbers. */
   readonly global: readonly Explanation[];
 };
 
@@ -46,7 +46,7 @@ export class Memory {
     return this.#daemon.analyzer === null ? null : this.last();
   }
 
-  /** What is known, or was known last; null before the first restore. */
+  /** The current documents, or the last ones before memory was lost. Null before the first restore. */
   last(): Shown | null {
     const { last, refused } = this.#daemon;
     if (last === null) return null;
@@ -63,7 +63,7 @@ export class Memory {
       const as_of = { ...made.snapshot.as_of, generated_at: generatedAt };
       return { ...made, snapshot: { ...made.snapshot, as_of, lag, refused: { total: refused } } };
     }
-    // Memory knows of this instance alone.
+    // Only this instance is known here, so `running` is 1.
     const snapshot = snapshotOf(analyzer, { generatedAt, running: 1, lag, refused });
     const history = recent.history(this.metrics);
     const global = explanations(analyzer, { snapshot, history }, null);
@@ -81,7 +81,7 @@ export class Memory {
     return this.#daemon.analyzer?.historyTruncated ?? false;
   }
 
-  /** How a project's numbers come about, of merges that are remembered; null where there is no such project. */
+  /** The explanations of a project's numbers; null if the project is unknown. */
   explain(project: string): readonly Explanation[] | null {
     const [analyzer, shown] = [this.#daemon.last?.analyzer, this.last()];
     if (analyzer === undefined || shown === null || !analyzer.projects.has(project)) return null;

@@ -60,7 +60,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** No route has a schema, so the hundred modules that compile schemas are not loaded. */
+/** No route has a schema. Without this, fastify loads a hundred modules that compile schemas. */
 const NO_SCHEMAS = { compilersFactory: { buildValidator: never, buildSerializer: never } };
 
 function never(): never {
@@ -105,7 +105,7 @@ export function buildServer(served: Served, onLoopback = false): FastifyInstance
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: TIMEOUT_MS,
-      // By default Node.js checks the timeouts every thirty seconds only.
+      // Node.js checks the timeouts only every thirty seconds by default.
       connectionsCheckingInterval: CHECK_MS,
     },
     schemaController: NO_SCHEMAS,
@@ -159,12 +159,12 @@ function serveDocuments(server: FastifyInstance, memory: Served["memory"]): void
   });
 }
 
-/** All that a snapshot says, except when. */
+/** The version of a snapshot: everything but its time. */
 function snapshotVersion({ metrics, projects, as_of, ...rest }: Snapshot): string {
   return versionOf([metrics, projects], { ...rest, as_of: { ...as_of, generated_at: null } });
 }
 
-/** Loaded for the first visitor: a start does not wait for the code that draws charts. */
+/** Loaded for the first visitor, so that a start does not wait for the charts' code. */
 const loadPage = () => import("./page/document.ts");
 
 function servePage(server: FastifyInstance, { readiness, memory, merge }: Served): void {

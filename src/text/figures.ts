@@ -26,7 +26,7 @@ export function moment(iso: string, precision: "minutes" | "seconds"): string {
   return `${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`;
 }
 
-/** A duration in its largest sensible unit. */
+/** A duration in its largest sensible unit: 5400 seconds are 90 min. */
 export function span(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 120) return `${whole} s`;

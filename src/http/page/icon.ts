@@ -12,7 +12,7 @@ const DRAWN = {
   unknown: '<circle cx="8" cy="8" r="6" fill="none" stroke="#6e7781" stroke-width="2"/>',
 };
 
-/** As an address that needs no further request. */
+/** As a data URL, which needs no request. */
 export function icon(ready: boolean, snapshot: Snapshot | null): string {
   const shape = DRAWN[ready ? worst(snapshot) : "not recording"];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${shape}</svg>`;

@@ -1,6 +1,6 @@
 /**
- * The projects: what a policy about each must use, and its own readings. The restricted ones come first, then those that
- * merged last. A filter finds the others, so that the page stays small however many there are.
+ * The table of projects: the state and value that a policy about each must use, and its own readings. Restricted projects
+ * come first, then those that merged last. The table is cut, and a filter finds the others.
  */
 import { mostRecentFirst } from "../../core/most-recent.ts";
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";

@@ -1,8 +1,7 @@
 /**
- * What the page does beyond HTML, all of which it can be read without: it fetches itself again and replaces the parts that
- * changed, so that nothing flickers, and focus, folds, scroll positions and opened projects stay; it shows moments as how
- * long ago they were; it reads single merges from charts; it opens a project below its row; it filters while one types.
- * Without scripts the browser reloads the page instead, and links and the form lead to pages of their own.
+ * The page's script. It fetches the page again and replaces the parts that changed, so that focus, folds, scroll position
+ * and opened projects stay. It shows times as ages, reads single merges from charts, opens a project below its row, and
+ * filters while you type. Without scripts the browser reloads the page, and links and the form lead to other pages.
  */
 export const REFRESH_SECONDS = 5;
 
@@ -11,7 +10,7 @@ const query = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const unreachable = query("#unreachable");
 let etag = "";
-/** How far the server's clock is ahead of this one, in milliseconds. */
+/** Milliseconds by which the server's clock is ahead of this one. */
 let ahead = 0;
 
 const span = (seconds) =>
@@ -76,13 +75,13 @@ const markLinks = () => {
   for (const link of all("#project-list a.name")) if (!link.ariaExpanded) link.setAttribute("aria-expanded", "false");
 };
 
-/** What the reader looks at stays where it is on the screen, whatever grows above it. */
+/** The part that you look at keeps its place on the screen if parts above it grow. */
 const topOf = (id) => document.getElementById(id)?.getBoundingClientRect().top ?? 0;
 const looksAt = () => {
   const seen = all(".part").filter((part) => { const { top, bottom } = part.getBoundingClientRect(); return bottom > 0 && top < innerHeight; });
   return (seen.find((part) => part.contains(document.activeElement)) ?? seen.find((part) => part.getBoundingClientRect().top >= 0) ?? seen[0])?.id ?? "state";
 };
-/** Takes over what changed. */
+/** Replaces the parts that changed. */
 const take = (next) => {
   const id = looksAt();
   const top = topOf(id);
@@ -161,7 +160,7 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("submit", (event) => event.preventDefault());
 
-/** The crosshair: the merge nearest to a place of a chart. */
+/** The crosshair marks the merge nearest to the pointer. */
 const SVG = "http://www.w3.org/2000/svg";
 const read = (figure, seq) => {
   const svg = query("svg", figure);
