@@ -79,20 +79,13 @@ function windowLines({ merges }: Explanation, { ascii, columns }: ExplainView): 
   const signs = merges.map(({ counted, attempts }) =>
     counted === null ? (attempts > 9 ? "+" : String(attempts)) : counted ? yes : no,
   );
-  const perLine = 10 * Math.min(5, Math.max(1, Math.floor((columns - 4 + 1) / 11)));
-  const lines = pieces(signs, perLine).map((line) =>
-    pieces(line, 10)
-      .map((group) => group.join(""))
-      .join(" "),
+  const groups = signs.join("").match(/.{1,10}/gu) ?? [];
+  const perLine = Math.min(5, Math.max(1, Math.floor((columns - 4 + 1) / 11)));
+  const lines = groups.flatMap((_, nth) =>
+    nth % perLine === 0 ? `    ${groups.slice(nth, nth + perLine).join(" ")}` : [],
   );
   const legend = merges[0]?.counted === null ? "attempts of each" : `${yes} counts, ${no} does not`;
-  return [`  window, oldest first (${legend}):`, ...lines.map((line) => `    ${line}`)];
-}
-
-function pieces<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, nth) =>
-    items.slice(nth * size, (nth + 1) * size),
-  );
+  return [`  window, oldest first (${legend}):`, ...lines];
 }
 
 function nextLines({ metric, leaves_next: leaving, next, gate }: Explanation): string[] {

@@ -26,42 +26,38 @@ const showTimes = () => {
   }
 };
 
+/** The rows of opened projects, by the addresses of their pages. */
 const opened = new Map();
-const placeOpened = (list) => {
-  for (const [address, row] of opened) {
-    const link = all("a.name", list).find((one) => one.getAttribute("href") === address);
-    if (!link) { opened.delete(address); continue; }
-    link.setAttribute("aria-expanded", "true");
-    link.closest("tr").after(row);
+const showOpened = () => {
+  const links = new Map(all("#project-list a.name").map((link) => [link.getAttribute("href"), link]));
+  for (const address of opened.keys()) if (!links.has(address)) opened.delete(address);
+  for (const [address, link] of links) {
+    const row = opened.get(address);
+    link.setAttribute("aria-expanded", String(row !== undefined));
+    if (row && link.closest("tr").nextSibling !== row) link.closest("tr").after(row);
   }
 };
 const fill = async (address, row) => {
   const response = await fetch(address, { cache: "no-store" });
   const next = new DOMParser().parseFromString(await response.text(), "text/html");
-  const told = query(".project", next) ?? query("main", next);
-  const cell = row.firstElementChild;
-  if (cell.innerHTML !== told.outerHTML) cell.replaceChildren(document.importNode(told, true));
+  const project = query(".project", next) ?? query("main", next);
+  const [cell] = row.cells;
+  if (cell.innerHTML !== project.outerHTML) cell.replaceChildren(document.importNode(project, true));
   showTimes();
 };
 const toggle = (link) => {
   const address = link.getAttribute("href");
-  const row = opened.get(address);
-  if (row) {
-    opened.delete(address);
-    row.remove();
-    link.setAttribute("aria-expanded", "false");
-    return;
+  const row = opened.get(address) ?? document.createElement("tr");
+  if (opened.delete(address)) row.remove();
+  else {
+    row.className = "more";
+    const cell = row.insertCell();
+    cell.colSpan = link.closest("tr").cells.length;
+    opened.set(address, row);
+    fill(address, row).catch(() => { cell.textContent = "No answer."; });
+    refresh();
   }
-  const more = document.createElement("tr");
-  more.className = "more";
-  const cell = document.createElement("td");
-  cell.colSpan = link.closest("tr").cells.length;
-  more.append(cell);
-  opened.set(address, more);
-  link.setAttribute("aria-expanded", "true");
-  link.closest("tr").after(more);
-  fill(address, more).catch(() => { cell.textContent = "No answer."; });
-  refresh();
+  showOpened();
 };
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("a:not(.name)")) return;
@@ -70,10 +66,6 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   toggle(query("a.name", row));
 });
-
-const markLinks = () => {
-  for (const link of all("#project-list a.name")) if (!link.ariaExpanded) link.setAttribute("aria-expanded", "false");
-};
 
 /** The part that you look at keeps its place on the screen if parts above it grow. */
 const topOf = (id) => document.getElementById(id)?.getBoundingClientRect().top ?? 0;
@@ -86,7 +78,10 @@ const take = (next) => {
   const id = looksAt();
   const top = topOf(id);
   exchange(next);
+  showOpened();
   showTimes();
+  document.title = next.title;
+  query("link[rel=icon]").href = query("link[rel=icon]", next).href;
   scrollBy({ top: topOf(id) - top, behavior: "instant" });
 };
 const exchange = (next) => {
@@ -94,28 +89,23 @@ const exchange = (next) => {
   const now = parts.map((old) => next.getElementById(old.id));
   if (now.includes(null) || all(".part", next).length !== parts.length) {
     query("main").replaceWith(query("main", next));
-    opened.clear();
-  } else {
-    for (const [index, old] of parts.entries()) {
-      const part = now[index];
-      if (part.outerHTML === original.get(old)) continue;
-      original.set(part, part.outerHTML);
-      for (const fold of all("details[open]", old)) query("#" + fold.id, part)?.setAttribute("open", "");
-      const focusable = "a, summary, figure";
-      const kept = all(focusable, old).indexOf(document.activeElement);
-      const held = document.activeElement?.getAttribute?.("href");
-      old.replaceWith(part);
-      if (part.id === "project-list") placeOpened(part);
-      if (kept >= 0) {
-        const places = all(focusable, part);
-        (places.find((place) => held && place.getAttribute("href") === held) ?? places[kept])?.focus({ preventScroll: true });
-      }
-    }
-    const [values, nextValues] = [query("#values"), query("#values", next)];
-    values.className = nextValues.className;
+    return;
   }
-  document.title = next.title;
-  query("link[rel=icon]").href = query("link[rel=icon]", next).href;
+  query("#values").className = query("#values", next).className;
+  for (const [index, old] of parts.entries()) {
+    const part = now[index];
+    if (part.outerHTML === original.get(old)) continue;
+    original.set(part, part.outerHTML);
+    for (const fold of all("details[open]", old)) query("#" + fold.id, part)?.setAttribute("open", "");
+    const focusable = "a, summary, figure";
+    const focused = all(focusable, old).indexOf(document.activeElement);
+    const address = document.activeElement?.getAttribute?.("href");
+    old.replaceWith(part);
+    if (focused < 0) continue;
+    const places = all(focusable, part);
+    const same = places.find((place) => address && place.getAttribute("href") === address);
+    (same ?? places[focused])?.focus({ preventScroll: true });
+  }
 };
 const original = new WeakMap(all(".part").map((part) => [part, part.outerHTML]));
 
@@ -143,7 +133,6 @@ const refresh = async () => {
     unreachable.hidden = false;
     query("#values").classList.add("unreached");
   }
-  markLinks();
   showTimes();
 };
 
@@ -206,7 +195,7 @@ document.addEventListener("focusout", (event) => {
   if (event.target.matches?.("figure[data-at]")) leave(event.target);
 });
 
-markLinks();
+showOpened();
 showTimes();
 setInterval(refresh, ${REFRESH_SECONDS * 1000});
 setInterval(showTimes, 1000);
