@@ -1,4 +1,4 @@
-/** The pages that people act on name what there is: alerts, series, verbs, files. */
+/** The pages that people act on are complete: alerts, series, verbs, files. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -16,7 +16,7 @@ const skill = read("skills/SKILL.md");
 const prometheus = read("docs/prometheus.md");
 
 describe("the operator's card", () => {
-  test("says what to do for each alert, and for no other", () => {
+  test("has a remedy for each alert, and for no other", () => {
     const alerts = read("config/observability/alerts.yml").match(/(?<=alert: )\w+/g) ?? [];
     expect(alerts.length).toBeGreaterThan(5);
     expect(skill.match(/(?<=^\| `)Damascus\w+/gm)).toStrictEqual(alerts);
@@ -35,11 +35,11 @@ test("every series is on the page about Prometheus", async () => {
     snapshot: snapshotWith(),
   });
   const names = new Set(exposed.match(new RegExp(`(?<=^# TYPE ${PREFIX})\\w+`, "gm")));
-  const told = [...names].filter((name) => {
+  const shown = [...names].filter((name) => {
     const [, stem = name, suffix = ""] = /^(.*?)(_defined|_window_merges|_window_size)?$/.exec(name) ?? [];
     return prometheus.includes(`\`${stem}\``) && (suffix === "" || prometheus.includes(`\`${suffix}\``));
   });
-  expect([...names].filter((name) => !told.includes(name))).toStrictEqual([]);
+  expect([...names].filter((name) => !shown.includes(name))).toStrictEqual([]);
 });
 
 const PAGES = globSync("**/*.md", {
@@ -120,12 +120,14 @@ describe("docs/contract.md", () => {
   ])("%s: the fields of the published schemas, and no others", (heading, kinds, explained) => {
     const [, section = ""] = page.split(new RegExp(`^### ${heading}$`, "m"));
     const [table = ""] = section.split(/^##/m);
-    const told = (table.match(/^\|(?: `[\w.]+`)+ \|/gm) ?? []).flatMap((cell) => cell.match(/[\w.]+/g) ?? []);
+    const shown = (table.match(/^\|(?: `[\w.]+`)+ \|/gm) ?? []).flatMap(
+      (cell) => cell.match(/[\w.]+/g) ?? [],
+    );
     // The inner shape of a checkpoint is the daemon's own.
     const depth = heading.includes("checkpoint") ? 1 : 2;
     const before = new Set(explained.flatMap((kind) => fieldsOf(kind, depth)));
     const published = new Set(kinds.flatMap((kind) => fieldsOf(kind, depth)));
-    expect(told.toSorted()).toStrictEqual([...published].filter((field) => !before.has(field)).toSorted());
+    expect(shown.toSorted()).toStrictEqual([...published].filter((field) => !before.has(field)).toSorted());
   });
 
   test("the reasons for a skip", () => {

@@ -192,7 +192,7 @@ it("a trigger of the orchestrator's that refuses a merge is named by its functio
   await expectRight(own, daemon);
 });
 
-it("a privilege that is taken away is a refusal, and not a lost connection", async () => {
+it("a revoked privilege is a refusal, not a lost connection", async () => {
   await using own = await createDatabase();
   await using daemon = startDaemon(own);
   await daemon.ready();

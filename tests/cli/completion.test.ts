@@ -1,4 +1,4 @@
-/** Completion as a shell does it: the script is run by bash, where there is one. */
+/** Completion as a shell does it: bash runs the script, if it is installed. */
 import { spawnSync } from "node:child_process";
 import { mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -48,7 +48,7 @@ describe("metrics completion", () => {
     expect(offered((await completion("bash")).out, line)).toStrictEqual(expected);
   });
 
-  test.each(["bash", "zsh", "fish"])("%s: a script of its own, which that shell accepts", async (shell) => {
+  test.each(["bash", "zsh", "fish"])("%s: a script that this shell accepts", async (shell) => {
     const { code, out, err } = await completion(shell);
     expect([code, err]).toStrictEqual([0, ""]);
     for (const word of ["snapshot", "rebase_conflict_rate", "scope_overlap", "require-defined"])

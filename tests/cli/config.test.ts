@@ -59,7 +59,7 @@ describe("metrics config", () => {
     expect(out + err).not.toContain("canary");
   });
 
-  test("--check says that it is valid, or what is not", async () => {
+  test("--check reports that it is valid, or what is not", async () => {
     expect(await config(["--check"])).toStrictEqual({ code: 0, out: "configuration is valid\n", err: "" });
     const { code, out, err } = await config(["--check"], { METRICS_HTTP_PORT: "x" });
     expect([code, out]).toStrictEqual([2, ""]);

@@ -75,7 +75,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("a daemon that is not ready says why, and the exit code is 1", async () => {
+  test("a daemon that is not ready gives its reasons, and the exit code is 1", async () => {
     const database = { ok: false, since: SINCE, reason: "disconnected" };
     const port = await daemon(503, { ...READY, ready: false, checks: { ...READY.checks, database } });
     expect(await health(port)).toMatchObject({
@@ -84,7 +84,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("another service is unhealthy, whatever it says", async () => {
+  test("another service at the port is unhealthy", async () => {
     for (const document of ["<html>", { ready: true }, []]) {
       const port = await daemon(200, document);
       expect(await health(port)).toMatchObject({
@@ -106,7 +106,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("where there is nothing to ask, it is a matter of configuration", async () => {
+  test("a daemon that cannot be asked is a configuration error", async () => {
     expect(await health(0)).toMatchObject({
       code: 2,
       err: expect.stringContaining("METRICS_HTTP_PORT is 0"),

@@ -30,7 +30,7 @@ describe("the pieces of a history", () => {
     expect([...historyJson(document)].join("")).toBe(jsonText(document, 2));
   });
 
-  it("are small, however many points there are", () => {
+  it("are small, even of many points", () => {
     const long = history(series({ points: Array.from({ length: 20_000 }, (_, nth) => point(nth, 0.5)) }));
     const pieces = [...historyJson(long)];
     expect(pieces.join("")).toBe(jsonText(long, 2));

@@ -79,7 +79,7 @@ describe("a history in text", () => {
     );
   });
 
-  test("uses braille and blocks, and no more columns than there are", () => {
+  test("uses braille and blocks, within the terminal's width", () => {
     const text = renderHistory([seriesOf()], { ...VIEW, ascii: false });
     expect(text).toMatch(/[⠁-⣿]/);
     expect(text).toMatch(/▁█+ +█ high ▁ low/);
@@ -103,7 +103,7 @@ describe("a history in text", () => {
     );
   });
 
-  test("says what there is not", () => {
+  test("reports missing merges and undefined values", () => {
     expect(renderHistory([seriesOf({ points: [] })], VIEW)).toBe(
       "first_pass_merge_rate: no merges recorded yet\n",
     );
@@ -148,7 +148,7 @@ describe("metrics history", () => {
     expect(err).toContain(why);
   });
 
-  test("of a project without merges says so on standard error; --strict fails", async () => {
+  test("reports a project without merges on standard error; --strict fails", async () => {
     const history = {
       ...HISTORY,
       series: ["atlas", "atals"].map((project) =>
@@ -178,7 +178,7 @@ describe("metrics history", () => {
     });
   });
 
-  test("--svg writes a document of its own", async () => {
+  test("--svg writes a complete document", async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), "history-"));
     const file = join(folder.path, "chart.svg");
     const { out, err } = await type(`history first --svg ${file}`);
@@ -192,7 +192,7 @@ describe("metrics history", () => {
     ]);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("history", { readerGone: true })).code).toBe(0);
   });
 });

@@ -87,7 +87,7 @@ describe("help", () => {
     ]);
   });
 
-  test("snapshot is an executable of its own, with the same flags", async () => {
+  test("snapshot is also an executable, with the same flags", async () => {
     const alone = await type("--help", { executable: "snapshot" });
     const verb = await type("snapshot --help");
     expect(alone.out).toContain("Usage: snapshot [options]");
@@ -117,7 +117,7 @@ describe("usage errors", () => {
     ["snapshot --all --project atlas", "cannot be used with option"],
     ["snapshot --project", "argument missing"],
     ["", "Usage: metrics"],
-  ])("%j exits with 2, says why on standard error, and contacts nothing", async (args, why) => {
+  ])("%j exits with 2, gives the reason on standard error, and contacts nothing", async (args, why) => {
     const contacted = failingWith(new Error("contacted"));
     const { code, out, err } = await type(args, contacted);
     expect([code, out]).toStrictEqual([2, ""]);
@@ -253,7 +253,7 @@ describe("snapshot", () => {
     expect((await type("snapshot --all --limit 3")).code).toBe(2);
   });
 
-  test("of a project without merges says so on standard error, and what was probably meant; --strict fails", async () => {
+  test("reports a project without merges on standard error, with the probable name; --strict fails", async () => {
     const said = "project atals: no merges recorded; did you mean atlas?\n";
     expect(await type("snapshot --project atals")).toMatchObject({
       code: 0,
@@ -266,7 +266,7 @@ describe("snapshot", () => {
     );
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect(await type("snapshot", { readerGone: true })).toStrictEqual({ code: 0, out: "", err: "" });
     expect((await type("--help", { readerGone: true })).code).toBe(0);
   });

@@ -22,7 +22,7 @@ async function shown(
 }
 
 describe("a command's progress", () => {
-  test("is a bar on a terminal, drawn over itself and taken away at the end", async () => {
+  test("is a bar on a terminal, drawn over itself and erased at the end", async () => {
     expect(
       await shown(
         [
@@ -53,11 +53,11 @@ describe("a command's progress", () => {
     expect(await shown(steps, setting)).toBe("verifying: 25%, 9 s left\nverifying: 50%, 6 s left\n");
   });
 
-  test("makes no guess from next to nothing", async () => {
+  test("gives no estimate from a tiny share", async () => {
     expect(await shown([[3100, 0.004]], {})).toBe("");
   });
 
-  test("is not worth a word when the work is quick", async () => {
+  test("prints nothing when the work is quick", async () => {
     expect(
       await shown(
         [
@@ -140,7 +140,7 @@ describe("the daemon's progress on a terminal", () => {
       );
   });
 
-  test("is no word where nothing takes long, and no wider than the terminal", () => {
+  test("prints nothing if the work is quick, and is no wider than the terminal", () => {
     expect(screen([RESTORED, SKIPPED])).toBe("<restore.completed>\n<merge.skipped>\n");
     expect(screen([progress("restore.progress", 100)], { errColumns: 20 })).toBe("ERASE reading the log [##");
   });

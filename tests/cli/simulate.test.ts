@@ -130,7 +130,7 @@ describe("metrics simulate", () => {
     );
   });
 
-  test("plots both, below each other or, where there is room, beside each other", async () => {
+  test("plots both, below each other or, if there is room, side by side", async () => {
     const narrow = await type("simulate --window first=30 --ascii");
     expect(narrow.out).toMatch(/\n {2}today\n[^]*\n {2}simulated\n/);
     const wide = await type("simulate --window first=30 --ascii --no-color", { columns: 160 });
@@ -145,7 +145,7 @@ describe("metrics simulate", () => {
     ]);
   });
 
-  test("of a project without merges says so on standard error; --strict fails", async () => {
+  test("reports a project without merges on standard error; --strict fails", async () => {
     const { code, err } = await type("simulate --window trust=30 --project atlas --project nowhere --strict");
     expect([code, err]).toStrictEqual([1, "project nowhere: no merges recorded\n"]);
   });
@@ -166,7 +166,7 @@ describe("metrics simulate", () => {
     expect(err).toContain(why);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("simulate --window first=30", { readerGone: true })).code).toBe(0);
   });
 });

@@ -47,7 +47,7 @@ async function type(args: string, document: Verification, setting: Parameters<ty
 }
 
 describe("a verification in words", () => {
-  test("of a log without differences says what was checked", () => {
+  test("of a log without differences shows what was checked", () => {
     expect(renderVerification(RIGHT)).toBe(
       [
         "checked 10 merges, up to merge 10 (event 1070, 2026-11-22 10:10:00Z)",
@@ -58,7 +58,7 @@ describe("a verification in words", () => {
     );
   });
 
-  test("tells the first differences readably, counts all, and lets no row forge a line", () => {
+  test("shows the first differences, counts all, and lets no row forge a line", () => {
     expect(renderVerification(WRONG)).toBe(
       [
         "row 120 · number · rebase_conflict_rate, global, merge 5, event 1035",
@@ -81,7 +81,7 @@ describe("a verification in words", () => {
     );
   });
 
-  test("tells what is no difference, too", () => {
+  test("shows notes that are not differences", () => {
     const facts = { project: "a\u202e", attempts: 1, lastVerdict: null };
     const text = renderVerification(
       verification(undefined, {
@@ -108,7 +108,7 @@ describe("a verification in words", () => {
     ]);
   });
 
-  test("of an empty log is no failure", async () => {
+  test("of an empty log is not a failure", async () => {
     const empty = verificationOf(
       new Verifier(SMALL, new Differences(1)),
       NO_MERGES,
@@ -140,7 +140,7 @@ describe("metrics verify", () => {
     expect((await type("verify --limit x", RIGHT)).code).toBe(2);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("verify", WRONG, { readerGone: true })).code).toBe(0);
   });
 });

@@ -91,7 +91,7 @@ describe("snapshot --watch", () => {
     expect(err.match(/^as of merge \d/gm)).toStrictEqual(["as of merge 1", "as of merge 2"]);
   });
 
-  test("leaves nothing behind with each look, however long it goes on", async () => {
+  test("leaks no listener with a look", async () => {
     const { listeners } = await watch("--watch=100ms", [at(1), at(2), at(3)]);
     expect(listeners).toStrictEqual([0, 0, 0, 0]);
   });
@@ -123,7 +123,7 @@ describe("snapshot --watch", () => {
     expect(visible).toMatch(/ESC\[\?25hESC\[\?1049lfirst_pass[^]*as of merge 2 [^]*$/);
   });
 
-  test("keeps what is about all merges on top, and says how many rows the terminal hides", async () => {
+  test("keeps the global lines on top, and reports how many rows do not fit", async () => {
     const names = Array.from({ length: 300 }, (_, index) => `p${index}`);
     const many = snapshotWith({ metrics: [...GLOBAL, ...names.flatMap((name) => youngProject(name))] });
     const screen = await screenOf([many], { columns: 82, rows: 12 });
@@ -175,7 +175,7 @@ describe("snapshot --watch", () => {
     expect(await marksOf(having(0.07, 23), having(0.08, 24), having(0.08, 24))).toStrictEqual([]);
   });
 
-  test("survives a database that goes away, by saying so once, and when it is back", async () => {
+  test("survives an outage of the database, and reports its begin and end once", async () => {
     const { code, out, err } = await watch("--watch=100ms", [at(1), UNAVAILABLE, UNAVAILABLE, at(2)]);
     expect(code).toBe(0);
     expect(out.match(/^first_pass/gm)).toHaveLength(2);
@@ -200,7 +200,7 @@ describe("snapshot --watch", () => {
     expect([code, err]).toStrictEqual([1, "metrics: unexpected failure: a mistake of ours\n"]);
   });
 
-  test("ends quietly when nobody reads any more", async () => {
+  test("ends quietly when its reader has gone", async () => {
     expect((await watch("--watch", [at(1)], { readerGone: true })).code).toBe(0);
   });
 

@@ -73,7 +73,7 @@ describe("defaults", () => {
 });
 
 describe("the environment", () => {
-  test("overrides the default, and says so", () => {
+  test("overrides the default, and is named as the origin", () => {
     const config = configOf({
       METRICS_HTTP_PORT: "0",
       METRICS_POLL_INTERVAL: "500ms",
@@ -127,7 +127,7 @@ describe("the environment", () => {
     expect(problemsOf(() => configOf({ [name]: value })).join()).toMatch(new RegExp(`^${name} is`));
   });
 
-  test("everything wrong is told at once", () => {
+  test("all mistakes are reported at once", () => {
     const problems = problemsOf(() =>
       loadConfig({ METRICS_HTTP_PORT: "x", METRICS_LOG_LEVEL: "x", METRICS_CONFIG_FILE: "/nonexistent" }),
     );
@@ -161,7 +161,7 @@ describe("the configuration file", () => {
     expect(configOf(fileOf({ metrics })).metrics.map(({ name }) => name)).toStrictEqual([...METRIC_NAMES]);
   });
 
-  test("the rebase conflict rate counts the verdict rebase_conflict unless told otherwise", () => {
+  test("the rebase conflict rate counts the verdict rebase_conflict by default", () => {
     expect(metricOf("rebase_conflict_rate", {})?.verdicts).toStrictEqual(["rebase_conflict"]);
     const others = { rebase_conflict_rate: { ...rate, verdicts: ["a", "b"] } };
     expect(metricOf("rebase_conflict_rate", others)?.verdicts).toStrictEqual(["a", "b"]);

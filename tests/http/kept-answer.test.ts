@@ -11,7 +11,7 @@ import { example, names } from "../page/example.ts";
 const PATHS = ["/", "/snapshot.json", "/history.json"];
 
 describe.each(PATHS)("%s", (url) => {
-  test("is sent compressed to a client that takes gzip, and says the same", async () => {
+  test("is sent compressed to a client that accepts gzip, with the same text", async () => {
     const server = buildServer(example(names(300), 900).served);
     const plain = await server.inject({ url });
     const compressed = await server.inject({ url, headers: { "accept-encoding": "br, gzip;q=0.5" } });
@@ -78,7 +78,7 @@ test("a document in slices is the same text as one at once", async () => {
     expect(await slicedJson(document)).toBe(jsonText(document));
 });
 
-test("between two slices the loop goes on", async () => {
+test("the event loop runs between two slices", async () => {
   const order: string[] = [];
   const made = inTurn([1, 2, 3].map((one) => () => order.push(`slice ${one}`)));
   setImmediate(() => order.push("merge"));

@@ -45,7 +45,7 @@ function daemon(some: Partial<Served> = {}): Served {
 const get = (url: string, some: Partial<Served> = {}) => buildServer(daemon(some)).inject({ url });
 
 describe("what it serves", () => {
-  test("/healthz says whether the loop is alive, without a word about the database", async () => {
+  test("/healthz reports whether the loop is alive, without the database", async () => {
     expect((await get("/healthz")).statusCode).toBe(200);
     expect((await get("/healthz", { isAlive: () => false })).statusCode).toBe(503);
   });
