@@ -193,7 +193,7 @@ function readTls(given: Settings, isSocket: boolean, problems: string[]): false 
   ] as const)
     if (!isOn && given(name)?.value === value)
       problems.push(`${name}=${value} needs TLS: set sslmode=verify-full, or leave it out`);
-  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED could turn the check off.
+  // Explicit, because a variable of Node.js could turn the check off.
   return isOn && { rejectUnauthorized: true, ...options };
 }
 
