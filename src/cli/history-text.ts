@@ -51,36 +51,28 @@ export function* historyLines({ series }: History): Generator<string> {
       yield some.map((point) => jsonText({ metric, scope, project, source, ...point })).join("");
 }
 
-/** What `jsonText(history, 2)` gives. */
+/** PostgreSQL cannot store the character NUL, so no name is equal to this. */
+const PLACE = "\0points";
+
+/** What `jsonText(history, 2)` gives: the document without points, and each list of points in pieces at its place. */
 export function* historyJson({ series, ...rest }: History): Generator<string> {
-  const [head, tail] = around({ ...rest, series: [] }, "", series.length);
-  yield head;
-  for (const [nth, { points, ...one }] of series.entries()) {
-    const [begin, end] = around({ ...one, points: [] }, "    ", points.length);
-    yield nth === 0 ? begin : `,\n${begin}`;
+  const lists = series.flatMap(({ points }) => (points.length === 0 ? [] : [points]));
+  const empty = series.map((one) => ({ ...one, points: one.points.length === 0 ? [] : [PLACE] }));
+  const document = safeJson(JSON.stringify({ ...rest, series: empty }, null, 2));
+  const [head, ...others] = document.split(`        ${JSON.stringify(PLACE)}`);
+  yield head ?? "";
+  for (const [nth, points] of lists.entries()) {
     for (const [piece, some] of pieces(points).entries()) {
-      const list = indented(some, "      ");
+      const list = safeJson(JSON.stringify(some, null, 2)).replaceAll("\n", "\n      ");
       yield (piece === 0 ? "" : ",\n") + list.slice(list.indexOf("\n") + 1, list.lastIndexOf("\n"));
     }
-    yield end;
+    yield others[nth] ?? "";
   }
-  yield `${tail}\n`;
+  yield "\n";
 }
 
 function pieces<T>(items: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(items.length / POINTS_AT_ONCE) }, (_, nth) =>
     items.slice(nth * POINTS_AT_ONCE, (nth + 1) * POINTS_AT_ONCE),
   );
-}
-
-/** An object's text before and after the items of its last member, which is given as an empty list. */
-function around(object: object, indent: string, items: number): [before: string, after: string] {
-  const text = indented(object, indent);
-  const end = text.lastIndexOf("]");
-  const [before, after] = [text.slice(0, end), text.slice(end)];
-  return items === 0 ? [before, after] : [`${before}\n`, `\n${indent}  ${after}`];
-}
-
-function indented(value: object, indent: string): string {
-  return indent + safeJson(JSON.stringify(value, null, 2)).replaceAll("\n", `\n${indent}`);
 }
