@@ -1,7 +1,7 @@
 /** An explanation for people: the reading, its gate, the window at a glance, what leaves next, and what could move the gate. */
 import { CATALOGUE, isRatio } from "../core/catalogue.ts";
 import type { ExplainedMerge, Explanation } from "../core/explanation.ts";
-import { boundText, count, moment } from "../text/figures.ts";
+import { boundsText, count, moment } from "../text/figures.ts";
 import { KINDS, moveText } from "../text/moves.ts";
 import { safe } from "../text/safe.ts";
 import { fitting, table } from "./columns.ts";
@@ -61,10 +61,9 @@ function percentileLines({ merges, value, n, window }: Explanation): string[] {
 
 function gateLines({ metric, gate, effective }: Explanation): string[] {
   if (gate === null) return [];
-  const since = gate.since === null ? "" : ` since ${safe(moment(gate.since, "minutes"))}`;
+  const since = gate.since === null ? "" : ` since ${moment(gate.since, "minutes")}`;
   const permissive = gate.state === CATALOGUE[metric].permissive ? ", permissive" : "";
-  const bounds = `up >= ${boundText(gate.upper)}, down < ${boundText(gate.lower)}`;
-  const line = `  gate ${gate.name}: ${gate.state.toUpperCase()}${since}${permissive}; ${bounds}`;
+  const line = `  gate ${gate.name}: ${gate.state.toUpperCase()}${since}${permissive}; ${boundsText(gate)}`;
   if (effective === null || effective.scope === "project") return [line];
   const used = `${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`;
   return effective.value === null
@@ -138,7 +137,7 @@ function listLines({ merges }: Explanation, { listColumns, listed, colour }: Exp
   const older = merges.length - shown.length;
   const columns: Readonly<Record<string, (merge: ExplainedMerge) => string>> = {
     "  merge": ({ seq }) => `  ${seq ?? "?"}`,
-    "merged at": ({ merged_at: at }) => (at === null ? "-" : safe(moment(at, "minutes"))),
+    "merged at": ({ merged_at: at }) => (at === null ? "-" : moment(at, "minutes")),
     event: ({ event_id: event }) => safe(event ?? "gone"),
     "work item": ({ work_item_id: item }) => safe(item ?? "-", NAME_WIDTH),
     project: ({ project }) => safe(project ?? "-", NAME_WIDTH),

@@ -4,7 +4,6 @@ import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf
 import { isRatio } from "../core/catalogue.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment } from "../text/figures.ts";
-import { safe } from "../text/safe.ts";
 import { type Means, paint } from "./terminal.ts";
 
 export type HistoryView = Means & {
@@ -125,7 +124,7 @@ function crossingMarks(points: readonly HistoryPoint[], options: PlotOptions, vi
 
 function mergeText(point: HistoryPoint | undefined): string {
   if (point === undefined) return "";
-  return `merge ${point.seq}${point.merged_at === null ? "" : `, ${safe(moment(point.merged_at, "minutes"))}`}`;
+  return `merge ${point.seq}${point.merged_at === null ? "" : `, ${moment(point.merged_at, "minutes")}`}`;
 }
 
 /** The first and the last merge below the ends of the plot, with their dates where there is room. */

@@ -30,7 +30,7 @@ function crossingLines({ points, gate, metric }: HistorySeries, view: HistoryVie
   const signs = signsOf(view);
   const lines = points.flatMap(({ crossing, value, seq, event_id: event, merged_at: at }) => {
     if (crossing === null) return [];
-    const when = at === null ? "" : `, ${safe(moment(at, "minutes"))}`;
+    const when = at === null ? "" : `, ${moment(at, "minutes")}`;
     const sign = crossing.to === "high" ? signs.up : signs.down;
     return `  ${sign} ${safe(crossing.gate)} ${crossing.from} to ${crossing.to} at ${valueText(metric, value, crossing)}, merge ${seq} (event ${safe(event)}${when})`;
   });

@@ -92,20 +92,21 @@ async function recordedSeries(
   wanted: readonly Wanted[],
   { end, last, progress }: Part,
 ): Promise<HistorySeries[]> {
-  /** Points newest first, and the crossing that was read before the row that it follows in the log. */
-  type Filling = { readonly points: HistoryPoint[]; crossed: MetricRow | null };
-  const filling = new Map<string, Filling>(
-    wanted.map(({ metric, project }) => [nameOf(metric.name, project), { points: [], crossed: null }]),
-  );
+  if (end === null || wanted.length === 0) return wanted.map((one) => recordedAs(one, []));
+  // The points newest first, and the crossing that was read before the row that it follows in the log.
+  const filling = wanted.map((one) => ({
+    one,
+    points: [] as HistoryPoint[],
+    crossed: null as MetricRow | null,
+  }));
+  const byName = new Map(filling.map((each) => [nameOf(each.one.metric.name, each.one.project), each]));
   const kinds = [...new Set(wanted.map(({ metric }) => metricKind(metric.name))), CROSSING_KIND];
   const oldest = (await access.reader.oldest()) ?? 0n;
   let taken = 0;
-  const rows =
-    end === null || wanted.length === 0 ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
-  for await (const raw of rows) {
+  for await (const raw of newestRows(access, { kinds, upTo: end }, access.unreadable)) {
     const row = readable(raw);
     if (row?.type !== "metric") continue;
-    const series = filling.get(nameOf(row.metric, row.scope === "global" ? null : row.merge.project));
+    const series = byName.get(nameOf(row.metric, row.scope === "global" ? null : row.merge.project));
     if (series === undefined || series.points.length === last) continue;
     if (row.crossing !== null) {
       series.crossed = row;
@@ -114,20 +115,15 @@ async function recordedSeries(
     series.points.push(pointOf(row, row.merge, crossingAt(row, series.crossed)));
     series.crossed = null;
     taken += 1;
-    progress(Math.max(taken / (last * filling.size), 1 - shareOf(BigInt(raw.id), oldest, end ?? oldest)));
-    if (taken === last * filling.size) break;
+    progress(Math.max(taken / (last * filling.length), 1 - shareOf(BigInt(raw.id), oldest, end)));
+    if (taken === last * filling.length) break;
   }
-  return wanted.map(({ metric, project }): HistorySeries => {
-    const scope = project === null ? "global" : "project";
-    return {
-      metric: metric.name,
-      scope,
-      project,
-      source: "recorded",
-      gate: gateFor(metric, scope),
-      points: filling.get(nameOf(metric.name, project))?.points.toReversed() ?? [],
-    };
-  });
+  return filling.map(({ one, points }) => recordedAs(one, points.toReversed()));
+}
+
+function recordedAs({ metric, project }: Wanted, points: readonly HistoryPoint[]): HistorySeries {
+  const scope = project === null ? "global" : "project";
+  return { metric: metric.name, scope, project, source: "recorded", gate: gateFor(metric, scope), points };
 }
 
 function nameOf(metric: MetricName, project: string | null): string {

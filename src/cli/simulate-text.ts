@@ -5,7 +5,7 @@ import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
-import { boundText, count, span } from "../text/figures.ts";
+import { boundsText, count, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, type Line } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-plot.ts";
@@ -71,9 +71,7 @@ function comparison(
     [
       ["", "today", "simulated"],
       row("window", ({ window }) => String(window)),
-      row("bounds", ({ gate }) =>
-        gate === null ? "no gate" : `up >= ${boundText(gate.upper)}, down < ${boundText(gate.lower)}`,
-      ),
+      row("bounds", ({ gate }) => (gate === null ? "no gate" : boundsText(gate))),
       ...(verdicts[0] === verdicts[1] ? [] : [["  verdicts", ...verdicts]]),
       ...(isSum
         ? []

@@ -121,5 +121,5 @@ function policyCell({ metric, effective, gate }: SnapshotMetric, colour: boolean
 
 /** Of the project's own gate. */
 function sinceCell({ effective, gate }: SnapshotMetric): string {
-  return effective?.scope === "project" && gate?.since != null ? safe(moment(gate.since, "minutes")) : "";
+  return effective?.scope === "project" && gate?.since != null ? moment(gate.since, "minutes") : "";
 }

@@ -111,7 +111,7 @@ function details(reading: SnapshotMetric, digits: number, colour: boolean): Line
   return [
     amount,
     `${safe(gate.name)} ${stateText(metric, gate.state, colour)}`,
-    gate.since === null ? "" : `since ${safe(moment(gate.since, "minutes"))}`,
+    gate.since === null ? "" : `since ${moment(gate.since, "minutes")}`,
     `up>=${boundText(gate.upper)} down<${boundText(gate.lower)}`,
   ];
 }
@@ -147,7 +147,7 @@ function whichMerge({ as_of: asOf }: Snapshot): string {
   const event = `event ${safe(asOf.event_id ?? "unknown")}`;
   if (asOf.merged_at === null) return event;
   const age = (Date.parse(asOf.generated_at) - Date.parse(asOf.merged_at)) / 1000;
-  return [event, safe(moment(asOf.merged_at, "seconds")), `${span(age)} ago`].join(", ");
+  return [event, moment(asOf.merged_at, "seconds"), `${span(age)} ago`].join(", ");
 }
 
 /** Facts in one line, or in as many as a terminal needs. */

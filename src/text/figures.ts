@@ -1,4 +1,5 @@
 /** Numbers and times as people read them. */
+import { safe } from "./safe.ts";
 
 /** Of a gate, as ratios. */
 export type Bounds = { readonly upper: number; readonly lower: number };
@@ -21,9 +22,14 @@ export function boundText(ratio: number): string {
   return `${Number((ratio * 100).toPrecision(12))}%`;
 }
 
-/** An ISO date as people read it, to the minute or second. */
+/** The bounds of a gate. */
+export function boundsText({ upper, lower }: Bounds): string {
+  return `up >= ${boundText(upper)}, down < ${boundText(lower)}`;
+}
+
+/** An ISO date as people read it, to the minute or second; safe to print, whatever the log has as a date. */
 export function moment(iso: string, precision: "minutes" | "seconds"): string {
-  return `${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`;
+  return safe(`${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`);
 }
 
 /** A duration in its largest sensible unit: 5400 seconds are 90 min. */
