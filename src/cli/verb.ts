@@ -1,13 +1,7 @@
 /** What a verb of the command line is, and how commander learns of it. */
 import { type Argument, type Command, Option } from "commander";
-import type { Config } from "../config.ts";
 import { align } from "./columns.ts";
 import type { Flags } from "./options.ts";
-import type { ExplainOptions } from "./read-explanation.ts";
-import type { HistoryOptions } from "./read-history.ts";
-import type { SimulateOptions } from "./read-simulation.ts";
-import type { SnapshotOptions } from "./read-snapshot.ts";
-import type { VerifyOptions } from "./read-verification.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type Verb = {
@@ -31,19 +25,19 @@ export type Cli = {
   readonly verbs: readonly Verb[];
 };
 
-/** What verbs do beyond printing. Each part is loaded when it is called: most of a short command's time is loading. */
+/** Loads a function when it is called: most of a short command's time is loading. */
+function lazily<Args extends readonly unknown[], T>(load: () => Promise<(...args: Args) => Promise<T>>) {
+  return async (...args: Args): Promise<T> => (await load())(...args);
+}
+
+/** What verbs do beyond printing. */
 export const WORK = {
-  run: async (config: Config) => (await import("./daemon-process.ts")).run(config),
-  readSnapshot: async (config: Config, options: SnapshotOptions) =>
-    (await import("./read-snapshot.ts")).readSnapshot(config, options),
-  readHistory: async (config: Config, options: HistoryOptions) =>
-    (await import("./read-history.ts")).readHistory(config, options),
-  readExplanations: async (config: Config, options: ExplainOptions) =>
-    (await import("./read-explanation.ts")).readExplanations(config, options),
-  readSimulation: async (config: Config, options: SimulateOptions) =>
-    (await import("./read-simulation.ts")).readSimulation(config, options),
-  readVerification: async (config: Config, options: VerifyOptions) =>
-    (await import("./read-verification.ts")).readVerification(config, options),
+  run: lazily(async () => (await import("./daemon-process.ts")).run),
+  readSnapshot: lazily(async () => (await import("./read-snapshot.ts")).readSnapshot),
+  readHistory: lazily(async () => (await import("./read-history.ts")).readHistory),
+  readExplanations: lazily(async () => (await import("./read-explanation.ts")).readExplanations),
+  readSimulation: lazily(async () => (await import("./read-simulation.ts")).readSimulation),
+  readVerification: lazily(async () => (await import("./read-verification.ts")).readVerification),
 };
 
 /** Tests pass their own. */
