@@ -129,7 +129,7 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
   return lines;
 }
 
-/** When a merge took place: the time of day, or the day where the chart spans several. */
+/** When a merge took place: the time of day, or the day if the chart spans several. */
 function timeBelow(points: readonly HistoryPoint[], seq: number, x: string, plot: Plot): string[] {
   const [first, last] = [points[0], points.at(-1)];
   const mergedAt = points[seq - (first?.seq ?? 0)]?.merged_at ?? null;
@@ -143,7 +143,7 @@ function timeBelow(points: readonly HistoryPoint[], seq: number, x: string, plot
 
 type Scale = (value: number) => number;
 
-/** The line; where a pixel holds several merges, also the range that they span. */
+/** The line, and if a pixel holds several merges, the range that they span. */
 function curve(points: readonly HistoryPoint[], x: Scale, y: Scale, plot: Plot): string[] {
   const pixels = Math.floor(plot.right - plot.left);
   const columns = new Map<number, { x: number; low: number; high: number; last: number } | null>();

@@ -33,7 +33,7 @@ export function table(
   return [paint("bold", first, colour), ...others];
 }
 
-/** The first variant that a terminal has room for; the last one where it has room for none. */
+/** The first variant that fits a terminal, else the last one. */
 export function fitting(variants: readonly (() => string[])[], columns: number): string[] {
   let lines: string[] = [];
   for (const variant of variants) {

@@ -129,13 +129,13 @@ async function serve(config: Config, served: Served, report: Report): Promise<Ht
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Null unless standard error is a terminal. Asking `process.stderr` would open the stream, so this asks the descriptor. */
+/** Null unless standard error is a terminal. `process.stderr` would open the stream, so this checks the descriptor. */
 function progressOnScreen(): ReturnType<typeof runProgress> | null {
   if (!isatty(STDERR) || !hasCursor(processTerminal)) return null;
   return runProgress(processTerminal, isatty(STDOUT));
 }
 
-/** @returns what to call when the daemon has ended. */
+/** @returns a function to call when the daemon has ended. */
 function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number, report: Report): () => void {
   let startedAt: number | null = null;
   let abandoning: NodeJS.Timeout | undefined;
@@ -147,8 +147,8 @@ function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number,
     abandoning = setTimeout(() => daemon.abandon(), Math.max(timeoutMs - ABANDON_BEFORE_MS, timeoutMs / 2));
   };
   for (const signal of SIGNALS) {
-    // Replaces the listener that `bin/metrics.js` has while all this is loaded. Adds before it removes: a signal that is
-    // pending while there is no listener would be lost.
+    // Replaces the listener that `bin/metrics.js` has while the daemon is loaded. Adds before it removes: without a listener,
+    // a pending signal would be lost.
     const loading = process.listeners(signal);
     process.on(signal, onSignal);
     for (const listener of loading) process.off(signal, listener);

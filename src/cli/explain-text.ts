@@ -127,7 +127,7 @@ function takeOverLine({ scope, value, gate }: Explanation): string[] {
     : [];
 }
 
-/** Columns that are left out where there is no room, in this order. */
+/** Columns that are left out if they do not fit, in this order. */
 const DISPENSABLE = ["event", "work item", "merged at"];
 
 /** The newest merges of the window, one per line, with as many columns as fit. */

@@ -65,7 +65,7 @@ async function readinessIn(body: string) {
   return readiness.safeParse(parseObject(body)).data ?? null;
 }
 
-/** A daemon that is bound to every address answers on the loopback one. @throws Failed where the daemon cannot be asked. */
+/** A daemon that is bound to every address answers on the loopback one. @throws Failed if the daemon cannot be asked. */
 function readyzOf({ httpEnabled, httpHost: host, httpPort: port }: Config): string {
   if (!httpEnabled)
     throw new Failed(2, "METRICS_HTTP_ENABLED is false. It must be true for `metrics health`");

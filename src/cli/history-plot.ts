@@ -25,7 +25,7 @@ export function signsOf({ ascii }: Pick<Means, "ascii">): typeof UTF8 {
   return ascii ? ASCII : UTF8;
 }
 
-/** The plot of a series, without a title; empty where nothing is defined. */
+/** The plot of a series, without a title; empty if nothing is defined. */
 export function plotLines(series: HistorySeries, view: HistoryView): string[] {
   const { points, gate, metric } = series;
   if (points.every(({ value }) => value === null)) return [];
@@ -127,7 +127,7 @@ function mergeText(point: HistoryPoint | undefined): string {
   return `merge ${point.seq}${point.merged_at === null ? "" : `, ${moment(point.merged_at, "minutes")}`}`;
 }
 
-/** The first and the last merge below the ends of the plot, with their dates where there is room. */
+/** The first and the last merge below the ends of the plot, with their dates if they fit. */
 function mergeLine(points: readonly HistoryPoint[], { width }: PlotOptions): string {
   const last = mergeText(points.at(-1));
   const dated = mergeText(points[0]);

@@ -15,7 +15,7 @@ export type Flags = {
   /** Milliseconds. */
   readonly timeout: number;
   readonly project: readonly string[];
-  /** Exit with 1 where a project has no merges. */
+  /** Exit with 1 if a project has no merges. */
   readonly strict?: boolean;
   /** Entries of a list. */
   readonly limit: number;

@@ -1,4 +1,4 @@
-/** Histories from the log: recorded rows from the newest back, or simulated from the merges where nothing is recorded. */
+/** Histories from the log: recorded rows from the newest back, or simulated from the merges if nothing is recorded. */
 import type { Config } from "../config.ts";
 import {
   type History,

@@ -119,7 +119,7 @@ async function newestCoverage({ reader }: LogAccess): Promise<Coverage | null> {
   return null;
 }
 
-/** Reads on where the journal has grown: merges that were due may be recorded now. Gives a running daemon some time. */
+/** Reads the rows that the journal has gained: due merges may be recorded now. Gives a running daemon some time. */
 async function lookAgain(
   access: LogAccess,
   journal: Journal,

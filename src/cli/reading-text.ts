@@ -40,7 +40,7 @@ export function valueText(metric: MetricName, value: number | null, bounds: Boun
   return isRatio(metric) ? percent(value, bounds) : String(value);
 }
 
-/** A state in words, green where it permits, red where it restricts. @param width of at least so many columns. */
+/** A state in words, green if it permits, red if it restricts. @param width the least number of columns. */
 export function stateText(metric: MetricName, state: GateState, colour: boolean, width = 0): string {
   const style = state === "unknown" ? "yellow" : state === CATALOGUE[metric].permissive ? "green" : "red";
   return paint(style, state.toUpperCase().padEnd(width), colour);

@@ -1,4 +1,4 @@
-/** Finds where the log records an event, or why it does not: for `snapshot --at`. */
+/** Finds the row that records an event, for `snapshot --at`, or the reason why no row does. */
 import type { Config } from "../config.ts";
 import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
 import { readable } from "../core/timeline.ts";
@@ -13,7 +13,7 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
   const end = await journalEnd(access);
   const ofItem = end === null ? [] : (await rowsAbout(access, event)).filter((raw) => BigInt(raw.id) <= end);
   const [merge] = await access.reader.merges(event - 1n, event);
-  // Where its work item is known, that item's index finds every row that records it.
+  // If its work item is known, that item's index finds every row that records it.
   const named = merge?.workItemId != null || ofItem.length > 0 ? [] : await naming(access, event, end);
   const last = [...named, ...ofItem].findLast((raw) => recordedIn(raw) === id);
   if (last !== undefined) return BigInt(last.id);
@@ -21,7 +21,7 @@ export async function recordedAt(access: LogAccess, config: Config, event: bigin
   throw new Failed(1, await instead(access, config.merge, event, merge, recordedAs));
 }
 
-/** What an event is that is not recorded, in a sentence. @param recordedAs the event by which its work item is recorded. */
+/** Describes an event that is not recorded. @param recordedAs the event by which its work item is recorded. */
 async function instead(
   access: LogAccess,
   { kind, target }: Config["merge"],

@@ -3,11 +3,11 @@ import { domainOf } from "../chart/domain.ts";
 import { isRatio } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
-import type { MetricSettings } from "../core/metric.ts";
+import type { MetricName, MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
 import { boundsText, count, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { align, type Line } from "./columns.ts";
+import { align } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
 import { titleOf, valueText } from "./reading-text.ts";
@@ -32,7 +32,7 @@ export function renderSimulation(
     .map(({ name }) => name)
     .filter((name) => document.lines.some(({ metric }) => metric === name));
   const changed = document.lines.filter(({ metric }) => !same.includes(metric));
-  // Where nothing differs, everything is shown.
+  // If nothing differs, everything is shown.
   const shown = changed.length === 0 ? document.lines : changed;
   const lines = shown.flatMap((line) => [
     nameOf(line),
@@ -45,53 +45,44 @@ export function renderSimulation(
 }
 
 function nameOf(line: SimulatedLine): string {
-  return line.scope === "project" && line.project === null
-    ? `${line.metric}, all projects together`
-    : titleOf(line);
+  return isSum(line) ? `${line.metric}, all projects together` : titleOf(line);
 }
 
-function comparison(
-  { metric, scope, project, today, simulated }: SimulatedLine,
-  settings: BothSettings,
-): string[] {
-  const row = (name: string, cell: (outcome: Outcome) => string): Line => [
+function isSum({ scope, project }: SimulatedLine): boolean {
+  return scope === "project" && project === null;
+}
+
+/** The lines of a comparison, and what each shows of an outcome. */
+const ROWS: readonly (readonly [name: string, cell: (outcome: Outcome, metric: MetricName) => string])[] = [
+  ["window", ({ window }) => String(window)],
+  ["bounds", ({ gate }) => (gate === null ? "no gate" : boundsText(gate))],
+  ["now", ({ value, state, gate }, metric) => `${valueText(metric, value, gate)} ${state.toUpperCase()}`],
+  ["crossings", ({ crossings: { up, down } }) => `${up + down} (${up} up, ${down} down)`],
+  ["high", (outcome) => timeIn("high", outcome)],
+  ["low", (outcome) => timeIn("low", outcome)],
+  ["unknown", (outcome) => timeIn("unknown", outcome)],
+  [
+    "as recorded",
+    ({ agreement: { compared, equal } }) =>
+      compared === 0 ? "nothing to compare" : `${equal} of ${compared} states (${share(equal, compared)})`,
+  ],
+];
+
+function comparison(line: SimulatedLine, settings: BothSettings): string[] {
+  const { metric, today, simulated } = line;
+  const rows = ROWS.filter(([name]) => name !== "now" || !isSum(line)).map(([name, cell]) => [
     `  ${name}`,
-    ...[today, simulated].map((outcome) => (outcome === null ? "-" : cell(outcome))),
-  ];
-  const verdicts = [settings.today, settings.simulated].map(
-    (metrics) =>
-      metrics
-        .find(({ name }) => name === metric)
-        ?.verdicts?.map((verdict) => safe(verdict))
-        .join(", ") ?? "-",
-  );
-  const isSum = scope === "project" && project === null;
-  const states: readonly GateState[] = ["high", "low", "unknown"];
-  return align(
-    [
-      ["", "today", "simulated"],
-      row("window", ({ window }) => String(window)),
-      row("bounds", ({ gate }) => (gate === null ? "no gate" : boundsText(gate))),
-      ...(verdicts[0] === verdicts[1] ? [] : [["  verdicts", ...verdicts]]),
-      ...(isSum
-        ? []
-        : [
-            row(
-              "now",
-              ({ value, state, gate }) => `${valueText(metric, value, gate)} ${state.toUpperCase()}`,
-            ),
-          ]),
-      row("crossings", ({ crossings: { up, down } }) => `${up + down} (${up} up, ${down} down)`),
-      ...states.map((state) => row(state, (outcome) => stateText(outcome, state))),
-      row("as recorded", ({ agreement: { compared, equal } }) =>
-        compared === 0 ? "nothing to compare" : `${equal} of ${compared} states (${share(equal, compared)})`,
-      ),
-    ],
-    [3, 3],
-  );
+    ...[today, simulated].map((outcome) => (outcome === null ? "-" : cell(outcome, metric))),
+  ]);
+  const verdicts = [settings.today, settings.simulated].map((metrics) => {
+    const counted = metrics.find(({ name }) => name === metric)?.verdicts ?? ["-"];
+    return counted.map((verdict) => safe(verdict)).join(", ");
+  });
+  const changed = verdicts[0] === verdicts[1] ? [] : [["  verdicts", ...verdicts]];
+  return align([["", "today", "simulated"], ...rows.slice(0, 2), ...changed, ...rows.slice(2)], [3, 3]);
 }
 
-function stateText({ merges, seconds }: Outcome, state: GateState): string {
+function timeIn(state: GateState, { merges, seconds }: Outcome): string {
   const all = merges.high + merges.low + merges.unknown;
   if (all === 0) return "-";
   return `${count(merges[state], "merge")} (${share(merges[state], all)}), ${span(seconds[state])}`;

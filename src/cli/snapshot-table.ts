@@ -13,7 +13,7 @@ import { paint } from "./terminal.ts";
 export type TableView = {
   /** Columns that a row may take. */
   readonly columns: number;
-  /** Whether numerators and dates are shown where there is room. */
+  /** Whether numerators and dates are shown if they fit. */
   readonly details: boolean;
   readonly colour: boolean;
 };
@@ -31,7 +31,7 @@ const HEADS: Readonly<Record<MetricName, { readonly value: string; readonly poli
   rebase_conflict_rate: { value: "CONFLICTS ", policy: "OVERLAP POLICY" },
   p95_attempts_to_merge: { value: "P95", policy: "P95 POLICY" },
 };
-/** Values that are left out where there is no room, in this order. */
+/** Values that are left out if they do not fit, in this order. */
 const DISPENSABLE: readonly MetricName[] = [
   "p95_attempts_to_merge",
   "first_pass_merge_rate",

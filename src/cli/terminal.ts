@@ -1,4 +1,4 @@
-/** What a verb writes to: results to standard output, sentences to standard error. */
+/** Where a verb writes: results to standard output, sentences to standard error. */
 import { styleText } from "node:util";
 
 export type Terminal = {
@@ -12,14 +12,14 @@ export type Terminal = {
   /** Lines of standard output; null if it is not a terminal. */
   readonly rows: () => number | null;
   /**
-   * Aborted by SIGINT or SIGTERM, which end a command at once that does not call this, and by one of these keys where
-   * standard input is a terminal.
+   * Aborted by SIGINT or SIGTERM, and by one of these keys if standard input is a terminal. The signals end a command that
+   * does not call this.
    */
   readonly interruption: (keys?: readonly string[]) => AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 };
 
-/** The reader of standard output has seen enough, as `head -1` does: not a failure. */
+/** The reader has closed standard output, as `head -1` does. That is not a failure. */
 export class ReaderGone extends Error {}
 
 const USUAL_COLUMNS = 80;
@@ -47,7 +47,7 @@ export const processTerminal: Terminal = {
   env: process.env,
 };
 
-/** Where keys are read one by one, the terminal makes no signal of Ctrl-C. */
+/** In raw mode the terminal sends no signal for Ctrl-C. */
 const [CTRL_C, CTRL_D] = ["\x03", "\x04"];
 
 /** Listens without keeping the process alive. Node gives the terminal back as it was. */
@@ -81,7 +81,7 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> 
 /** What a drawing may use. */
 export type Means = { readonly columns: number; readonly ascii: boolean; readonly colour: boolean };
 
-/** What the flags ask for and this terminal allows; a pipe is taken for a usual terminal without colours. */
+/** What the flags request and this terminal allows. A pipe counts as a terminal of 80 columns without colours. */
 export function meansOf(
   terminal: Terminal,
   { ascii = false, color }: { readonly ascii?: boolean; readonly color: boolean },

@@ -182,7 +182,7 @@ function readTls(given: Given, isSocket: boolean, problems: string[]): false | T
     const set = given.get(name);
     if (set === undefined) continue;
     if (name === "sslrootcert" && set.value === "system")
-      // Loaded only where it is used: it takes several milliseconds.
+      // Loaded only if it is used: that takes several milliseconds.
       options[option] = process.getBuiltinModule("node:tls").getCACertificates("system");
     else options[option] = name in FILES ? (readNamedFile(set.value, set.where, problems) ?? "") : set.value;
   }

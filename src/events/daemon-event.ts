@@ -156,7 +156,7 @@ export const EVENTS = {
     ...place,
     value: is<number>,
   }),
-  /** `permissive`: the orchestrator may do more from now on; false where it is restricted. */
+  /** `permissive`: the orchestrator may do more from now on; false if it is restricted. */
   "threshold.crossed": entry(({ permissive }) => (permissive ? "info" : "warn"), "gate crossed a threshold", {
     metric: is<MetricName>,
     gate: is<string>,
