@@ -1,14 +1,16 @@
 /** Histories from the log: recorded rows from the newest back, or simulated from the merges where nothing is recorded. */
 import type { Config } from "../config.ts";
 import {
+  crossingOf,
   type History,
   type HistoryCrossing,
   type HistoryPoint,
   type HistorySeries,
   pointOf,
+  seriesOf,
 } from "../core/history.ts";
 import type { MetricRow } from "../core/journal-row.ts";
-import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
+import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { Simulation } from "../core/simulation.ts";
 import { type RecordedMerge, readable } from "../core/timeline.ts";
@@ -117,16 +119,9 @@ async function recordedSeries(
     progress(Math.max(taken / (last * filling.size), 1 - shareOf(BigInt(raw.id), oldest, end ?? oldest)));
     if (taken === last * filling.size) break;
   }
-  return wanted.map(({ metric, project }): HistorySeries => {
-    const scope = project === null ? "global" : "project";
-    return {
-      metric: metric.name,
-      scope,
-      project,
-      source: "recorded",
-      gate: gateFor(metric, scope),
-      points: filling.get(nameOf(metric.name, project))?.points.toReversed() ?? [],
-    };
+  return wanted.map(({ metric, project }) => {
+    const points = filling.get(nameOf(metric.name, project))?.points.toReversed() ?? [];
+    return seriesOf(metric, project, "recorded", points);
   });
 }
 
@@ -136,8 +131,7 @@ function nameOf(metric: MetricName, project: string | null): string {
 
 function crossingAt({ merge }: MetricRow, crossed: MetricRow | null): HistoryCrossing | null {
   if (crossed?.crossing == null || crossed.merge.eventId !== merge.eventId) return null;
-  const { gate, from, to, upper, lower } = crossed.crossing;
-  return { gate, from, to, upper, lower };
+  return crossingOf(crossed.crossing);
 }
 
 async function newestMerge(access: LogAccess, end: bigint | null) {

@@ -1,6 +1,8 @@
 /** A series in one line of blocks: the lowest value is the lowest block, a gap is where nothing is defined. */
+
+import { columnsOf } from "../chart/columns.ts";
 import { extremes } from "../chart/domain.ts";
-import { columnsOf, type HistorySeries } from "../core/history.ts";
+import type { HistorySeries } from "../core/history.ts";
 import { count } from "../text/figures.ts";
 import { valueText } from "./reading-text.ts";
 

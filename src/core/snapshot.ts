@@ -3,7 +3,7 @@ import { type Analyzer, gatedReading, type Scopes } from "./analyzer.ts";
 import type { GateState } from "./gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import { valueOf } from "./reading.ts";
-import { type Effective, effective, type ScopeKind } from "./scope.ts";
+import { type Effective, effective, type ScopeKind, scopeOf } from "./scope.ts";
 import type { ScopeMemory } from "./scope-memory.ts";
 
 export type SnapshotMetric = {
@@ -99,7 +99,7 @@ function describe(
   project: string | null,
   scope: ScopeMemory,
 ): SnapshotMetric {
-  const kind = project === null ? "global" : "project";
+  const kind = scopeOf(project);
   const reading = scope.reading(index);
   const gate = gateFor(metric, kind);
   const { state, crossed } = scope.gate(metric.name);
