@@ -9,11 +9,11 @@ import {
   pointOf,
   seriesOf,
 } from "../core/history.ts";
-import type { MetricRow } from "../core/journal-row.ts";
+import { type MetricRow, readable } from "../core/journal-row.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { Simulation } from "../core/simulation.ts";
-import { type RecordedMerge, readable } from "../core/timeline.ts";
+import type { RecordedMerge } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { foldRecorded } from "./fold-recorded.ts";
 import { journalEnd, type LogAccess, now, type ReadOptions, readLog, shareOf } from "./read-log.ts";

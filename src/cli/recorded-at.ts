@@ -1,7 +1,6 @@
 /** Finds where the log records an event, or why it does not: for `snapshot --at`. */
 import type { Config } from "../config.ts";
-import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
-import { readable } from "../core/timeline.ts";
+import { eventOf, type RawJournalRow, readable } from "../core/journal-row.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
 import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";

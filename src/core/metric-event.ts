@@ -2,7 +2,7 @@
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import type { Change } from "./decide.ts";
 import { direction, type Gate, type GateState } from "./gate.ts";
-import { type Merge, mergeIdentity, type SkippedMerge, type SkipReason } from "./merge.ts";
+import type { Merge, SkippedMerge, SkipReason } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
 import { valueOf } from "./reading.ts";
 import type { Effective, ScopeKind } from "./scope.ts";
@@ -108,12 +108,6 @@ export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
       schema_version: SCHEMA_VERSION,
     },
   };
-}
-
-/** The merge that a row records, see `mergeIdentity`. */
-export function identityOfRow(row: EventRow): string {
-  const { event_id, work_item_id } = row.payload.merge;
-  return mergeIdentity({ eventId: event_id, workItemId: work_item_id });
 }
 
 /** Keys stand in jsonb's own order, by length and then by bytes: the server has nothing to sort. */

@@ -107,9 +107,7 @@ export class MergeReconciliation {
   /** The merges that are to be looked for again: without those that the verifier has seen recorded meanwhile. */
   get suspects(): readonly Identified[] {
     const { recorded } = this.#verifier;
-    this.#suspects = this.#suspects.filter(
-      (merge) => !recorded.hasEvent(merge.eventId) && !recorded.hasItemOf(merge),
-    );
+    this.#suspects = this.#suspects.filter((merge) => !recorded.has(merge));
     return this.#suspects;
   }
 

@@ -122,6 +122,15 @@ function describe(
   };
 }
 
+/** The projects of a snapshot with their readings, most recently merged first. */
+export function mostRecentFirst({
+  projects,
+  metrics,
+}: Pick<Snapshot, "projects" | "metrics">): [string, readonly SnapshotMetric[]][] {
+  const readings = Map.groupBy(metrics, ({ project }) => project);
+  return projects.map((project) => [project, readings.get(project) ?? []]);
+}
+
 /** Orders strings as their UTF-8 bytes do, so that the order is the same in every language. */
 export function byCodePoint(a: string, b: string): number {
   const shared = Math.min(a.length, b.length);

@@ -2,8 +2,9 @@
  * The projects: what a policy about each must use, and its own readings. The restricted ones come first, then those that
  * merged last. A filter finds the others, so that the page stays small however many there are.
  */
-import { mostRecentFirst } from "../../core/most-recent.ts";
+
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { mostRecentFirst } from "../../core/snapshot.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
 import { oncePer } from "../once-per.ts";
