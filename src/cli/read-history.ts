@@ -102,8 +102,7 @@ async function recordedSeries(
   const kinds = [...new Set(wanted.map(({ metric }) => metricKind(metric.name))), CROSSING_KIND];
   const oldest = (await access.reader.oldest()) ?? 0n;
   let taken = 0;
-  const rows =
-    end === null || wanted.length === 0 ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
+  const rows = end === null || wanted.length === 0 ? [] : newestRows(access, { kinds, upTo: end });
   for await (const raw of rows) {
     const row = readable(raw);
     if (row?.type !== "metric") continue;
@@ -136,7 +135,7 @@ function crossingAt({ merge }: MetricRow, crossed: MetricRow | null): HistoryCro
 
 async function newestMerge(access: LogAccess, end: bigint | null) {
   const kinds = METRIC_NAMES.map(metricKind);
-  const rows = end === null ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
+  const rows = end === null ? [] : newestRows(access, { kinds, upTo: end });
   for await (const raw of rows) {
     const row = readable(raw);
     if (row?.type === "metric" && row.scope === "global")

@@ -26,7 +26,7 @@ import { namesIn } from "../postgres/names.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
-import { type ReadAccess, sturdy } from "../postgres/reader-at.ts";
+import type { ReadAccess } from "../postgres/reader-at.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
 import { DatabaseFailure, UnfitDatabase } from "../recorder/outbox-log.ts";
 import { type PageBounds, pagesAfter } from "../recorder/pages.ts";
@@ -78,12 +78,10 @@ export async function readLog<T>(
     const connection = await connect(settings);
     try {
       const query = shortTransactions(connection, timeoutMs * LOCK_SHARE);
-      const outbox = { ...namesIn(config.schema), query };
+      const outbox = { ...namesIn(config.schema), query, unreadable: once(unreadable) };
       const columns = await readableColumns(outbox);
-      const damaged = once(unreadable);
-      const plain = journalReader(outbox, connection.readOut, config.merge, columns);
-      const reader = sturdy({ ...outbox, reader: plain, unreadable: damaged });
-      const result = await read({ ...outbox, reader, columns, unreadable: damaged });
+      const reader = journalReader(outbox, connection.readOut, config.merge, columns);
+      const result = await read({ ...outbox, reader, columns });
       // Ends in good order: otherwise the server logs an unexpected end of each connection.
       await connection.end();
       return result;
@@ -169,13 +167,13 @@ export function shareOf(place: bigint, start: bigint, end: bigint): number {
  * and miss those with higher ids, with rows of others between them. So it follows the set to its end.
  */
 export async function journalEnd(access: LogAccess): Promise<bigint | null> {
-  const { reader, unreadable } = access;
   let damaged: bigint | null = null;
-  const rows = newestRows(access, { upTo: await reader.newest() }, (row) => {
-    unreadable(row);
+  const unreadable: LeaveOut = (row) => {
+    access.unreadable(row);
     // Its kind is `metric.*`, so it may be one of ours.
     damaged = larger(damaged, BigInt(row.id));
-  });
+  };
+  const rows = newestRows({ ...access, unreadable }, { upTo: await access.reader.newest() });
   for await (const raw of rows) {
     const row = ownRow(raw);
     if (row !== null) return endOfSet(access, larger(damaged, BigInt(raw.id)), row);

@@ -14,7 +14,7 @@ import { type Drift, driftFacts, type Verification, verificationOf } from "../co
 import { Verifier } from "../core/verifier.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
-import { readAround } from "../postgres/unreadable.ts";
+import type { LeaveOut } from "../postgres/unreadable.ts";
 import type { PageBounds } from "../recorder/pages.ts";
 import { steadily } from "./fold-recorded.ts";
 import {
@@ -95,16 +95,15 @@ async function reconcileMerges(
   { verifier, differences }: Journal,
   progress: (share: number) => void,
 ): Promise<MergeReconciliation> {
-  const { reader, columns, unreadable } = access;
+  const { reader, columns } = access;
   const newest = await reader.newest();
   const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
-  const { merges } = mergeSource(access, config.merge, columns, "facts alone");
-  const read = ({ after, end }: PageBounds) =>
-    readAround<CommittedMerge>(after, end, merges, (row) => {
-      unreadable(row);
-      reconciliation.unreadable(row.id);
-      return [];
-    });
+  const unreadable: LeaveOut = (row) => {
+    access.unreadable(row);
+    reconciliation.unreadable(row.id);
+  };
+  const { merges } = mergeSource({ ...access, unreadable }, config.merge, columns, "facts alone");
+  const read = ({ after, end }: PageBounds) => merges(after, end);
   for await (const found of readPages(logPages(access, null, newest, progress), read))
     for (const merge of found) reconciliation.accept(merge);
   return reconciliation;

@@ -17,7 +17,7 @@ import { journal, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
 import { literal, literals, type Outbox } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
-import { readAround } from "./unreadable.ts";
+import { aroundDamage, readAround } from "./unreadable.ts";
 
 /** Which rows of the outbox are merges: kind, and the payload's target. */
 export type MergeRule = { readonly kind: string; readonly target: string };
@@ -94,6 +94,9 @@ export function mergeSource(
   const statement = (after: string, upTo: string): string =>
     `${select} WHERE e.id > ${after} AND e.id <= ${upTo} AND ${isMerge} ORDER BY e.id`;
 
+  const page = async (after: bigint, upTo: bigint): Promise<FoundMerge[]> =>
+    (await query(statement(literal(after), literal(upTo)))).rows.map(foundMerge);
+
   /** A row that the statement cannot take in, read as text and decided here. */
   async function oddRow(id: string): Promise<FoundMerge[]> {
     const { rows } = await query(
@@ -119,12 +122,8 @@ export function mergeSource(
       text: (after, upTo) => `${statement(after, upTo)} LIMIT ${literal(FIRST_MERGES)}`,
     },
     merges: (after, upTo) =>
-      readAround(
-        after,
-        upTo,
-        async (start, end) => (await query(statement(literal(start), literal(end)))).rows.map(foundMerge),
-        ({ id }) => oddRow(id),
-        "value",
+      aroundDamage(log, after, upTo, (first, last) =>
+        readAround(first, last, page, ({ id }) => oddRow(id), "value"),
       ),
     // By the index of work items: retention may leave transitions whose record is gone.
     otherMerges: async (found) => {
