@@ -11,7 +11,7 @@ import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { Memory } from "../http/memory.ts";
 import type { HttpPorts, HttpService } from "../http/server.ts";
-import { daemonName } from "../postgres/application-name.ts";
+import { DAEMON_NAME } from "../postgres/lock-holders.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
 import { Bell } from "../recorder/bell.ts";
@@ -55,7 +55,7 @@ export async function run(config: Config): Promise<number> {
   const bell = new Bell((source) => prometheus.wokenBy(source));
   const connection = {
     database: config.database,
-    applicationName: daemonName(instance),
+    applicationName: DAEMON_NAME + instance,
     connectTimeoutMs: config.connectTimeoutMs,
     statementTimeoutMs: config.statementTimeoutMs,
     lockTimeoutMs: config.lockTimeoutMs,

@@ -18,7 +18,6 @@
 import type { Config } from "../config.ts";
 import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
-import { applicationName } from "../postgres/application-name.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
 import { meaningOf } from "../postgres/meaning.ts";
@@ -69,7 +68,7 @@ export async function readLog<T>(
 ): Promise<T> {
   const settings = {
     database: config.database,
-    applicationName: applicationName(verb),
+    applicationName: `damascus-metrics/${verb}`,
     connectTimeoutMs: timeoutMs,
     statementTimeoutMs: timeoutMs,
     lockTimeoutMs: Math.min(LOCK_WAIT_MS, Math.ceil(timeoutMs * LOCK_SHARE)),

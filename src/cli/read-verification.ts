@@ -5,8 +5,6 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config.ts";
-import { parseCheckpoint } from "../core/checkpoint.ts";
-import { type Coverage, readCoverage } from "../core/coverage.ts";
 import { Differences } from "../core/difference.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type CommittedMerge, MergeReconciliation, type Survivors } from "../core/reconcile-merges.ts";
@@ -16,6 +14,7 @@ import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
 import type { PageBounds } from "../recorder/pages.ts";
+import { newestCoverage } from "../restore/known-merges.ts";
 import { steadily } from "./fold-recorded.ts";
 import {
   journalEnd,
@@ -97,7 +96,8 @@ async function reconcileMerges(
 ): Promise<MergeReconciliation> {
   const { reader, columns } = access;
   const newest = await reader.newest();
-  const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
+  const known = await newestCoverage(reader, reader.checkpoints(newest));
+  const reconciliation = new MergeReconciliation(verifier, differences, known?.coverage ?? null);
   const unreadable: LeaveOut = (row) => {
     access.unreadable(row);
     reconciliation.unreadable(row.id);
@@ -107,15 +107,6 @@ async function reconcileMerges(
   for await (const found of readPages(logPages(access, null, newest, progress), read))
     for (const merge of found) reconciliation.accept(merge);
   return reconciliation;
-}
-
-/** What the newest readable checkpoint says is recorded; null where there is none. */
-async function newestCoverage({ reader }: LogAccess): Promise<Coverage | null> {
-  for await (const { rowId } of reader.checkpoints(await reader.newest())) {
-    const checkpoint = parseCheckpoint(await reader.checkpoint(rowId));
-    if (typeof checkpoint !== "string") return readCoverage(checkpoint);
-  }
-  return null;
 }
 
 /** Reads on where the journal has grown: merges that were due may be recorded now. Gives a running daemon some time. */

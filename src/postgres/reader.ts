@@ -22,14 +22,13 @@ export function journalReader(
   rule: MergeRule,
   columns: OutboxColumns,
 ): JournalReader {
-  const next = (after: bigint): Promise<bigint | null> => nextId(outbox, after);
   const source = mergeSource(outbox, rule, columns);
   /** Failures of these do not name the row. The pages that are read instead of them, or beside them, do. */
   const unlessDamaged = <T>(read: Promise<T>, otherwise: T): Promise<T> =>
     outbox.unreadable === undefined ? read : orWhenDamaged(read, otherwise);
   return {
     newest: () => newest(outbox),
-    oldest: () => next(BEFORE_ALL),
+    oldest: () => nextId(outbox, BEFORE_ALL),
     pageEnd: (after, upTo, rows) => pageEnd(outbox, after, upTo, rows),
     merges: source.merges,
     otherMerges: (merges) => unlessDamaged(source.otherMerges(merges), new Map()),
@@ -37,7 +36,7 @@ export function journalReader(
     journal: (after, upTo) => aroundDamage(outbox, after, upTo, (from, to) => journal(outbox, from, to)),
     newestJournal: (rows, upTo) => journalRows(outbox.query, newestJournalStatement(outbox, rows, upTo)),
     long: LONG_LOG,
-    facts: (...asked) => unlessDamaged(facts({ copyOut, names: outbox, nextId: next }, ...asked), false),
+    facts: (...asked) => unlessDamaged(facts({ copyOut, outbox }, ...asked), false),
     setsOf: (rowIds, upTo) => unlessDamaged(setsOf(outbox, rowIds, upTo), []),
     checkpoints: (upTo) => checkpoints(outbox, columns, upTo),
     checkpoint: async (rowId) => {

@@ -71,17 +71,17 @@ export async function recordedEvents(log: JournalReader, from: bigint, upTo: big
 }
 
 /** The newest checkpoint that matches and can be read, with its coverage. */
-async function newestCoverage(
+export async function newestCoverage(
   log: JournalReader,
   checkpoints: AsyncIterable<CheckpointInLog>,
-  matches: (checkpoint: CheckpointInLog) => boolean,
+  matches: (checkpoint: CheckpointInLog) => boolean = () => true,
 ) {
   for await (const found of checkpoints) {
     if (!matches(found)) continue;
     const checkpoint = parseCheckpoint(await log.checkpoint(found.rowId));
     if (typeof checkpoint === "string") continue;
     const coverage = readCoverage(checkpoint);
-    return coverage === null ? null : { checkpoint, coverage };
+    if (coverage !== null) return { checkpoint, coverage };
   }
   return null;
 }

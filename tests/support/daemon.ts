@@ -6,7 +6,7 @@ import { type Config, loadConfig } from "../../src/config.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
-import { daemonName } from "../../src/postgres/application-name.ts";
+import { DAEMON_NAME } from "../../src/postgres/lock-holders.ts";
 import { openLog } from "../../src/postgres/open-log.ts";
 import { listen } from "../../src/postgres/wakeup.ts";
 import type { Backoff } from "../../src/recorder/backoff.ts";
@@ -89,7 +89,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
   const report = (event: DaemonEvent): void => told.add(event);
   const connection = {
     database: config.database,
-    applicationName: daemonName(instance),
+    applicationName: DAEMON_NAME + instance,
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
     statementTimeoutMs: options.statementTimeoutMs ?? 5_000,
     lockTimeoutMs: options.lockTimeoutMs ?? 5_000,
