@@ -9,8 +9,9 @@ import { type DatabasePlace, readConnection } from "./config/connection.ts";
 import { readMetricsFile } from "./config/metrics-file.ts";
 import { nearest } from "./config/nearest.ts";
 import { shown } from "./config/shown.ts";
-import { type LogLevel, VARIABLE_NAMES, VARIABLES, type Values } from "./config/variables.ts";
+import { VARIABLE_NAMES, VARIABLES, type Values } from "./config/variables.ts";
 import type { MetricSettings } from "./core/metric.ts";
+import type { LogLevel } from "./events/log-level.ts";
 import { packaged } from "./packaged.ts";
 import type { MergeRule } from "./postgres/merge-source.ts";
 

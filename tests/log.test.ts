@@ -232,7 +232,9 @@ describe("docs/logs.md", () => {
     ({ event, level, when, fields }) => {
       const entry = EVENTS[event as keyof typeof EVENTS] as unknown as Entry;
       expect(fields).toStrictEqual(Object.keys(entry.fields));
-      expect(level).toMatch(typeof entry.level === "string" ? new RegExp(`^${entry.level}$`) : / or (warn|debug)$/);
+      expect(level).toMatch(
+        typeof entry.level === "string" ? new RegExp(`^${entry.level}$`) : / or (warn|debug)$/,
+      );
       expect(when).not.toBe("");
       expect(event).toMatch(/^[a-z]+\.[a-z_]+$/);
     },

@@ -13,22 +13,22 @@
  * writers' lock: a standby does not show the locks of the primary, and ids may be given by hand.
  *
  * Retention may delete rows between two pages. It deletes the oldest, so pages that go back only end earlier. A walk
- * forward finds a gap that is not in the log, and reads again (`recorder/lasting.ts`, `fold-recorded.ts`).
+ * forward finds a gap that is not in the log, and reads again (`restore/lasting.ts`, `fold-recorded.ts`).
  */
 import type { Config } from "../config.ts";
 import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
+import { meaningOf } from "../events/meaning.ts";
+import { DatabaseFailure, UnfitDatabase } from "../outbox/outbox-log.ts";
+import { type PageBounds, pagesAfter } from "../outbox/pages.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
-import { meaningOf } from "../postgres/meaning.ts";
 import { namesIn } from "../postgres/names.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
 import type { ReadAccess } from "../postgres/reader-at.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
-import { DatabaseFailure, UnfitDatabase } from "../recorder/outbox-log.ts";
-import { type PageBounds, pagesAfter } from "../recorder/pages.ts";
 
 export type LogAccess = ReadAccess;
 

@@ -1,8 +1,8 @@
 /** Finds where the log records an event, or why it does not: for `snapshot --at`. */
 import type { Config } from "../config.ts";
 import { eventOf, type RawJournalRow, readable } from "../core/journal-row.ts";
+import type { FoundMerge } from "../outbox/outbox-log.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
-import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
 /** The event is not recorded: neither a wrong usage nor a failure of the database. */

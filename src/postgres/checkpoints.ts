@@ -3,7 +3,7 @@
  * without a work item; otherwise, or without such an index, by walking the log back from its newest row.
  */
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { CheckpointInLog } from "../recorder/outbox-log.ts";
+import type { CheckpointInLog } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { literal, type Outbox } from "./names.ts";

@@ -5,7 +5,7 @@
  */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
-import { AppendRefused, DatabaseFailure } from "../recorder/outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../outbox/outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery, type TakeFields } from "./copy-out.ts";
 import { databaseSocket } from "./database-socket.ts";

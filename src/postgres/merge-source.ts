@@ -10,7 +10,7 @@ import { parseObject } from "../core/json.ts";
 import type { RawFacts } from "../core/merge.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
+import type { FoundMerge, JournalReader } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { journal, journalRows, LARGEST_PAYLOAD } from "./journal.ts";

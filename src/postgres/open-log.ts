@@ -1,6 +1,6 @@
 /** Opens the outbox for a recorder: connects, checks that it may be written to, and binds the conversations together. */
 import type { Report } from "../events/daemon-event.ts";
-import type { OutboxLog } from "../recorder/outbox-log.ts";
+import type { OutboxLog } from "../outbox/outbox-log.ts";
 import { type Connection, type ConnectionSettings, connect, type Query } from "./connection.ts";
 import { describeTransactions } from "./lock-holders.ts";
 import { type MergeRule, type MergeSource, mergeSource } from "./merge-source.ts";

@@ -4,7 +4,7 @@
  * reports that.
  */
 import type { RawJournalRow } from "../core/journal-row.ts";
-import type { JournalReader } from "../recorder/outbox-log.ts";
+import type { JournalReader } from "../outbox/outbox-log.ts";
 import { pageOf } from "./ids.ts";
 import { JOURNAL_COLUMNS, journalRows, NEWEST_ROWS, OURS, rowsOfItem, selectFrom } from "./journal.ts";
 import { literal, type Outbox } from "./names.ts";

@@ -1,6 +1,6 @@
 /** The reading half of the log, bound to a way of asking: the daemon's statements, or the transactions of a command. */
 import { BEFORE_ALL } from "../core/event-id.ts";
-import type { JournalReader, LongLog } from "../recorder/outbox-log.ts";
+import type { JournalReader, LongLog } from "../outbox/outbox-log.ts";
 import { checkpoint, checkpoints } from "./checkpoints.ts";
 import type { CopyOut } from "./connection.ts";
 import { facts, setsOf } from "./facts.ts";

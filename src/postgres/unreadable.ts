@@ -3,8 +3,9 @@
  * down to that row, and the rows beside it are read. As a rule the server's storage is damaged, most often because parts
  * of a large value are gone.
  */
+
+import type { Fault } from "../events/meaning.ts";
 import { failureOf, faultOf } from "./failure.ts";
-import type { Fault } from "./meaning.ts";
 import type { Outbox } from "./names.ts";
 
 export type UnreadableRow = {

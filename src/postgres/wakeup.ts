@@ -7,9 +7,9 @@
  * listens. A connection that does not hear is destroyed, and another one is made, indefinitely.
  */
 import pgListen from "pg-listen";
+import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../events/daemon-event.ts";
-import { type Backoff, backoffDelay, pause } from "../recorder/backoff.ts";
 import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { innerConnection } from "./inner-connection.ts";

@@ -16,8 +16,8 @@ import type { Coverage } from "../core/coverage.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIn, parseJournalRow } from "../core/journal-row.ts";
 import { mergeIdentity } from "../core/merge.ts";
-import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { FoundMerge, JournalReader } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import { recordedNow } from "./known-merges.ts";
 import type { Known } from "./restored.ts";
 

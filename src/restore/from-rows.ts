@@ -12,8 +12,8 @@ import { BEFORE_ALL } from "../core/event-id.ts";
 import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, Walk } from "../core/walk.ts";
-import type { AppliedRow } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { AppliedRow } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import { appliedRow, applyRows } from "./last-applied.ts";
 import { type Journal, type Replayed, TAIL_ROWS } from "./restored.ts";
 

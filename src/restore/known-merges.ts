@@ -5,8 +5,8 @@
 import { parseCheckpoint } from "../core/checkpoint.ts";
 import { Coverage, readCoverage } from "../core/coverage.ts";
 import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
-import type { CheckpointInLog, JournalReader } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { CheckpointInLog, JournalReader } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import type { Journal, Known, Replayed } from "./restored.ts";
 
 /** @param checkpoints newest first. */

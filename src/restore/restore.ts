@@ -16,7 +16,7 @@
  * merges are recorded again.
  */
 import { parseJournalRow } from "../core/journal-row.ts";
-import type { CheckpointInLog } from "../recorder/outbox-log.ts";
+import type { CheckpointInLog } from "../outbox/outbox-log.ts";
 import { fromCheckpoint } from "./from-checkpoint.ts";
 import { fromFacts } from "./from-facts.ts";
 import { fromRows } from "./from-rows.ts";

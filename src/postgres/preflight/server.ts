@@ -1,5 +1,5 @@
 /** The server and the database, before any table is looked at: whether it takes writes, and every project name. */
-import { UnfitDatabase } from "../../recorder/outbox-log.ts";
+import { UnfitDatabase } from "../../outbox/outbox-log.ts";
 import type { Query } from "../connection.ts";
 import { STARTED } from "../server-identity.ts";
 
