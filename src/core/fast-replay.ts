@@ -1,10 +1,6 @@
 /**
- * The fast replay of a long journal: the facts of each merge, in the order of the merges, and nothing else.
- *
- * Windows hold facts alone, so a few fields of one row per merge are enough to slide them. Facts do not say where each gate is: that is
- * in the newest rows of its scope, and the last crossing is in a row of its own. The result is the memory that the walk (`walk.ts`)
- * would leave, from a tenth of the text. The values of these merges have not been compared with their facts: the walk checks the newest
- * ones on top, and `metrics verify` the rest.
+ * The fast replay of a long journal: a few fields of one row per merge slide the windows, and the newest rows of each scope say where
+ * its gates are. The result is the memory that the walk (`walk.ts`) would leave, from a tenth of the text.
  *
  * Only the order is proven here: it must be dense from 1. Anything unexpected (a missing old end, other recorded scopes, a
  * contradiction) makes this replay impassable, and the walk decides.

@@ -1,15 +1,13 @@
 /**
- * The walk along the journal: its rows, in the order of their ids, gathered into sets and folded into memory.
+ * The walk along the journal: its rows, in the order of their ids, gathered into sets and folded into memory. Here are sets and their
+ * order; what a single row must say is in `judge.ts`.
  *
- * The journal decides: a gate is where the newest row of its scope says, whatever today's bounds are. What no configuration explains
- * (a gap or a repeat in `seq`, a set that is not whole, a value that the facts do not give, a state without a crossing) is a
- * difference. Two listeners exist: the daemon's throws at the first one, as nothing may be built on such a log; `verify` collects
+ * The journal decides: a gate is where the newest row of its scope says, whatever today's bounds are. What no configuration explains is
+ * a difference. The daemon's listener throws at the first one, as nothing may be built on such a log; the one of `verify` collects
  * them all, and the walk continues with what the rows say.
  *
  * Rows may be gone from the old end. Then the first set that is left may be cut and is skipped, windows count up from what is left,
  * and a value is judged as soon as all merges that it covers are known.
- *
- * Here are sets and their order; what a single row must say is in `judge.ts`.
  */
 import { type Analyzer, slide } from "./analyzer.ts";
 import type { Found } from "./difference.ts";

@@ -1,9 +1,7 @@
 /**
- * Merges in a range of the outbox, with the facts of their work items and whether they are recorded.
- *
- * Only scalars are selected, as text, and no payload field is cast. A statement can still fail on a row: a `json` column
- * accepts escapes at the insert that `->>` refuses later. Then the range is halved down to that row, and the row is read
- * as text and decided here.
+ * Merges in a range of the outbox, with the facts of their work items and whether they are recorded. Only scalars are selected,
+ * as text, and no payload field is cast. A statement can still fail on a row: a `json` column accepts escapes that `->>` refuses
+ * later. Then the range is halved down to that row, and the row is read as text and decided here.
  */
 import { eventOf, parseJournalRow } from "../core/journal-row.ts";
 import { parseObject } from "../core/json.ts";

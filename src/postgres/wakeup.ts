@@ -2,9 +2,8 @@
  * The listener: it hears notifications and rings the bell. Notifications are only a hint; without them the daemon polls.
  *
  * A listening connection can be deaf without noticing it: half-open, or behind a pooler that hands each statement to another
- * backend. So each connection must hear a notification on a channel of its own, again and again. Another connection sends
- * the first one: behind a pooler, what a connection sends itself comes back whenever it happens to get the backend that
- * listens. A connection that does not hear is destroyed, and another one is made, indefinitely.
+ * backend. So it must hear a notification on a channel of its own, again and again; the first one is sent by another connection,
+ * because behind a pooler its own may come back all the same. A deaf connection is destroyed, and another one is made.
  */
 import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";

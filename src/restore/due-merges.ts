@@ -1,14 +1,13 @@
 /**
- * Which merges are due: those in the log that no row of ours records or ever recorded.
+ * Which merges are due: those that no row of ours records or ever recorded, by their work item or their event.
  *
- * A merge is recorded when a row of ours names its work item or its event. Rows may be deleted, and columns may become null;
- * the coverage (`core/coverage.ts`) knows what is recorded all the same. Three cases are left to decide here:
+ * Rows may be deleted and columns may become null; the coverage (`core/coverage.ts`) knows what is recorded all the same. Three
+ * cases are left to decide here:
  *
- *   - A merge at or below the low-water mark whose work item no row names. A later row may name its event; its rows may be gone;
- *     or it was never recorded, because it appeared without a lock after the mark had passed (a sequence with a cache, an id
- *     given by hand, a transaction that was given up on). Rows have higher ids than the merges they record, and retention
- *     deletes from the old end. So, unless a later row names its event, it is due where the journal still has its first row,
- *     or where the oldest row that is left is older than the merge itself.
+ *   - A merge at or below the low-water mark whose work item no row names. A later row may name its event, its rows may be gone, or it
+ *     appeared without a lock after the mark had passed. Rows have higher ids than the merges they record, and retention deletes
+ *     from the old end. So, unless a later row names its event, it is due where the journal still has its first row, or where the
+ *     oldest row that is left is older than the merge.
  *   - The same without any checkpoint: merges below the smallest recorded event that is left are taken as recorded.
  *   - A work item that merged again after the rows of its first merge were deleted: its other transition is covered.
  */
