@@ -31,50 +31,47 @@ export type ClassifiedMerges = {
 };
 
 export class DueMerges {
-  readonly coverage: Coverage;
-  readonly truncationPoint: bigint | null;
   readonly #log: JournalReader;
-  /** The last row that the restore read. */
-  readonly #readUpTo: bigint;
-  #exact: boolean;
-  #firstRow: bigint | null;
-  /** Whether rows are known to be gone from the journal's old end. */
-  #pruned: boolean;
+  /** As the restore found it, kept up to date. */
+  readonly #known: { -readonly [Fact in keyof Known]: Known[Fact] };
   /** Where the coverage is not exact: what else is recorded, read when it is first needed. */
   #isRecordedNow: ((eventId: bigint) => boolean) | null = null;
   /** The oldest row that records a merge, as of the last query. */
   #oldest: bigint | null = null;
 
-  constructor(log: JournalReader, { coverage, exact, truncationPoint, firstRow, pruned, readUpTo }: Known) {
+  constructor(log: JournalReader, known: Known) {
     this.#log = log;
-    this.coverage = coverage;
-    this.truncationPoint = truncationPoint;
-    this.#readUpTo = readUpTo;
-    this.#exact = exact;
-    this.#firstRow = firstRow;
-    this.#pruned = pruned;
+    this.#known = { ...known };
+  }
+
+  get coverage(): Coverage {
+    return this.#known.coverage;
+  }
+
+  get truncationPoint(): bigint | null {
+    return this.#known.truncationPoint;
   }
 
   /** The journal's first row, as long as it is known to exist. */
   get firstRow(): bigint | null {
-    return this.#firstRow;
+    return this.#known.firstRow;
   }
 
   /** Whether the coverage lists every merge that is recorded. */
   get exact(): boolean {
-    return this.#exact;
+    return this.#known.exact;
   }
 
   /** Every merge in the log has been examined, and those that are recorded are in the coverage. */
   allSeen(): void {
-    this.#exact = true;
+    this.#known.exact = true;
     this.#isRecordedNow = null;
   }
 
   /** An empty journal got its first row. */
   began(rowId: bigint): void {
-    this.#firstRow = rowId;
-    this.#pruned = false;
+    this.#known.firstRow = rowId;
+    this.#known.pruned = false;
   }
 
   /**
@@ -130,17 +127,17 @@ export class DueMerges {
 
   /** Whether rows are gone from the journal's old end by now; its first row is the first to go. */
   async #isPruned(hasFirstRow?: boolean): Promise<boolean> {
-    const first = this.#firstRow;
-    if (this.#pruned || first === null) return this.#pruned;
-    this.#pruned = !(hasFirstRow ?? (await this.#log.journal(first - 1n, first)).length > 0);
-    return this.#pruned;
+    const first = this.#known.firstRow;
+    if (this.#known.pruned || first === null) return this.#known.pruned;
+    this.#known.pruned = !(hasFirstRow ?? (await this.#log.journal(first - 1n, first)).length > 0);
+    return this.#known.pruned;
   }
 
   /** Whether a merge above the low-water mark is recorded by its event. */
   async #isRecorded(eventId: bigint): Promise<boolean> {
     if (this.coverage.covers(eventId)) return true;
-    if (this.#exact) return false;
-    this.#isRecordedNow ??= await recordedNow(this.#log, this.#readUpTo);
+    if (this.#known.exact) return false;
+    this.#isRecordedNow ??= await recordedNow(this.#log, this.#known.readUpTo);
     if (!this.#isRecordedNow(eventId)) return false;
     this.coverage.add(eventId);
     return true;
