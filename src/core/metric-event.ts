@@ -110,7 +110,7 @@ export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
   };
 }
 
-/** Keys stand in jsonb's own order, by length and then by bytes: the server has nothing to sort. */
+/** Keys are in jsonb's own order, by length and then by bytes: the server has nothing to sort. */
 function metricPayload(merge: Merge, change: Change, size: number, producer: string): MetricPayload {
   const { metric, scope, reading } = change;
   return {

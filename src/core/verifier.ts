@@ -36,7 +36,7 @@ export type VerifiedCounts = {
   checkpoints: number;
   /** Rows without our marker. */
   unmarked: number;
-  /** Values whose merges are not all there any more, so that nothing can be said of them. */
+  /** Values that cannot be judged, because some of their merges are gone. */
   not_judged: number;
   /** Rows whose state today's bounds would not give: written under other bounds. */
   other_bounds: number;

@@ -17,7 +17,7 @@ export class ProtocolViolation extends Error {
   }
 }
 
-/** Bytes. Larger than the largest value that is ever asked for: a checkpoint of 64 MiB, written as text. */
+/** Bytes. Larger than the largest value that is requested: a checkpoint of 64 MiB, as text. */
 const LARGEST_MESSAGE = 268_435_456;
 /** Bytes before a message's body: its kind, and its length with the length field included. */
 const HEADER = 5;

@@ -9,7 +9,7 @@ export function faultOf(error: unknown): Fault {
   return meaningOf(failureOf(error).code).fault;
 }
 
-/** Whether another session holds a lock, for which the statement waited in vain. */
+/** Whether the statement gave up waiting for another session's lock. */
 export function isLockTimeout(error: unknown): error is DatabaseFailure {
   return isLocked(failureOf(error));
 }

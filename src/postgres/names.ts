@@ -21,7 +21,7 @@ export type Names = {
 /** The orchestrator's tables, and how a conversation asks about them. */
 export type Outbox = Names & {
   readonly query: Query;
-  /** Called with each row that the server cannot read, each time it is met. Left out, such a row is a failure. */
+  /** Called with each row that the server cannot read, each time it is met. Without it, such a row is a failure. */
   readonly unreadable?: LeaveOut;
 };
 

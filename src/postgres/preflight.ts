@@ -1,5 +1,5 @@
 /**
- * Whether this database can be written to correctly, asked on every new connection. All problems are reported at once, so
+ * Whether this database can be written to correctly, checked on every new connection. All problems are reported at once, so
  * that fixing one does not merely uncover the next. The checks are in `preflight/`.
  */
 import { type Place, UnfitDatabase } from "../outbox/outbox-log.ts";

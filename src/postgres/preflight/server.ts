@@ -3,7 +3,7 @@ import { UnfitDatabase } from "../../outbox/outbox-log.ts";
 import type { Query } from "../connection.ts";
 import { STARTED } from "../server-identity.ts";
 
-/** What the checks found: each line says what is wrong and what to do about it. */
+/** What the checks found: each line names a problem and its remedy. */
 export type Findings = {
   /** Nothing is written as long as there is one. */
   readonly problems: string[];
