@@ -10,10 +10,10 @@ import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type CommittedMerge, MergeReconciliation, type Survivors } from "../core/reconcile-merges.ts";
 import { type Drift, driftFacts, type Verification, verificationOf } from "../core/verification.ts";
 import { Verifier } from "../core/verifier.ts";
+import type { PageBounds } from "../outbox/pages.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
-import type { PageBounds } from "../recorder/pages.ts";
 import { newestCoverage } from "../restore/known-merges.ts";
 import { steadily } from "./fold-recorded.ts";
 import {
