@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../src/clock.ts";
 import { type Config, loadConfig } from "../src/config.ts";
 import type { DaemonEvent } from "../src/events/daemon-event.ts";
-import { daemonName } from "../src/postgres/application-name.ts";
+import type { OutboxLog } from "../src/outbox/outbox-log.ts";
+import { DAEMON_NAME } from "../src/postgres/lock-holders.ts";
 import { openLog } from "../src/postgres/open-log.ts";
 import { listen } from "../src/postgres/wakeup.ts";
 import { Bell } from "../src/recorder/bell.ts";
 import { Daemon } from "../src/recorder/daemon.ts";
-import type { OutboxLog } from "../src/recorder/outbox-log.ts";
 import { prove, type Recorder, restoreRecorder } from "../src/recorder/recorder.ts";
 import { Reported } from "../src/recorder/reported.ts";
 import { PRODUCER } from "../src/version.ts";
@@ -26,7 +26,7 @@ export function configOf(databaseUrl: string): Config {
 function connectionOf(config: Config, instance: string) {
   return {
     database: config.database,
-    applicationName: daemonName(instance),
+    applicationName: DAEMON_NAME + instance,
     connectTimeoutMs: config.connectTimeoutMs,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     lockTimeoutMs: config.lockTimeoutMs,

@@ -1,7 +1,7 @@
 /** Style that the linters cannot check: words, and names of files. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const root = new URL("../", import.meta.url);
@@ -53,6 +53,28 @@ describe("words", () => {
     );
     expect(found).toStrictEqual([]);
   });
+});
+
+/** The folder of src that a file is in. */
+function layerOf(path: string): string {
+  return path.split("/").slice(1, -1)[0] ?? "main";
+}
+
+it("imports between the layers of src point one way", () => {
+  const imports = new Map<string, Set<string>>();
+  for (const path of filesIn("src")) {
+    const layer = layerOf(path);
+    for (const [, target] of readFileSync(new URL(path, root), "utf8").matchAll(/from "(\.[^"]+)"/g)) {
+      const other = layerOf(relative("", join(dirname(path), target ?? "")));
+      if (other !== layer && other !== "main" && layer !== "main")
+        imports.set(layer, (imports.get(layer) ?? new Set()).add(other));
+    }
+  }
+  const reaches = (layer: string, seen = new Set<string>()): Set<string> => {
+    for (const other of imports.get(layer) ?? []) if (!seen.has(other)) reaches(other, seen.add(other));
+    return seen;
+  };
+  expect([...imports.keys()].filter((layer) => reaches(layer).has(layer))).toStrictEqual([]);
 });
 
 it("no two files of a layer share a name", () => {

@@ -2,7 +2,8 @@
  * A metric over the merges in characters: braille dots, four to a cell's height, or plain ASCII. A value at a bound is
  * drawn on the bound and a value below it is drawn below it, whatever the rounding.
  */
-import { columnsOf, type HistoryPoint } from "../core/history.ts";
+import type { HistoryPoint } from "../core/history.ts";
+import { columnsOf } from "./columns.ts";
 
 /** What a character shows, so that a terminal may colour it. The characters alone say the same. */
 export type CellKind = "blank" | "data" | "bound";

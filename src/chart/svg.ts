@@ -6,10 +6,11 @@
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
 import type { GateState } from "../core/gate.ts";
-import { columnOf, type HistoryPoint } from "../core/history.ts";
+import type { HistoryPoint } from "../core/history.ts";
 import { boundText, moment, percent } from "../text/figures.ts";
 import { asMarkup } from "../text/markup.ts";
 import { safe } from "../text/safe.ts";
+import { columnOf } from "./columns.ts";
 import { domainOf, extremes } from "./domain.ts";
 import { HISTORY_CSS } from "./svg-style.ts";
 

@@ -11,12 +11,12 @@ import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { Memory } from "../http/memory.ts";
 import type { HttpService, Served } from "../http/server.ts";
-import { daemonName } from "../postgres/application-name.ts";
+import { UnfitDatabase } from "../outbox/outbox-log.ts";
+import { DAEMON_NAME } from "../postgres/lock-holders.ts";
 import { openLog } from "../postgres/open-log.ts";
 import { listen } from "../postgres/wakeup.ts";
 import { Bell } from "../recorder/bell.ts";
 import { Daemon } from "../recorder/daemon.ts";
-import { UnfitDatabase } from "../recorder/outbox-log.ts";
 import { PRODUCER } from "../version.ts";
 import { reportForeignOutput } from "./foreign-output.ts";
 import { hasCursor, runProgress } from "./progress.ts";
@@ -55,7 +55,7 @@ export async function run(config: Config): Promise<number> {
   const bell = new Bell((source) => prometheus.wokenBy(source));
   const connection = {
     database: config.database,
-    applicationName: daemonName(instance),
+    applicationName: DAEMON_NAME + instance,
     connectTimeoutMs: config.connectTimeoutMs,
     statementTimeoutMs: config.statementTimeoutMs,
     lockTimeoutMs: config.lockTimeoutMs,

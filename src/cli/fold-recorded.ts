@@ -1,7 +1,7 @@
 /** Folds the recorded merges of the whole log, oldest first, page by page. */
 import { type RecordedMerge, Timeline } from "../core/timeline.ts";
-import { rowExists } from "../postgres/audit.ts";
 import type { Outbox } from "../postgres/names.ts";
+import { rowOf } from "../postgres/reader-at.ts";
 import { type LogAccess, logPages, type ReadOptions, readPages } from "./read-log.ts";
 
 /** Takes merges in their order. */
@@ -28,7 +28,7 @@ export async function steadily<T>(outbox: Outbox, walk: () => Promise<Walked<T>>
   for (let walks = 1; ; walks += 1) {
     const { result, first, gaps } = await walk();
     if (first === null || walks === MOST_WALKS || gaps.every((gap) => known.has(gap))) return result;
-    if (await rowExists(outbox, first)) return result;
+    if ((await rowOf(outbox, BigInt(first))) !== null) return result;
     for (const gap of gaps) known.add(gap);
   }
 }

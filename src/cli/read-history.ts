@@ -1,17 +1,19 @@
 /** Histories from the log: recorded rows from the newest back, or simulated from the merges if nothing is recorded. */
 import type { Config } from "../config.ts";
 import {
+  crossingOf,
   type History,
   type HistoryCrossing,
   type HistoryPoint,
   type HistorySeries,
   pointOf,
+  seriesOf,
 } from "../core/history.ts";
-import type { MetricRow } from "../core/journal-row.ts";
-import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
+import { type MetricRow, readable } from "../core/journal-row.ts";
+import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";
 import { CROSSING_KIND, metricKind } from "../core/metric-event.ts";
 import { Simulation } from "../core/simulation.ts";
-import { type RecordedMerge, readable } from "../core/timeline.ts";
+import type { RecordedMerge } from "../core/timeline.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { foldRecorded } from "./fold-recorded.ts";
 import { journalEnd, type LogAccess, now, type ReadOptions, readLog, shareOf } from "./read-log.ts";
@@ -92,7 +94,8 @@ async function recordedSeries(
   wanted: readonly Wanted[],
   { end, last, progress }: Part,
 ): Promise<HistorySeries[]> {
-  if (end === null || wanted.length === 0) return wanted.map((one) => recordedAs(one, []));
+  if (end === null || wanted.length === 0)
+    return wanted.map(({ metric, project }) => seriesOf(metric, project, "recorded", []));
   // The points newest first, and the crossing that was read before the row that it follows in the log.
   const filling = wanted.map((one) => ({
     one,
@@ -103,7 +106,7 @@ async function recordedSeries(
   const kinds = [...new Set(wanted.map(({ metric }) => metricKind(metric.name))), CROSSING_KIND];
   const oldest = (await access.reader.oldest()) ?? 0n;
   let taken = 0;
-  for await (const raw of newestRows(access, { kinds, upTo: end }, access.unreadable)) {
+  for await (const raw of newestRows(access, { kinds, upTo: end })) {
     const row = readable(raw);
     if (row?.type !== "metric") continue;
     const series = byName.get(nameOf(row.metric, row.scope === "global" ? null : row.merge.project));
@@ -118,12 +121,9 @@ async function recordedSeries(
     progress(Math.max(taken / (last * filling.length), 1 - shareOf(BigInt(raw.id), oldest, end)));
     if (taken === last * filling.length) break;
   }
-  return filling.map(({ one, points }) => recordedAs(one, points.toReversed()));
-}
-
-function recordedAs({ metric, project }: Wanted, points: readonly HistoryPoint[]): HistorySeries {
-  const scope = project === null ? "global" : "project";
-  return { metric: metric.name, scope, project, source: "recorded", gate: gateFor(metric, scope), points };
+  return filling.map(({ one: { metric, project }, points }) =>
+    seriesOf(metric, project, "recorded", points.toReversed()),
+  );
 }
 
 function nameOf(metric: MetricName, project: string | null): string {
@@ -132,13 +132,12 @@ function nameOf(metric: MetricName, project: string | null): string {
 
 function crossingAt({ merge }: MetricRow, crossed: MetricRow | null): HistoryCrossing | null {
   if (crossed?.crossing == null || crossed.merge.eventId !== merge.eventId) return null;
-  const { gate, from, to, upper, lower } = crossed.crossing;
-  return { gate, from, to, upper, lower };
+  return crossingOf(crossed.crossing);
 }
 
 async function newestMerge(access: LogAccess, end: bigint | null) {
   const kinds = METRIC_NAMES.map(metricKind);
-  const rows = end === null ? [] : newestRows(access, { kinds, upTo: end }, access.unreadable);
+  const rows = end === null ? [] : newestRows(access, { kinds, upTo: end });
   for await (const raw of rows) {
     const row = readable(raw);
     if (row?.type === "metric" && row.scope === "global")

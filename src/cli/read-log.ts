@@ -12,24 +12,23 @@
  * writers' lock: a standby does not show the locks of the primary, and ids may be given by hand.
  *
  * Retention may delete the oldest rows between two pages. Pages that go back then end earlier. A walk forward finds a gap
- * that is not in the log, and reads again (`recorder/lasting.ts`, `fold-recorded.ts`).
+ * that is not in the log, and reads again (`restore/lasting.ts`, `fold-recorded.ts`).
  */
 import type { Config } from "../config.ts";
 import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
+import { meaningOf } from "../events/meaning.ts";
 import { Failed } from "../failed.ts";
-import { applicationName } from "../postgres/application-name.ts";
+import { DatabaseFailure, UnfitDatabase } from "../outbox/outbox-log.ts";
+import { type PageBounds, pagesAfter } from "../outbox/pages.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
 import { isLockTimeout } from "../postgres/failure.ts";
-import { meaningOf } from "../postgres/meaning.ts";
 import { namesIn } from "../postgres/names.ts";
 import { newestRows } from "../postgres/newest-rows.ts";
 import { readableColumns } from "../postgres/outbox-columns.ts";
 import { journalReader } from "../postgres/reader.ts";
-import { type ReadAccess, sturdy } from "../postgres/reader-at.ts";
+import type { ReadAccess } from "../postgres/reader-at.ts";
 import type { LeaveOut } from "../postgres/unreadable.ts";
-import { DatabaseFailure, UnfitDatabase } from "../recorder/outbox-log.ts";
-import { type PageBounds, pagesAfter } from "../recorder/pages.ts";
 
 export type LogAccess = ReadAccess;
 
@@ -65,19 +64,17 @@ export async function readLog<T>(
   try {
     const connection = await connect({
       database: config.database,
-      applicationName: applicationName(verb),
+      applicationName: `damascus-metrics/${verb}`,
       connectTimeoutMs: timeoutMs,
       statementTimeoutMs: timeoutMs,
       lockTimeoutMs: Math.min(LOCK_WAIT_MS, Math.ceil(timeoutMs * LOCK_SHARE)),
     });
     try {
       const query = shortTransactions(connection, timeoutMs * LOCK_SHARE);
-      const outbox = { ...namesIn(config.schema), query };
+      const outbox = { ...namesIn(config.schema), query, unreadable: once(unreadable) };
       const columns = await readableColumns(outbox);
-      const damaged = once(unreadable);
-      const plain = journalReader(outbox, connection.readOut, config.merge, columns);
-      const reader = sturdy({ ...outbox, reader: plain, unreadable: damaged });
-      const result = await read({ ...outbox, reader, columns, unreadable: damaged });
+      const reader = journalReader(outbox, connection.readOut, config.merge, columns);
+      const result = await read({ ...outbox, reader, columns });
       // Without a clean end, the server logs an unexpected end of each connection.
       await connection.end();
       return result;
@@ -164,13 +161,13 @@ export function shareOf(place: bigint, start: bigint, end: bigint): number {
  * and miss those with higher ids, with the orchestrator's rows between them. So it follows the set to its end.
  */
 export async function journalEnd(access: LogAccess): Promise<bigint | null> {
-  const { reader, unreadable } = access;
   let damaged: bigint | null = null;
-  const rows = newestRows(access, { upTo: await reader.newest() }, (row) => {
-    unreadable(row);
+  const unreadable: LeaveOut = (row) => {
+    access.unreadable(row);
     // Its kind is `metric.*`, so it may be one of ours.
     damaged = larger(damaged, BigInt(row.id));
-  });
+  };
+  const rows = newestRows({ ...access, unreadable }, { upTo: await access.reader.newest() });
   for await (const raw of rows) {
     const set = setOf(raw);
     if (set !== null) return larger(damaged, await endOfSet(access, BigInt(raw.id), set));

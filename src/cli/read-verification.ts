@@ -5,17 +5,16 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config.ts";
-import { parseCheckpoint } from "../core/checkpoint.ts";
-import { type Coverage, readCoverage } from "../core/coverage.ts";
 import { Differences } from "../core/difference.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type CommittedMerge, MergeReconciliation, type Survivors } from "../core/reconcile-merges.ts";
 import { type Drift, driftFacts, type Verification, verificationOf } from "../core/verification.ts";
 import { Verifier } from "../core/verifier.ts";
+import type { PageBounds } from "../outbox/pages.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
-import { readAround } from "../postgres/unreadable.ts";
-import type { PageBounds } from "../recorder/pages.ts";
+import type { LeaveOut } from "../postgres/unreadable.ts";
+import { newestCoverage } from "../restore/known-merges.ts";
 import { steadily } from "./fold-recorded.ts";
 import {
   journalEnd,
@@ -95,28 +94,19 @@ async function reconcileMerges(
   { verifier, differences }: Journal,
   progress: (share: number) => void,
 ): Promise<MergeReconciliation> {
-  const { reader, columns, unreadable } = access;
+  const { reader, columns } = access;
   const newest = await reader.newest();
-  const reconciliation = new MergeReconciliation(verifier, differences, await newestCoverage(access));
-  const { merges } = mergeSource(access, config.merge, columns, "facts alone");
-  const read = ({ after, end }: PageBounds) =>
-    readAround<CommittedMerge>(after, end, merges, (row) => {
-      unreadable(row);
-      reconciliation.unreadable(row.id);
-      return [];
-    });
+  const known = await newestCoverage(reader, reader.checkpoints(newest));
+  const reconciliation = new MergeReconciliation(verifier, differences, known?.coverage ?? null);
+  const unreadable: LeaveOut = (row) => {
+    access.unreadable(row);
+    reconciliation.unreadable(row.id);
+  };
+  const { merges } = mergeSource({ ...access, unreadable }, config.merge, columns, "facts alone");
+  const read = ({ after, end }: PageBounds) => merges(after, end);
   for await (const found of readPages(logPages(access, null, newest, progress), read))
     for (const merge of found) reconciliation.accept(merge);
   return reconciliation;
-}
-
-/** What the newest readable checkpoint says is recorded; null if there is none. */
-async function newestCoverage({ reader }: LogAccess): Promise<Coverage | null> {
-  for await (const { rowId } of reader.checkpoints(await reader.newest())) {
-    const checkpoint = parseCheckpoint(await reader.checkpoint(rowId));
-    if (typeof checkpoint !== "string") return readCoverage(checkpoint);
-  }
-  return null;
 }
 
 /** Reads the rows that the journal has gained: due merges may be recorded now. Gives a running daemon some time. */

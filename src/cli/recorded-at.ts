@@ -1,10 +1,9 @@
 /** Finds the row that records an event, for `snapshot --at`, or the reason why no row does. */
 import type { Config } from "../config.ts";
-import { eventOf, type RawJournalRow } from "../core/journal-row.ts";
-import { readable } from "../core/timeline.ts";
+import { eventOf, type RawJournalRow, readable } from "../core/journal-row.ts";
 import { Failed } from "../failed.ts";
+import type { FoundMerge } from "../outbox/outbox-log.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
-import type { FoundMerge } from "../recorder/outbox-log.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
 /** The id of the last row that records this event. @throws Failed, which says what the id is instead. */

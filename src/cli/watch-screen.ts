@@ -3,8 +3,9 @@
  * how many rows do not fit. What differs from the last look has a mark.
  */
 import { stripVTControlCharacters } from "node:util";
+import { columnsOf } from "../chart/columns.ts";
 import { extremes } from "../chart/domain.ts";
-import { columnsOf, type HistorySeries } from "../core/history.ts";
+import type { HistorySeries } from "../core/history.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { count, moment, span } from "../text/figures.ts";
 import { widthOf } from "./columns.ts";

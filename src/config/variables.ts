@@ -1,10 +1,8 @@
 /** The settings that come from the environment: their names, their defaults, what each may be, and how it is shown. */
 import { isIP } from "node:net";
+import { LOG_LEVELS } from "../events/log-level.ts";
 import { NAME } from "../postgres/names.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
-
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/;
 

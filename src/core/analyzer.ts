@@ -1,5 +1,5 @@
 /**
- * The fold: a merge goes in, windows slide, gates are asked, and the events that record the change come out.
+ * The fold: a merge goes in, windows slide, gates are decided, and the rows that record the change come out.
  *
  * A fold works on `Scopes`: on the analyzer itself, or on a draft of it. The daemon folds onto a draft, records the events in one
  * transaction, and adopts the draft after the commit. So memory never runs ahead of the log.

@@ -10,7 +10,19 @@
 import { Analyzer, type Newest } from "./analyzer.ts";
 import { readCoverage, type StoredCoverage } from "./coverage.ts";
 import { isState } from "./gate.ts";
-import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
+import { isCrossing } from "./journal-row.ts";
+import {
+  asObject,
+  isCount,
+  isCountOrZero,
+  isId,
+  isText,
+  isTextOrNull,
+  listOf,
+  orNull,
+  parseObject,
+  shape,
+} from "./json.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
 import { isMetricName, METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
 import { CHECKPOINT_KIND, SCHEMA_VERSION } from "./metric-event.ts";
@@ -152,56 +164,38 @@ export function parseCheckpoint(text: string | null): CheckpointPayload | string
   if (payload === null) return "its payload cannot be read";
   if (payload["schema_version"] !== SCHEMA_VERSION)
     return `it has schema_version ${String(payload["schema_version"])}, ${SCHEMA_VERSION} is known`;
-  return isWhole(payload) ? payload : "it is not whole";
+  return isWhole(payload) && readCoverage(payload) !== null ? payload : "it is not whole";
 }
 
-function isWhole(payload: Json): payload is CheckpointPayload {
-  const { key, seq, skipped, truncated, newest, capacity, verdicts, global, projects } = payload;
-  return (
-    typeof key === "string" &&
-    isCount(seq) &&
-    isCountOrZero(skipped) &&
-    typeof truncated === "boolean" &&
-    isNewest(newest) &&
-    isCount(capacity) &&
-    Array.isArray(verdicts) &&
-    verdicts.every(isTextOrNull) &&
-    isId(payload["row_id"]) &&
-    [payload["journal_begins"], payload["floor"]].every((id) => id === null || isId(id)) &&
-    readCoverage(payload) !== null &&
-    isScope(asObject(global)) &&
-    Array.isArray(projects) &&
-    projects.every((scope) => isScope(asObject(scope)) && typeof asObject(scope)?.["project"] === "string")
-  );
-}
-
-function isNewest(value: unknown): value is Newest | null {
-  const newest = asObject(value);
-  if (newest === null) return value === null;
-  return (
-    isId(newest["event_id"]) &&
-    typeof newest["work_item_id"] === "string" &&
-    isTextOrNull(newest["merged_at"])
-  );
-}
-
-function isScope(scope: Json | null): boolean {
-  const gates = asObject(scope?.["gates"]);
-  return (
-    isCountOrZero(scope?.["seq"]) &&
-    typeof scope?.["facts"] === "string" &&
-    gates !== null &&
-    Object.entries(gates).every(([name, gate]) => isMetricName(name) && isGate(asObject(gate)))
-  );
-}
-
-function isGate(gate: Json | null): boolean {
-  if (gate === null || !isState(gate["state"]) || typeof gate["defined"] !== "boolean") return false;
-  const crossed = asObject(gate["crossed"]);
-  return crossed === null
-    ? gate["crossed"] === null
-    : isId(crossed["event_id"]) && isTextOrNull(crossed["since"]);
-}
+const isGate = shape<GateMemory>({
+  state: isState,
+  defined: (value) => typeof value === "boolean",
+  crossed: orNull(isCrossing),
+});
+const SCOPE = {
+  seq: isCountOrZero,
+  facts: isText,
+  gates: (gates: unknown) => {
+    const named = asObject(gates);
+    return (
+      named !== null && Object.entries(named).every(([name, gate]) => isMetricName(name) && isGate(gate))
+    );
+  },
+};
+const isWhole = shape<CheckpointPayload>({
+  key: isText,
+  row_id: isId,
+  journal_begins: orNull(isId),
+  floor: orNull(isId),
+  seq: isCount,
+  skipped: isCountOrZero,
+  truncated: (value) => typeof value === "boolean",
+  newest: orNull(shape<Newest>({ event_id: isId, work_item_id: isText, merged_at: isTextOrNull })),
+  capacity: isCount,
+  verdicts: listOf(isTextOrNull),
+  global: shape<CheckpointScope>(SCOPE),
+  projects: listOf(shape({ ...SCOPE, project: isText })),
+});
 
 function writeGates(scope: ScopeMemory): CheckpointScope["gates"] {
   const gates: Partial<Record<MetricName, GateMemory>> = {};

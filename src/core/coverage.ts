@@ -1,16 +1,10 @@
 /**
- * Coverage: which merges are known to be recorded, whether or not the rows that record them still exist.
- *
- * Retention may delete the daemon's rows, so "no row records it" does not mean that a merge is due. Two facts are known without rows:
- *
- *   - Every merge up to the low-water mark is recorded, except the few that were refused (`unrecorded`).
- *   - Above the mark, the merges listed one by one (`above`) are recorded: everything since the mark last rose.
- *
- * A checkpoint carries its coverage, so one surviving checkpoint is enough, whichever rows are missing. Merges are identified by their
+ * Coverage: which merges are known to be recorded, whether or not the rows that record them still exist. Every merge up to the
+ * low-water mark is, except the few that were refused; above the mark, merges are listed one by one. They are identified by their
  * events, because a work item may be deleted and its `work_item_id` become null.
  *
- * Not promised: a merge that no lock announced (a sequence with a cache, ids given by hand) may appear below the mark. The
- * reconciliation recognises it by ids: rows that record a merge have higher ids than the merge (`restore/due-merges.ts`).
+ * Not promised: a merge that no lock announced may appear below the mark. The reconciliation recognises it by ids
+ * (`restore/due-merges.ts`).
  */
 import { isId } from "./json.ts";
 

@@ -17,7 +17,7 @@ export type Terms = Pick<MetricSettings, "name" | "verdicts"> & {
   readonly gate: Gate | null;
 };
 
-/** Where a metric of a scope is after its window slid by the merge, and before its gate is asked. */
+/** Where a metric of a scope is after its window slid by the merge, and before its gate is decided. */
 export type Standing = {
   readonly scope: ScopeKind;
   readonly seq: number;

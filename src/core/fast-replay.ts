@@ -1,17 +1,13 @@
 /**
- * The fast replay of a long journal: the facts of each merge, in the order of the merges, and nothing else.
- *
- * Windows hold facts alone, so a few fields of one row per merge are enough to slide them. Facts do not say where each gate is: that is
- * in the newest rows of its scope, and the last crossing is in a row of its own. The result is the memory that the walk (`walk.ts`)
- * would leave, from a tenth of the text. The values of these merges have not been compared with their facts: the walk checks the newest
- * ones on top, and `metrics verify` the rest.
+ * The fast replay of a long journal: a few fields of one row per merge slide the windows, and the newest rows of each scope say where
+ * its gates are. The result is the memory that the walk (`walk.ts`) would leave, from a tenth of the text.
  *
  * Only the order is proven here: it must be dense from 1. Anything unexpected (a missing old end, other recorded scopes, a
  * contradiction) makes this replay impassable, and the walk decides.
  */
 import { Analyzer, newestOf } from "./analyzer.ts";
 import { entryOf } from "./catalogue.ts";
-import { type MetricRow, mergeIn, parseJournalRow, type RawJournalRow, UnfitLog } from "./journal-row.ts";
+import { type MetricRow, mergeIn, type RawJournalRow, readable } from "./journal-row.ts";
 import { MAX_ATTEMPTS } from "./merge.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
 import { SCHEMA_VERSION } from "./metric-event.ts";
@@ -116,7 +112,7 @@ export class FastReplay {
   /** Takes rows beside the order, in the order of their ids: crossings, skips, and what shows that the log is another. */
   acceptOther(raw: RawJournalRow): void {
     if (this.impassable) return;
-    const row = parsed(raw);
+    const row = readable(raw);
     if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
     if (row?.type === "skipped") this.analyzer.skipped += 1;
     else if (row?.type === "unmarked") this.#unmarked += 1;
@@ -141,7 +137,7 @@ export class FastReplay {
    * that set, the order is dense from 1 nevertheless.
    */
   checkFirst(raws: readonly RawJournalRow[]): void {
-    const rows = raws.map(parsed).filter((row) => row?.type === "metric");
+    const rows = raws.map(readable).filter((row) => row?.type === "metric");
     const first = rows.find(({ id }) => Number(id) === this.#firstRow);
     const set = rows.filter(({ merge }) => merge.eventId === first?.merge.eventId);
     if (first === undefined || set.length !== first.setSize) this.impassable = true;
@@ -161,8 +157,9 @@ export class FastReplay {
 
   /** Puts the gates of projects where the rows of their newest sets say. */
   settleProjects(raws: readonly RawJournalRow[]): void {
-    const rows = raws.map(parsed).filter((row) => row?.type === "metric");
-    for (const [project, own] of byProject(rows)) {
+    const rows = raws.map(readable).filter((row) => row?.type === "metric");
+    const ofProjects = rows.filter(({ scope }) => scope === "project");
+    for (const [project, own] of Map.groupBy(ofProjects, ({ merge }) => merge.project)) {
       const scope = this.analyzer.projects.get(project);
       const newest = own.filter(({ seq }) => seq === scope?.seq);
       if (scope === undefined || !this.#settle(scope, newest, "project")) this.impassable = true;
@@ -203,24 +200,3 @@ export class FastReplay {
 }
 
 const VERSION = String(SCHEMA_VERSION);
-
-/** Null for a row that makes a log unfit: then it is for the whole fold to say so. */
-function parsed(raw: RawJournalRow): ReturnType<typeof parseJournalRow> | null {
-  try {
-    return parseJournalRow(raw);
-  } catch (error) {
-    if (error instanceof UnfitLog) return null;
-    throw error;
-  }
-}
-
-function byProject(rows: readonly MetricRow[]): Map<string, MetricRow[]> {
-  const grouped = new Map<string, MetricRow[]>();
-  for (const row of rows) {
-    if (row.scope !== "project") continue;
-    const own = grouped.get(row.merge.project);
-    if (own === undefined) grouped.set(row.merge.project, [row]);
-    else own.push(row);
-  }
-  return grouped;
-}

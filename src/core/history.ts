@@ -2,8 +2,8 @@
 import type { Gate, GateState } from "./gate.ts";
 import type { MetricRow } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
-import type { MetricName } from "./metric.ts";
-import type { ScopeKind } from "./scope.ts";
+import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
+import { type ScopeKind, scopeOf } from "./scope.ts";
 import type { AsOf } from "./snapshot.ts";
 
 /** What a metric said after one merge. */
@@ -62,37 +62,24 @@ export function pointOf(
 
 type Numbers = Pick<MetricRow, "seq" | "value" | "numerator" | "n" | "window" | "state">;
 
-/** Points that are drawn as one column: what a plot may not lose of them. */
-export type Column = {
-  readonly first: number;
-  readonly last: number;
-  readonly low: number;
-  readonly high: number;
-};
-
-/**
- * Points spread over so many columns, each column with its first, last, lowest and highest value; null where no point of
- * it is defined. With fewer points than columns each has its own column, from the left.
- */
-export function columnsOf(
-  points: readonly Pick<HistoryPoint, "value">[],
-  columns: number,
-): (Column | null)[] {
-  const width = Math.min(columns, points.length);
-  const spread: (Column | null)[] = Array.from({ length: width }, () => null);
-  points.forEach(({ value }, index) => {
-    if (value === null) return;
-    const column = columnOf(index, points.length, columns);
-    const before = spread[column];
-    spread[column] =
-      before == null
-        ? { first: value, last: value, low: value, high: value }
-        : { ...before, last: value, low: Math.min(before.low, value), high: Math.max(before.high, value) };
-  });
-  return spread;
+/** Of a crossing's row or payload, what a point shows. */
+export function crossingOf({ gate, from, to, upper, lower }: HistoryCrossing): HistoryCrossing {
+  return { gate, from, to, upper, lower };
 }
 
-/** The column in which the `index`-th of `length` points is drawn. */
-export function columnOf(index: number, length: number, columns: number): number {
-  return length <= columns ? index : Math.floor((index * columns) / length);
+/** @param project null for the global scope. */
+export function seriesOf(
+  { name, ...settings }: Pick<MetricSettings, "name" | "gate" | "record">,
+  project: string | null,
+  source: HistorySeries["source"],
+  points: readonly HistoryPoint[],
+): HistorySeries {
+  const scope = scopeOf(project);
+  return { metric: name, scope, project, source, gate: gateFor(settings, scope), points };
+}
+
+/** Appends, and drops all but the newest `keep` items in bulk: dropping one for each that comes would double what a merge costs here. */
+export function pushKept<T>(items: T[], item: T, keep: number): void {
+  items.push(item);
+  if (items.length >= 1.5 * keep) items.splice(0, items.length - keep);
 }

@@ -5,7 +5,19 @@
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import { isState } from "./gate.ts";
-import { asObject, isCount, isCountOrZero, isId, isTextOrNull, type Json, parseObject } from "./json.ts";
+import {
+  asObject,
+  isCount,
+  isCountOrZero,
+  isId,
+  isNumber,
+  isText,
+  isTextOrNull,
+  type Json,
+  orNull,
+  parseObject,
+  shape,
+} from "./json.ts";
 import { type Identified, MAX_ATTEMPTS, type Merge } from "./merge.ts";
 import { isMetricName, METRIC_NAMES } from "./metric.ts";
 import {
@@ -17,6 +29,7 @@ import {
   SKIPPED_KIND,
 } from "./metric-event.ts";
 import type { Effective } from "./scope.ts";
+import type { Crossing } from "./scope-memory.ts";
 
 /** A row as selected: `payload` is the JSON text, or null if it is too large to be a row of the daemon. */
 export type RawJournalRow = { readonly id: string; readonly kind: string; readonly payload: string | null };
@@ -109,6 +122,16 @@ export function parseJournalRow(raw: RawJournalRow): JournalRow {
     return row;
   }
   return { type: "other", id: raw.id, key };
+}
+
+/** A row, parsed; null where it is damaged or written by a newer version. */
+export function readable(raw: RawJournalRow): JournalRow | null {
+  try {
+    return parseJournalRow(raw);
+  } catch (error) {
+    if (error instanceof UnfitLog) return null;
+    throw error;
+  }
 }
 
 /** The merge that a row records or skips; null for rows of other sorts. */
@@ -208,21 +231,21 @@ function parseEffective(effective: Json | null): Effective | undefined {
   return whole ? { scope, value, state } : undefined;
 }
 
+/** The merge at which a gate crossed, as rows and checkpoints name it. */
+export const isCrossing = shape<Crossing>({ since: isTextOrNull, event_id: isId });
+
+const isRecordedCrossing = shape<RecordedCrossing>({
+  gate: (value) => isText(value) && value !== "",
+  direction: (value) => value === "up" || value === "down",
+  from: isState,
+  to: isState,
+  upper: isNumber,
+  lower: isNumber,
+  previous: orNull(isCrossing),
+});
+
 function parseCrossing(payload: Json): RecordedCrossing | null {
-  const { gate, direction, from, to, upper, lower } = payload;
-  const previous = payload["previous"] === null ? null : asObject(payload["previous"]);
-  const whole =
-    typeof gate === "string" &&
-    gate !== "" &&
-    (direction === "up" || direction === "down") &&
-    isState(from) &&
-    isState(to) &&
-    typeof upper === "number" &&
-    typeof lower === "number" &&
-    (previous !== null || payload["previous"] === null);
-  if (!whole) return null;
-  if (previous === null) return { gate, direction, from, to, upper, lower, previous: null };
-  const { event_id, since } = previous;
-  if (!isId(event_id) || !isTextOrNull(since)) return null;
-  return { gate, direction, from, to, upper, lower, previous: { since, event_id } };
+  if (!isRecordedCrossing(payload)) return null;
+  const { gate, direction, from, to, upper, lower, previous } = payload;
+  return { gate, direction, from, to, upper, lower, previous };
 }

@@ -33,3 +33,30 @@ export function isId(value: unknown): value is string {
 export function isTextOrNull(value: unknown): value is string | null {
   return value === null || typeof value === "string";
 }
+
+export function isNumber(value: unknown): value is number {
+  return typeof value === "number";
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+type Test = (value: unknown) => boolean;
+
+export function orNull(test: Test): Test {
+  return (value) => value === null || test(value);
+}
+
+export function listOf(test: Test): Test {
+  return (value) => Array.isArray(value) && value.every(test);
+}
+
+/** An object of which these fields pass their tests. Others are not looked at. */
+export function shape<T>(fields: Readonly<Partial<Record<keyof T, Test>>>): (value: unknown) => value is T {
+  const tests = Object.entries(fields) as [string, Test][];
+  return (value): value is T => {
+    const object = asObject(value);
+    return object !== null && tests.every(([name, test]) => test(object[name]));
+  };
+}

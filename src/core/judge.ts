@@ -23,7 +23,7 @@ export interface Findings {
   notJudged: number;
 }
 
-/** The rows of one merge, and the memory at this merge: its windows slid, its gates not yet asked. */
+/** The rows of one merge, and the memory at this merge: its windows slid, its gates not yet decided. */
 export type JudgedSet = {
   readonly rows: readonly MetricRow[];
   /** As most of the rows say. */

@@ -2,7 +2,7 @@
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
 import type { Change } from "./decide.ts";
 import { direction, type Gate, type GateState } from "./gate.ts";
-import { type Merge, mergeIdentity, type SkippedMerge, type SkipReason } from "./merge.ts";
+import type { Merge, SkippedMerge, SkipReason } from "./merge.ts";
 import type { MetricName } from "./metric.ts";
 import { valueOf } from "./reading.ts";
 import type { Effective, ScopeKind } from "./scope.ts";
@@ -110,13 +110,7 @@ export function skippedRow(skipped: SkippedMerge, producer: string): EventRow {
   };
 }
 
-/** The merge that a row records, see `mergeIdentity`. */
-export function identityOfRow(row: EventRow): string {
-  const { event_id, work_item_id } = row.payload.merge;
-  return mergeIdentity({ eventId: event_id, workItemId: work_item_id });
-}
-
-/** Keys stand in jsonb's own order, by length and then by bytes: the server has nothing to sort. */
+/** Keys are in jsonb's own order, by length and then by bytes: the server has nothing to sort. */
 function metricPayload(merge: Merge, change: Change, size: number, producer: string): MetricPayload {
   const { metric, scope, reading } = change;
   return {
@@ -168,36 +162,19 @@ function unusualVerdicts({ verdicts }: Change["metric"]): readonly string[] | un
 function crossingPayload(
   payload: MetricPayload,
   gate: Gate,
-  crossing: NonNullable<Change["crossing"]>,
+  { from, previous }: NonNullable<Change["crossing"]>,
 ): CrossingPayload {
-  const { n, key, seq, merge, scope, state, value, metric, window, project, ...rest } = payload;
-  const { producer, set_size, verdicts, effective, numerator, schema_version } = rest;
-  const to = state ?? "unknown";
-  return {
-    n,
-    to,
-    key: crossingKey(key),
-    seq,
-    from: crossing.from,
-    gate: gate.name,
-    lower: gate.lower,
-    merge,
-    scope,
-    state,
-    upper: gate.upper,
-    value,
-    metric,
-    window,
-    project,
-    previous: crossing.previous,
-    producer,
-    set_size,
-    verdicts,
-    direction: direction(to),
-    effective,
-    numerator,
-    schema_version,
-  };
+  const { name, lower, upper } = gate;
+  const to = payload.state ?? "unknown";
+  const key = crossingKey(payload.key);
+  const turn = { gate: name, direction: direction(to), from, to, upper, lower, previous };
+  return inJsonbOrder({ ...payload, key, ...turn });
+}
+
+function inJsonbOrder<T extends object>(payload: T): T {
+  const fields = Object.entries(payload);
+  fields.sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
+  return Object.fromEntries(fields) as T;
 }
 
 /** Whether two sets of verdicts are the same, whatever their order. */

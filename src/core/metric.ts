@@ -28,6 +28,6 @@ export type MetricSettings = {
 };
 
 /** The gate of a metric in a scope: a scope that is not recorded has none. */
-export function gateFor(metric: MetricSettings, scope: ScopeKind): Gate | null {
+export function gateFor(metric: Pick<MetricSettings, "record" | "gate">, scope: ScopeKind): Gate | null {
   return metric.record.includes(scope) ? metric.gate : null;
 }

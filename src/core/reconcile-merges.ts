@@ -1,10 +1,9 @@
 /**
  * The other half of verification: compares every committed merge with what the journal records of it.
  *
- * A merge without a record is not missing yet. It may have committed a moment ago, however old its transaction, even below
- * the low-water mark of a checkpoint; the rows that recorded it may be gone from the old end; or no daemon has processed it so
- * far. Whatever was never recorded is recorded by the next reconciliation, so it waits. It is missing only where its record
- * was deleted: the sequence of recorded merges has a gap, and no running daemon is about to record it.
+ * A merge without a record may have committed a moment ago, its rows may be gone from the old end, or no daemon has processed it so
+ * far: the next reconciliation records it, so it waits. It is missing only where its record was deleted: the sequence of recorded
+ * merges has a gap, and no running daemon is about to record it.
  *
  * A record without a transition is invented, or retention has deleted the transition. Retention goes by id or by age: it
  * explains what is older, in either order, than every row of the orchestrator's that is left.
@@ -107,9 +106,7 @@ export class MergeReconciliation {
   /** The merges that are to be looked for again: without those that the verifier has seen recorded meanwhile. */
   get suspects(): readonly Identified[] {
     const { recorded } = this.#verifier;
-    this.#suspects = this.#suspects.filter(
-      (merge) => !recorded.hasEvent(merge.eventId) && !recorded.hasItemOf(merge),
-    );
+    this.#suspects = this.#suspects.filter((merge) => !recorded.has(merge));
     return this.#suspects;
   }
 

@@ -1,5 +1,4 @@
 /** Which merges verification has seen recorded: by their events, and by the work items under which they count once. */
-import { hash32 } from "./hash.ts";
 import type { Facts, Identified } from "./merge.ts";
 
 /** In place of the facts of a skipped merge. */
@@ -41,8 +40,9 @@ export class RecordedMerges {
     if (this.largest === null || id > this.largest) this.largest = id;
   }
 
-  hasEvent(eventId: string): boolean {
-    return this.#events.has(eventId);
+  /** Whether this event is recorded, or a merge of the same work item. */
+  has(merge: Identified): boolean {
+    return this.#events.has(merge.eventId) || this.hasItemOf(merge);
   }
 
   /** Whether a merge of the same work item is recorded, or this event where it names none. */
@@ -66,7 +66,18 @@ export class RecordedMerges {
 
 /** What is compared with today's work items, as 31 bits other than SKIPPED. */
 export function factsHash(facts: Facts & { readonly mergedAt: string | null }): number {
-  return (
-    (hash32(JSON.stringify([facts.project, facts.attempts, facts.lastVerdict, facts.mergedAt])) >>> 1) | 1
-  );
+  const text = JSON.stringify([facts.project, facts.attempts, facts.lastVerdict, facts.mergedAt]);
+  return (hash32(text) >>> 1) | 1;
+}
+
+/** Of a text's UTF-16 units, 32 bits without sign; MurmurHash3's mixing steps. */
+function hash32(text: string): number {
+  let hash = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0xcc9e2d51);
+    hash = ((hash << 15) | (hash >>> 17)) ^ (hash >>> 3);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

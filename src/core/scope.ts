@@ -4,6 +4,11 @@ import { type Reading, valueOf } from "./reading.ts";
 
 export type ScopeKind = "global" | "project";
 
+/** @param project null for the global scope. */
+export function scopeOf(project: string | null): ScopeKind {
+  return project === null ? "global" : "project";
+}
+
 /** What a policy about a project uses: the project's own reading, else the global one, else nothing. */
 export type Effective = {
   readonly scope: ScopeKind | null;

@@ -4,10 +4,10 @@
  */
 import { Analyzer, fold } from "./analyzer.ts";
 import type { Gate, GateState } from "./gate.ts";
-import { type HistoryPoint, type HistorySeries, pointOf } from "./history.ts";
+import { crossingOf, type HistoryPoint, type HistorySeries, pointOf, pushKept, seriesOf } from "./history.ts";
 import { gateFor, METRIC_NAMES, type MetricName, type MetricSettings } from "./metric.ts";
 import type { CrossingPayload, MetricPayload } from "./metric-event.ts";
-import type { ScopeKind } from "./scope.ts";
+import { type ScopeKind, scopeOf } from "./scope.ts";
 import type { AsOf } from "./snapshot.ts";
 import type { RecordedMerge } from "./timeline.ts";
 
@@ -51,17 +51,13 @@ export type SimulationDocument = {
   readonly crossings: readonly SimulatedCrossing[];
 };
 
-export type SimulatedCrossing = {
+export type SimulatedCrossing = Pick<
+  CrossingPayload,
+  "metric" | "scope" | "project" | "seq" | "from" | "to" | "value"
+> & {
   readonly under: "today" | "simulated";
-  readonly metric: MetricName;
-  readonly scope: ScopeKind;
-  readonly project: string | null;
-  readonly seq: number;
   readonly event_id: string;
   readonly merged_at: string | null;
-  readonly from: GateState;
-  readonly to: GateState;
-  readonly value: number | null;
 };
 
 const CROSSINGS_KEPT = 1000;
@@ -92,12 +88,9 @@ export class Simulation {
       if (!("seq" in payload)) continue;
       const { metric, scope } = payload;
       const line = this.#line(payload);
+      const row = recorded.rows.find((one) => one.metric === metric && one.scope === scope);
       if ("gate" in payload) line.crossed(payload);
-      else
-        line.accept(
-          payload,
-          recorded.rows.find((row) => row.metric === metric && row.scope === scope)?.state,
-        );
+      else line.accept(payload, row?.state ?? null);
     }
   }
 
@@ -117,37 +110,26 @@ export class Simulation {
 
   /** The points that were kept. @param project null for the global scope. */
   series(metric: MetricName, project: string | null): HistorySeries {
-    const scope = scopeOf(project);
     const settings = this.metrics.find(({ name }) => name === metric);
-    return {
-      metric,
-      scope,
-      project,
-      source: "computed",
-      gate: settings === undefined ? null : gateFor(settings, scope),
-      points: this.#lines.get(lineName(metric, project))?.points.slice(-this.kept.last) ?? [],
-    };
+    const points = this.#lines.get(lineName(metric, project))?.points.slice(-this.kept.last) ?? [];
+    return seriesOf(settings ?? { name: metric, gate: null, record: [] }, project, "computed", points);
   }
 
   crossings(metric: MetricName, project: string | null): readonly CrossingPayload[] {
     return this.#lines.get(lineName(metric, project))?.crossings.slice(-CROSSINGS_KEPT) ?? [];
   }
 
-  #line({ metric, scope, project }: MetricPayload): Line {
+  #line({ metric, scope, project, window }: MetricPayload): Line {
     const name = lineName(metric, project);
     let line = this.#lines.get(name);
     if (line === undefined) {
-      const settings = this.metrics.find(({ name: named }) => named === metric) as MetricSettings;
+      const settings = this.metrics.find((one) => one.name === metric) as MetricSettings;
       const keep = project === null || this.kept.projects.includes(project) ? this.kept.last : 0;
-      line = new Line(metric, project, keep, { window: settings.window, gate: gateFor(settings, scope) });
+      line = new Line(metric, project, keep, { window, gate: gateFor(settings, scope) });
       this.#lines.set(name, line);
     }
     return line;
   }
-}
-
-function scopeOf(project: string | null): ScopeKind {
-  return project === null ? "global" : "project";
 }
 
 function lineName(metric: MetricName, project: string | null): string {
@@ -190,7 +172,7 @@ class Line {
   }
 
   /** @param recorded the state that is recorded of this merge, if any. */
-  accept(payload: MetricPayload, recorded: GateState | null | undefined): void {
+  accept(payload: MetricPayload, recorded: GateState | null): void {
     const { merge, state } = payload;
     const { merges, seconds, agreement } = this.#counts;
     if (merge.merged_at !== null) {
@@ -200,37 +182,27 @@ class Line {
       this.#latestAt = Math.max(at, this.#latestAt ?? at);
     }
     merges[state ?? "unknown"] += 1;
-    if (recorded != null && state !== null) {
+    if (recorded !== null && state !== null) {
       agreement.compared += 1;
       if (recorded === state) agreement.equal += 1;
     }
     this.#newest = payload;
-    push(
-      this.points,
-      pointOf(payload, { eventId: merge.event_id, mergedAt: merge.merged_at }, null),
-      this.#keep,
-    );
+    const place = { eventId: merge.event_id, mergedAt: merge.merged_at };
+    pushKept(this.points, pointOf(payload, place, null), this.#keep);
   }
 
   crossed(payload: CrossingPayload): void {
     this.#counts.crossings[payload.direction] += 1;
     const point = this.points.pop();
     if (point === undefined) return;
-    const { gate, from, to, upper, lower } = payload;
-    this.points.push({ ...point, crossing: { gate, from, to, upper, lower } });
-    push(this.crossings, payload, CROSSINGS_KEPT);
+    this.points.push({ ...point, crossing: crossingOf(payload) });
+    pushKept(this.crossings, payload, CROSSINGS_KEPT);
   }
 
   get outcome(): Outcome {
     const { value = null, state = null } = this.#newest ?? {};
     return { ...this.#settings, value, state: state ?? "unknown", ...this.#counts };
   }
-}
-
-/** Appends, and now and then drops all but the newest `keep` items: at most twice as many are held. */
-function push<T>(items: T[], item: T, keep: number): void {
-  items.push(item);
-  if (items.length >= 2 * keep) items.splice(0, items.length - keep);
 }
 
 function sum(all: readonly Counts[]): Counts {
@@ -258,11 +230,11 @@ export function simulationOf(under: Simulations, generatedAt: string): Simulatio
   const gated = METRIC_NAMES.filter((name) =>
     [...today.metrics, ...simulated.metrics].some((metric) => metric.name === name && metric.gate !== null),
   );
-  const scopes = [null, ...new Set(kept.projects)].map((project) => ({ scope: scopeOf(project), project }));
+  const projects = [null, ...new Set(kept.projects)];
   const lines = gated.flatMap((metric): SimulatedLine[] => [
-    ...scopes.map(({ scope, project }) => ({
+    ...projects.map((project) => ({
       metric,
-      scope,
+      scope: scopeOf(project),
       project,
       today: today.outcome(metric, project),
       simulated: simulated.outcome(metric, project),
@@ -275,6 +247,16 @@ export function simulationOf(under: Simulations, generatedAt: string): Simulatio
       simulated: simulated.allProjects(metric),
     },
   ]);
+  const crossed = (name: keyof Simulations): SimulatedCrossing[] =>
+    gated.flatMap((metric) =>
+      projects.flatMap((project) =>
+        under[name].crossings(metric, project).map(({ merge, seq, from, to, value }) => {
+          const { event_id, merged_at } = merge;
+          const scope = scopeOf(project);
+          return { under: name, metric, scope, project, seq, event_id, merged_at, from, to, value };
+        }),
+      ),
+    );
   return {
     schema_version: 1,
     as_of: {
@@ -285,18 +267,6 @@ export function simulationOf(under: Simulations, generatedAt: string): Simulatio
     },
     history_truncated: first !== null && first.seq !== 1,
     lines: lines.filter((line) => line.today !== null || line.simulated !== null),
-    crossings: (["today", "simulated"] as const).flatMap((name) =>
-      gated.flatMap((metric) =>
-        scopes.flatMap(({ project }) =>
-          under[name].crossings(metric, project).map((crossing) => simulatedCrossing(name, crossing)),
-        ),
-      ),
-    ),
+    crossings: [...crossed("today"), ...crossed("simulated")],
   };
-}
-
-function simulatedCrossing(under: keyof Simulations, crossing: CrossingPayload): SimulatedCrossing {
-  const { metric, scope, project, seq, merge, from, to, value } = crossing;
-  const { event_id, merged_at } = merge;
-  return { under, metric, scope, project, seq, event_id, merged_at, from, to, value };
 }

@@ -3,7 +3,7 @@ import { type Analyzer, gatedReading, type Scopes } from "./analyzer.ts";
 import type { GateState } from "./gate.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import { valueOf } from "./reading.ts";
-import { type Effective, effective, type ScopeKind } from "./scope.ts";
+import { type Effective, effective, type ScopeKind, scopeOf } from "./scope.ts";
 import type { ScopeMemory } from "./scope-memory.ts";
 
 export type SnapshotMetric = {
@@ -99,7 +99,7 @@ function describe(
   project: string | null,
   scope: ScopeMemory,
 ): SnapshotMetric {
-  const kind = project === null ? "global" : "project";
+  const kind = scopeOf(project);
   const reading = scope.reading(index);
   const gate = gateFor(metric, kind);
   const { state, crossed } = scope.gate(metric.name);
@@ -120,6 +120,15 @@ function describe(
         ? null
         : effective({ reading, state }, gatedReading(scopes.global, metric, index)),
   };
+}
+
+/** The projects of a snapshot with their readings, most recently merged first. */
+export function mostRecentFirst({
+  projects,
+  metrics,
+}: Pick<Snapshot, "projects" | "metrics">): [string, readonly SnapshotMetric[]][] {
+  const readings = Map.groupBy(metrics, ({ project }) => project);
+  return projects.map((project) => [project, readings.get(project) ?? []]);
 }
 
 /** Orders strings as their UTF-8 bytes do, so that the order is the same in every language. */

@@ -5,11 +5,19 @@
  * A project keeps points of its own: many of its merges are too far back in the order of all merges.
  */
 import { DEFAULT_VERDICTS } from "./catalogue.ts";
-import { type HistoryCrossing, type HistoryPoint, type HistorySeries, pointOf } from "./history.ts";
+import {
+  crossingOf,
+  type HistoryCrossing,
+  type HistoryPoint,
+  type HistorySeries,
+  pointOf,
+  pushKept,
+  seriesOf,
+} from "./history.ts";
 import type { JournalRow, MetricRow } from "./journal-row.ts";
 import { gateFor, type MetricName, type MetricSettings } from "./metric.ts";
 import type { EventRow } from "./metric-event.ts";
-import type { ScopeKind } from "./scope.ts";
+import { type ScopeKind, scopeOf } from "./scope.ts";
 
 /** Merges that are remembered, and points of each global series: a few hundred kilobytes, whatever the load. */
 export const RECENT_MERGES = 300;
@@ -105,7 +113,7 @@ export class StatusHistory {
       series: [
         ...metrics
           .filter(({ record }) => record.includes("global"))
-          .map((metric) => seriesOf(metric, null, this.#global)),
+          .map((metric) => recorded(metric, null, this.#global)),
         ...metrics
           .filter((metric) => gateFor(metric, "project") !== null)
           .flatMap((metric) => this.#ofProjects(metric, last)),
@@ -135,31 +143,31 @@ export class StatusHistory {
       })
       .toSorted((a, b) => Number(b.own) - Number(a.own) || b.merges - a.merges)
       .slice(0, RECENT_PROJECTS)
-      .map(({ project, lines }) => seriesOf(metric, project, lines));
+      .map(({ project, lines }) => recorded(metric, project, lines));
   }
 
   #take(row: Recorded): void {
     const { metric, scope, seq, value, merge } = row;
     // A set begins with its global rows; one that is cut before them has no place in the order of all merges.
     if (scope === "global" && this.#merges.at(-1)?.seq !== seq)
-      push(this.#merges, { seq, merge, crossings: [] }, RECENT_MERGES);
+      pushKept(this.#merges, { seq, merge, crossings: [] }, RECENT_MERGES);
     const lines = scope === "global" ? this.#global : this.#linesOf(merge.project);
     const points = lines.get(metric) ?? [];
     lines.set(metric, points);
     const last = points.at(-1);
     if (row.crossing === null) {
       if (last?.seq !== seq - 1) points.length = 0;
-      push(points, pointOf(row, merge, null), LIMITS[scope]);
+      pushKept(points, pointOf(row, merge, null), LIMITS[scope]);
       return;
     }
-    const { gate, from, to, upper, lower } = row.crossing;
-    const moved = { from, to, upper, lower };
+    const crossing = crossingOf(row.crossing);
     // A crossing follows the row of its metric.
-    if (last?.seq === seq) points[points.length - 1] = { ...last, crossing: { gate, ...moved } };
+    if (last?.seq === seq) points[points.length - 1] = { ...last, crossing };
     const entry = this.#merges.at(-1);
     if (entry?.merge.eventId !== merge.eventId) return;
     const project = scope === "global" ? null : merge.project;
-    const [event_id, merged_at] = [merge.eventId, merge.mergedAt];
+    const { eventId: event_id, mergedAt: merged_at } = merge;
+    const { gate, ...moved } = crossing;
     entry.crossings.push({ metric, gate, scope, project, ...moved, value, event_id, merged_at });
   }
 
@@ -173,14 +181,7 @@ export class StatusHistory {
   }
 }
 
-function seriesOf(metric: MetricSettings, project: string | null, lines: Lines): HistorySeries {
-  const scope = project === null ? "global" : "project";
-  const points = (lines.get(metric.name) ?? []).slice(-LIMITS[scope]);
-  return { metric: metric.name, scope, project, source: "recorded", gate: gateFor(metric, scope), points };
-}
-
-/** Adds to a ring. The oldest ones go in bulk: shifting the ring at each merge would double what a merge costs here. */
-function push<T>(ring: T[], one: T, limit: number): void {
-  ring.push(one);
-  if (ring.length >= 1.5 * limit) ring.splice(0, ring.length - limit);
+function recorded(metric: MetricSettings, project: string | null, lines: Lines): HistorySeries {
+  const points = (lines.get(metric.name) ?? []).slice(-LIMITS[scopeOf(project)]);
+  return seriesOf(metric, project, "recorded", points);
 }

@@ -1,11 +1,5 @@
 /** The recorded merges in the order in which they count, gathered from the journal's rows, to be folded again. */
-import {
-  type JournalRow,
-  type MetricRow,
-  parseJournalRow,
-  type RawJournalRow,
-  UnfitLog,
-} from "./journal-row.ts";
+import { type MetricRow, type RawJournalRow, readable } from "./journal-row.ts";
 import type { Merge } from "./merge.ts";
 
 export type RecordedMerge = {
@@ -35,15 +29,5 @@ export class Timeline {
     const [first] = rows;
     if (first === undefined) return null;
     return { seq: rows.find(({ scope }) => scope === "global")?.seq ?? null, merge: first.merge, rows };
-  }
-}
-
-/** A row, parsed; null where it is damaged or written by a newer version. */
-export function readable(raw: RawJournalRow): JournalRow | null {
-  try {
-    return parseJournalRow(raw);
-  } catch (error) {
-    if (error instanceof UnfitLog) return null;
-    throw error;
   }
 }

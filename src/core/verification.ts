@@ -7,12 +7,12 @@ import type { VerifiedCounts, Verifier } from "./verifier.ts";
 
 export type Verification = {
   readonly schema_version: 1;
-  /** `seq` is null where no set that is left says it. */
+  /** `seq` is null where no remaining set shows it. */
   readonly as_of: Omit<AsOf, "seq"> & { readonly seq: number | null };
   /** True if there is no difference at all. */
   readonly verified: boolean;
   readonly counts: VerifiedCounts & MergeCounts;
-  /** Whether rows went from the old end of the journal: what stood on them is not judged. */
+  /** Whether rows are gone from the old end of the journal: what depends on them is not judged. */
   readonly history_truncated: boolean;
   readonly differences: {
     readonly total: number;

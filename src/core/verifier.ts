@@ -36,7 +36,7 @@ export type VerifiedCounts = {
   checkpoints: number;
   /** Rows without our marker. */
   unmarked: number;
-  /** Values whose merges are not all there any more, so that nothing can be said of them. */
+  /** Values that cannot be judged, because some of their merges are gone. */
   not_judged: number;
   /** Rows whose state today's bounds would not give: written under other bounds. */
   other_bounds: number;
@@ -162,8 +162,7 @@ export class Verifier {
     const key = skippedKey(row.eventId);
     if (row.key !== key) this.#differences.add({ ...place, kind: "key", recorded: row.key, expected: key });
     this.#noteColumn(place, column, row.workItemId);
-    if (this.recorded.hasItemOf(row) || this.recorded.hasEvent(row.eventId))
-      this.#reportRepeated(place, `${identityText(row)} is skipped`);
+    if (this.recorded.has(row)) this.#reportRepeated(place, `${identityText(row)} is skipped`);
     this.recorded.add(row, SKIPPED, null);
   }
 
@@ -193,7 +192,7 @@ export class Verifier {
   #recordOnce(row: MetricRow): boolean {
     const { merge } = row;
     this.#counts.merges += 1;
-    const repeated = this.recorded.hasEvent(merge.eventId) || this.recorded.hasItemOf(merge);
+    const repeated = this.recorded.has(merge);
     this.recorded.add(merge, factsHash(merge), merge.mergedAt);
     if (repeated)
       this.#reportRepeated(

@@ -1,15 +1,13 @@
 /**
- * The walk along the journal: its rows, in the order of their ids, gathered into sets and folded into memory.
+ * The walk along the journal: its rows, in the order of their ids, gathered into sets and folded into memory. Here are sets and their
+ * order; what a single row must say is in `judge.ts`.
  *
- * The journal decides: a gate is where the newest row of its scope says, whatever today's bounds are. What no configuration explains
- * (a gap or a repeat in `seq`, a set that is not whole, a value that the facts do not give, a state without a crossing) is a
- * difference. Two listeners exist: the daemon's throws at the first one, as nothing may be built on such a log; `verify` collects
+ * The journal decides: a gate is where the newest row of its scope says, whatever today's bounds are. What no configuration explains is
+ * a difference. The daemon's listener throws at the first one, as nothing may be built on such a log; the one of `verify` collects
  * them all, and the walk continues with what the rows say.
  *
  * Rows may be gone from the old end. Then the first set that is left may be cut and is skipped, windows count up from what is left,
  * and a value is judged as soon as all merges that it covers are known.
- *
- * Here are sets and their order; what a single row must say is in `judge.ts`.
  */
 import { type Analyzer, slide } from "./analyzer.ts";
 import type { Found } from "./difference.ts";
@@ -23,7 +21,7 @@ export type Listener = {
   readonly differs: (found: Found) => void;
   /**
    * A set has been gathered.
-   * @param row one that says what most of its rows say.
+   * @param row one that agrees with most of its rows.
    * @returns whether its merge is recorded already.
    */
   readonly recorded?: (row: MetricRow) => boolean;
@@ -113,7 +111,7 @@ export class Walk implements Findings {
     this.#begun ||= this.analyzer.global.seq > 0;
     if (!this.#begun && this.#begin(missing > 0 && rows.every((row) => row.setSize === size), seq)) return;
     if (missing > 0 || (seq === null && damaged === 0)) this.#reportIncomplete(rows, size);
-    // A copy: whatever it says, the rows after it do not continue it.
+    // A copy: the rows after it do not continue it.
     if (repeated && (seq === null || seq <= this.analyzer.global.seq)) return;
     const { global } = this.analyzer;
     const project = this.analyzer.project(merge.project);
@@ -212,7 +210,7 @@ function sameMerge(a: MetricRow, b: MetricRow): boolean {
   return a.merge.eventId === b.merge.eventId && a.merge.workItemId === b.merge.workItemId;
 }
 
-/** The place in the order of a scope that most of its rows say; null where the set has none. */
+/** The `seq` of most rows of a scope; null where the set has none. */
 function seqIn(rows: readonly MetricRow[], scope: MetricRow["scope"]): number | null {
   const own = rows.filter((row) => row.scope === scope);
   return own.length === 0 ? null : usual(own, (row) => row.seq);
@@ -226,7 +224,7 @@ function rowWithUsualFacts(rows: readonly MetricRow[]): MetricRow {
   return rows.find((row) => factsText(row.merge) === text) ?? first;
 }
 
-/** What most rows say; of equals the first. */
+/** The most frequent value; of equals the first. */
 function usual<T>(rows: readonly MetricRow[], say: (row: MetricRow) => T): T {
   const first = say(rows[0] as MetricRow);
   if (rows.every((row) => say(row) === first)) return first;

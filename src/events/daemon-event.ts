@@ -5,12 +5,13 @@
  * This table is the only list of events: the type `DaemonEvent` is derived from it, and a test compares `docs/logs.md`
  * with it. The log prints exactly the fields that are named here.
  */
-import type { LogLevel } from "../config/variables.ts";
+
 import type { GateState } from "../core/gate.ts";
 import type { SkipReason } from "../core/merge.ts";
 import type { MetricName } from "../core/metric.ts";
 import type { ScopeKind } from "../core/scope.ts";
 import { databaseFailure, failure, holders, is, sentence, sentences } from "./fields.ts";
+import type { LogLevel } from "./log-level.ts";
 
 type Fields = Readonly<Record<string, (value: never) => unknown>>;
 type ValueOf<Field> = Field extends (value: infer Value) => unknown ? Value : never;

@@ -2,7 +2,7 @@
  * The fields of events: each names its type, and what the log prints of a value. Composite values are printed member by
  * member, because an Error that is reported as a failure carries row data and SQL.
  */
-import { meaningOf } from "../postgres/meaning.ts";
+import { meaningOf } from "./meaning.ts";
 
 /** What may be reported of a failure: nothing that carries row data, SQL or secrets. */
 export type Failure = {

@@ -6,13 +6,13 @@ import { createRequire } from "node:module";
 import { isatty } from "node:tty";
 import { pino, stdTimeFunctions } from "pino";
 import type PinoPretty from "pino-pretty";
-import type { LogLevel } from "../config/variables.ts";
 import { packaged } from "../packaged.ts";
-import { meaningOf } from "../postgres/meaning.ts";
 import { safe, safeJson } from "../text/safe.ts";
 import { SERVICE, VERSION } from "../version.ts";
 import { type Entry, EVENTS, type Report } from "./daemon-event.ts";
+import type { LogLevel } from "./log-level.ts";
 import { LogOutput } from "./log-output.ts";
+import { meaningOf } from "./meaning.ts";
 
 export type LoggerOptions = {
   readonly level: LogLevel;

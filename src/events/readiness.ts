@@ -6,9 +6,9 @@
  * So a completed restore proves that the writer works again, and nothing else does.
  */
 
-import { meaningOf } from "../postgres/meaning.ts";
 import type { DaemonEvent } from "./daemon-event.ts";
 import { type Holder, sentences } from "./fields.ts";
+import { meaningOf } from "./meaning.ts";
 
 export type Check = {
   readonly ok: boolean;

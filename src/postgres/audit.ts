@@ -11,7 +11,7 @@ import type { AuditRow } from "../core/verifier.ts";
 import { pageOf } from "./ids.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow, rowsOfItem, selectFrom } from "./journal.ts";
 import { CREATED_AT, IS_DATE } from "./merge-source.ts";
-import { literal, type Outbox } from "./names.ts";
+import type { Outbox } from "./names.ts";
 import { readAround } from "./unreadable.ts";
 
 /** Rows of kind `metric.*` with after < id ≤ upTo, in id order. A row that the server cannot read has the reason for it. */
@@ -30,14 +30,6 @@ export function auditRows(outbox: Outbox, after: bigint, upTo: bigint): Promise<
       return alone.map((row) => ({ ...row, unreadable: reason }));
     },
   );
-}
-
-/** Whether there is a row with this id. */
-export async function rowExists({ query, outbox }: Outbox, id: string): Promise<boolean> {
-  const { rows } = await query(
-    `SELECT e.id::text AS row_id FROM ${outbox} e WHERE e.id = ${literal(BigInt(id))}`,
-  );
-  return rows.length > 0;
 }
 
 /** The oldest row by id, and by date (milliseconds since 1970), that a page of the outbox has beside rows of ours. */

@@ -1,12 +1,10 @@
 /**
- * The bytes of a server, checked before the driver reads them. The driver's parser trusts them: some bytes make it throw
- * inside the socket's event handler, where nothing catches; an ErrorResponse without an end makes it loop; a length of
- * gigabytes makes it collect. Such bytes occur: a server dies in the middle of a row, and a pooler writes its own
+ * The bytes of a server, checked before the driver reads them. On bytes that are not the protocol, its parser throws where nothing
+ * catches, loops, or collects gigabytes. Such bytes occur: a server dies in the middle of a row, and a pooler writes its own
  * ErrorResponse where the rest of the row would be.
  *
- * Each message must be of a known kind, no longer than any message that we ask for, and filled exactly by its fields, as
- * "Message Formats" of PostgreSQL's protocol documentation describes them. The content of values is not checked; TCP and
- * TLS protect that.
+ * Each message must be of a known kind, no longer than any message that we ask for, and filled exactly by its fields ("Message
+ * Formats" of PostgreSQL's documentation). The content of values is not checked; TCP and TLS protect that.
  */
 
 /** The bytes on a connection are not PostgreSQL's protocol. */
@@ -19,7 +17,7 @@ export class ProtocolViolation extends Error {
   }
 }
 
-/** Bytes. Larger than the largest value that is ever asked for: a checkpoint of 64 MiB, written as text. */
+/** Bytes. Larger than the largest value that is requested: a checkpoint of 64 MiB, as text. */
 const LARGEST_MESSAGE = 268_435_456;
 /** Bytes before a message's body: its kind, and its length with the length field included. */
 const HEADER = 5;

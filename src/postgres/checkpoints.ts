@@ -3,13 +3,12 @@
  * without a work item; otherwise, or without such an index, by walking the log back from its newest row.
  */
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { CheckpointInLog } from "../recorder/outbox-log.ts";
+import type { CheckpointInLog } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { literal, type Outbox } from "./names.ts";
 import { rowsBack } from "./newest-rows.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
-import type { LeaveOut } from "./unreadable.ts";
 
 /** Checkpoints that the first statement reads by the index. */
 const FIRST_PAGE = 4;
@@ -20,15 +19,27 @@ const LARGEST_CHECKPOINT = 67_108_864;
 
 const COLUMNS = "e.id::text AS row_id, e.payload->>'seq' AS seq";
 
-/** Checkpoints with id ≤ upTo; unusable ones may be among them. */
-export function checkpoints(
+/** Checkpoints with id ≤ upTo; unusable ones may be among them. From the first damaged one on, the log is walked back. */
+export async function* checkpoints(
   outbox: Outbox,
   { workItemNullable, itemsIndexed }: OutboxColumns,
   upTo: bigint,
-): AsyncIterable<CheckpointInLog> {
-  return workItemNullable && itemsIndexed
-    ? byIndex(withoutValues(outbox), upTo)
-    : checkpointsBack(outbox, upTo);
+): AsyncGenerator<CheckpointInLog> {
+  const asked = withoutValues(outbox);
+  let last = upTo;
+  if (workItemNullable && itemsIndexed) {
+    try {
+      for await (const found of byIndex(asked, upTo)) {
+        yield found;
+        last = BigInt(found.rowId) - 1n;
+      }
+      return;
+    } catch (error) {
+      if (outbox.unreadable === undefined || faultOf(error) !== "storage") throw error;
+    }
+  }
+  const back = { kinds: [CHECKPOINT_KIND], upTo: last, columns: COLUMNS, largest: LARGEST_PAGE };
+  for await (const row of rowsBack(asked, back)) yield* checkpointIn(row);
 }
 
 /** Newest first in the order of the index. IS NULL is not a constant to the planner, so all columns are in the order. */
@@ -42,16 +53,6 @@ async function* byIndex({ query, outbox }: Outbox, upTo: bigint): AsyncGenerator
     yield* rows.flatMap(checkpointIn);
     if (rows.length < limit) return;
   }
-}
-
-/** By walking the log back. @param unreadable called with each row that the server cannot read. */
-export async function* checkpointsBack(
-  outbox: Outbox,
-  upTo: bigint,
-  unreadable?: LeaveOut,
-): AsyncGenerator<CheckpointInLog> {
-  const back = { kinds: [CHECKPOINT_KIND], upTo, columns: COLUMNS, largest: LARGEST_PAGE };
-  for await (const row of rowsBack(withoutValues(outbox), back, unreadable)) yield* checkpointIn(row);
 }
 
 /** A checkpoint in a `json` column that `->>` cannot take in is not ours. Its statement finds nothing; restoring takes longer. */

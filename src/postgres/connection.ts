@@ -5,7 +5,7 @@
  */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
-import { AppendRefused, DatabaseFailure } from "../recorder/outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../outbox/outbox-log.ts";
 import { ProtocolViolation } from "./backend-messages.ts";
 import { CopyOutQuery, type TakeFields } from "./copy-out.ts";
 import { databaseSocket } from "./database-socket.ts";
@@ -66,10 +66,14 @@ const ANSWER_GRACE_MS = 2_000;
 
 export type ConnectionEvents = {
   /** The server or the network ended the connection: without a statement under way nothing else would show it. */
-  readonly loss?: ((failure: Failure) => void) | undefined;
+  readonly loss?: (failure: DatabaseFailure) => void;
+  readonly notification?: (channel: string) => void;
 };
 
-/** Opens a connection. @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile. */
+/**
+ * Opens a connection.
+ * @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile.
+ */
 export async function connect(
   settings: ConnectionSettings,
   stop?: AbortSignal,
@@ -80,7 +84,8 @@ export async function connect(
   /** The first error of the connection is the reason for its end; later ones only report that it is over. */
   let reason: Failure | null = null;
   const lose = (): void => {
-    if (state === "connected") events.loss?.(reason ?? failureOf(new Error("Connection terminated")));
+    if (state === "connected")
+      events.loss?.(new DatabaseFailure(reason ?? failureOf(new Error("Connection terminated"))));
     state = "over";
   };
   // A killed backend emits 'error' twice; without a listener the second one would end the process.
@@ -93,6 +98,7 @@ export async function connect(
   client.on("notice", ({ message, hint }) => {
     if (state === "connecting") notices.push([message, hint].filter(Boolean).join(": "));
   });
+  client.on("notification", ({ channel }) => events.notification?.(channel));
   const destroy = (): void => {
     state = "over";
     client.connection.stream.destroy();
@@ -186,26 +192,18 @@ function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: num
 /** @throws DatabaseFailure when something that the settings name cannot be read. */
 function clientOf(settings: ConnectionSettings): pg.Client {
   try {
-    const config = clientConfig(settings);
-    return new pg.Client({
-      ...config,
-      connection: innerConnection(config),
-      types: { getTypeParser: () => (text: string) => text },
-    });
+    const config = {
+      ...settings.database.read(),
+      application_name: settings.applicationName,
+      connectionTimeoutMillis: settings.connectTimeoutMs,
+      query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
+      stream: () => databaseSocket(settings.connectTimeoutMs),
+    };
+    const types = { getTypeParser: () => (text: string) => text };
+    return new pg.Client({ ...config, connection: innerConnection(config), types });
   } catch (error) {
     throw new DatabaseFailure(failureOf(error));
   }
-}
-
-/** @throws what reading the settings throws. */
-export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
-  return {
-    ...settings.database.read(),
-    application_name: settings.applicationName,
-    connectionTimeoutMillis: settings.connectTimeoutMs,
-    query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
-    stream: () => databaseSocket(settings.connectTimeoutMs),
-  };
 }
 
 /**

@@ -11,52 +11,39 @@ import { CROSSING_KIND, metricKind, SKIPPED_KIND } from "../core/metric-event.ts
 import type { CopyOut } from "./connection.ts";
 import type { TakeFields } from "./copy-out.ts";
 import { faultOf } from "./failure.ts";
+import { nextId } from "./ids.ts";
 import { JOURNAL_COLUMNS, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
 import { literal, literals, type Names, type Outbox } from "./names.ts";
 
 /** Ids in a page: a tenth of a second where no id is missing. */
 const PAGE_IDS = 100_000n;
 
-type FactsReader = {
-  readonly copyOut: CopyOut;
-  readonly names: Names;
-  /** The smallest id after this one. */
-  readonly nextId: (after: bigint) => Promise<bigint | null>;
-};
-
 /**
  * Reads the rows of facts with id ≤ upTo, and the others that `FastReplay` needs, in id order.
  * @returns false when not all could be read: a `json` column has a row that `->>` refuses, or the time was up.
  */
 export async function facts(
-  { copyOut, names: { outbox }, nextId }: FactsReader,
+  { copyOut, outbox }: { readonly copyOut: CopyOut; readonly outbox: Outbox },
   source: FactsSource,
   upTo: bigint,
   row: (row: RawFactsRow) => void,
   other: (row: RawJournalRow) => void,
 ): Promise<boolean> {
   let read = 0;
-  const take: TakeFields = ([id, seq, project, attempts, lastVerdict, version, scope, kind, payload]) => {
+  const take: TakeFields = (fields) => {
     read += 1;
-    if (typeof kind === "string") other({ id: id ?? "", kind, payload: payload ?? null });
-    else
-      row({
-        id: id ?? "",
-        seq: seq ?? null,
-        project: project ?? null,
-        attempts: attempts ?? null,
-        lastVerdict: lastVerdict ?? null,
-        version: version ?? null,
-        scope: scope ?? null,
-      });
+    const [id, seq = null, project = null, attempts = null, lastVerdict = null, ...more] = fields;
+    const [version = null, scope = null, kind, payload = null] = more;
+    if (typeof kind === "string") other({ id: id ?? "", kind, payload });
+    else row({ id: id ?? "", seq, project, attempts, lastVerdict, version, scope });
   };
   try {
     // A page begins at the next row, because ids may have gaps of any size.
-    for (let next = await nextId(BEFORE_ALL); next !== null && next <= upTo; ) {
+    for (let next = await nextId(outbox, BEFORE_ALL); next !== null && next <= upTo; ) {
       const end = next + PAGE_IDS < upTo ? next + PAGE_IDS : upTo;
       const before = read;
       await copyOut(factsStatement(outbox, source, next - 1n, end), take);
-      next = read > before ? end + 1n : await nextId(end);
+      next = read > before ? end + 1n : await nextId(outbox, end);
     }
     return true;
   } catch (error) {
@@ -65,7 +52,7 @@ export async function facts(
   }
 }
 
-function factsStatement(outbox: string, source: FactsSource, after: bigint, upTo: bigint): string {
+function factsStatement({ outbox }: Names, source: FactsSource, after: bigint, upTo: bigint): string {
   const order = literal(metricKind(source.order));
   const globalOnly = source.globalOnly.map(metricKind);
   const others = literals([CROSSING_KIND, SKIPPED_KIND, ...globalOnly, ...source.unrecorded.map(metricKind)]);

@@ -1,15 +1,15 @@
 /** What failed, as it may be reported, and what remains after it. The meaning of each code is in `meaning.ts`. */
 import pg from "pg";
 import type { Failure } from "../events/fields.ts";
-import { AppendRefused, DatabaseFailure } from "../recorder/outbox-log.ts";
-import { type Fault, isLocked, meaningOf } from "./meaning.ts";
+import { type Fault, isLocked, meaningOf } from "../events/meaning.ts";
+import { AppendRefused, DatabaseFailure } from "../outbox/outbox-log.ts";
 
 /** What an error shows, by its code. */
 export function faultOf(error: unknown): Fault {
   return meaningOf(failureOf(error).code).fault;
 }
 
-/** Whether another session holds a lock, for which the statement waited in vain. */
+/** Whether the statement gave up waiting for another session's lock. */
 export function isLockTimeout(error: unknown): error is DatabaseFailure {
   return isLocked(failureOf(error));
 }

@@ -2,7 +2,7 @@
 import { LARGEST_ID } from "../core/event-id.ts";
 import type { RawJournalRow } from "../core/journal-row.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
-import type { Since } from "../recorder/outbox-log.ts";
+import type { Since } from "../outbox/outbox-log.ts";
 import type { Query, TextRow } from "./connection.ts";
 import { COLUMNS, pageOf } from "./ids.ts";
 import { literal, type Names, type Outbox } from "./names.ts";

@@ -5,9 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import type { Holder } from "../events/fields.ts";
-import { DAEMON_NAME } from "./application-name.ts";
 import type { Query } from "./connection.ts";
 import { literal, literals, type Names, type Outbox } from "./names.ts";
+
+/** The beginning of the name of every daemon's connections in `pg_stat_activity`. PostgreSQL keeps 63 bytes of a name. */
+export const DAEMON_NAME = "damascus-metrics/run:";
 
 /** The writers' lock of one schema's outbox: 64 bits of a hash, so that schemas do not wait for each other. */
 export function lockKey({ schema }: Names): bigint {

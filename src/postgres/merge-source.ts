@@ -1,23 +1,21 @@
 /**
- * Merges in a range of the outbox, with the facts of their work items and whether they are recorded.
- *
- * Only scalars are selected, as text, and no payload field is cast. A statement can still fail on a row: a `json` column
- * accepts escapes at the insert that `->>` refuses later. Then the range is halved down to that row, and the row is read
- * as text and decided here.
+ * Merges in a range of the outbox, with the facts of their work items and whether they are recorded. Only scalars are selected,
+ * as text, and no payload field is cast. A statement can still fail on a row: a `json` column accepts escapes that `->>` refuses
+ * later. Then the range is halved down to that row, and the row is read as text and decided here.
  */
 import { eventOf, parseJournalRow } from "../core/journal-row.ts";
 import { parseObject } from "../core/json.ts";
 import type { RawFacts } from "../core/merge.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
+import type { FoundMerge, JournalReader } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { journal, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
 import { literal, literals, type Outbox } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
-import { readAround } from "./unreadable.ts";
+import { aroundDamage, readAround } from "./unreadable.ts";
 
 /** Which rows of the outbox are merges: kind, and the payload's target. */
 export type MergeRule = { readonly kind: string; readonly target: string };
@@ -94,6 +92,9 @@ export function mergeSource(
   const statement = (after: string, upTo: string): string =>
     `${select} WHERE e.id > ${after} AND e.id <= ${upTo} AND ${isMerge} ORDER BY e.id`;
 
+  const page = async (after: bigint, upTo: bigint): Promise<FoundMerge[]> =>
+    (await query(statement(literal(after), literal(upTo)))).rows.map(foundMerge);
+
   /** A row that the statement cannot take in, read as text and decided here. */
   async function oddRow(id: string): Promise<FoundMerge[]> {
     const { rows } = await query(
@@ -119,12 +120,8 @@ export function mergeSource(
       text: (after, upTo) => `${statement(after, upTo)} LIMIT ${literal(FIRST_MERGES)}`,
     },
     merges: (after, upTo) =>
-      readAround(
-        after,
-        upTo,
-        async (start, end) => (await query(statement(literal(start), literal(end)))).rows.map(foundMerge),
-        ({ id }) => oddRow(id),
-        "value",
+      aroundDamage(log, after, upTo, (first, last) =>
+        readAround(first, last, page, ({ id }) => oddRow(id), "value"),
       ),
     // By the index of work items: retention may leave transitions whose record is gone.
     otherMerges: async (found) => {

@@ -7,7 +7,7 @@ import {
   DatabaseFailure,
   LockBlocked,
   type OutboxLog,
-} from "../recorder/outbox-log.ts";
+} from "../outbox/outbox-log.ts";
 import { type Answer, begin, type Connection, type ConnectionSettings, inSavepoint } from "./connection.ts";
 import { faultOf, isLockTimeout } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT, sinceIn, sinceStatement } from "./journal.ts";

@@ -4,6 +4,7 @@
  */
 
 import type { Query } from "./connection.ts";
+import type { LeaveOut } from "./unreadable.ts";
 
 /** Names of schemas and channels, always quoted where they are used. PostgreSQL would silently cut a longer one. */
 export const NAME = /^[A-Za-z_][A-Za-z0-9_$.:-]{0,62}$/;
@@ -18,7 +19,11 @@ export type Names = {
 };
 
 /** The orchestrator's tables, and how a conversation asks about them. */
-export type Outbox = Names & { readonly query: Query };
+export type Outbox = Names & {
+  readonly query: Query;
+  /** Called with each row that the server cannot read, each time it is met. Without it, such a row is a failure. */
+  readonly unreadable?: LeaveOut;
+};
 
 /** @throws Error for a schema that is not a name; configuration has refused it before. */
 export function namesIn(schema: string): Names {

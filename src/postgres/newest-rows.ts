@@ -9,7 +9,7 @@ import type { TextRow } from "./connection.ts";
 import { pageOf } from "./ids.ts";
 import { JOURNAL_COLUMNS, OURS, rawRow, selectFrom } from "./journal.ts";
 import { literal, literals, type Outbox } from "./names.ts";
-import { type LeaveOut, leftOut, readAround } from "./unreadable.ts";
+import { aroundDamage } from "./unreadable.ts";
 
 /** Outbox rows of the first page, which is often the only one; each later page is twice as large as the one before. */
 const FIRST_PAGE = 2_000;
@@ -25,20 +25,15 @@ export type Wanted = {
 };
 
 /** Rows with id ≤ upTo, newest first. Each page is asked for when it is needed. */
-export async function* newestRows(
-  outbox: Outbox,
-  wanted: Wanted,
-  unreadable: LeaveOut,
-): AsyncGenerator<RawJournalRow> {
+export async function* newestRows(outbox: Outbox, wanted: Wanted): AsyncGenerator<RawJournalRow> {
   const back = { ...wanted, columns: JOURNAL_COLUMNS, largest: LARGEST_PAGE };
-  for await (const row of rowsBack(outbox, back, unreadable)) yield rawRow(row);
+  for await (const row of rowsBack(outbox, back)) yield rawRow(row);
 }
 
-/** Columns of such rows. @param unreadable called with each row that the server cannot read. Left out, such a row is a failure. */
+/** Columns of such rows. @param back with the largest number of outbox rows in a page. */
 export async function* rowsBack(
   outbox: Outbox,
   back: Wanted & { readonly columns: string; readonly largest: number },
-  unreadable?: LeaveOut,
 ): AsyncGenerator<TextRow> {
   const { kinds, upTo, most = Number.POSITIVE_INFINITY, columns, largest } = back;
   const isWanted = kinds === undefined ? OURS : `e.kind IN (${literals(kinds)})`;
@@ -53,11 +48,7 @@ export async function* rowsBack(
     const first = idOrNull(page.rows[0]?.["first"]);
     if (first === null) return;
     const after = first - 1n;
-    const rows =
-      unreadable === undefined
-        ? await read(after, last)
-        : await readAround(after, last, read, leftOut(unreadable));
-    yield* rows.toReversed();
+    yield* (await aroundDamage(outbox, after, last, read)).toReversed();
     const found = Number(page.rows[0]?.["size"]);
     if (found < size) return;
     covered += found;

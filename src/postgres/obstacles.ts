@@ -3,7 +3,7 @@
  * are refused or changed, one line names the object and what to do about it.
  */
 import type { Failure } from "../events/fields.ts";
-import type { Place } from "../recorder/outbox-log.ts";
+import type { Place } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import type { Names } from "./names.ts";
 

@@ -1,9 +1,9 @@
 /** Opens the outbox for a recorder: connects, checks that it may be written to, and binds the conversations together. */
 import type { Report } from "../events/daemon-event.ts";
-import type { JournalReader, OutboxLog } from "../recorder/outbox-log.ts";
-import { type Connection, type ConnectionSettings, connect } from "./connection.ts";
+import type { OutboxLog } from "../outbox/outbox-log.ts";
+import { type Connection, type ConnectionSettings, connect, type Query } from "./connection.ts";
 import { describeTransactions } from "./lock-holders.ts";
-import { type MergeRule, mergeSource } from "./merge-source.ts";
+import { type MergeRule, type MergeSource, mergeSource } from "./merge-source.ts";
 import { metricWriter, writerStatements } from "./metric-writer.ts";
 import { namesIn } from "./names.ts";
 import { drawn, poller, pollStatements } from "./poll.ts";
@@ -11,7 +11,7 @@ import { type Fitness, preflight } from "./preflight.ts";
 import { prepare } from "./prepared.ts";
 import { journalReader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
-import { leftOut, readAround } from "./unreadable.ts";
+import type { LeaveOut } from "./unreadable.ts";
 
 export type LogSettings = ConnectionSettings & { readonly schema: string; readonly merge: MergeRule };
 
@@ -27,7 +27,7 @@ export async function openLog(
   stop: AbortSignal,
   onLoss?: () => void,
 ): Promise<OutboxLog> {
-  const connection = await connect(settings, stop, { loss: onLoss });
+  const connection = await connect(settings, stop, onLoss && { loss: onLoss });
   try {
     const fitness = await preflight({ ...namesIn(settings.schema), query: connection.read });
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });
@@ -48,9 +48,10 @@ async function bind(
 ): Promise<OutboxLog> {
   const names = namesIn(settings.schema);
   const { columns, watched, place, leastId, idsIndexed } = fitness;
-  const aroundDamage = around(report);
-  const plain = mergeSource({ ...names, query: connection.read }, settings.merge, columns);
-  const source = { ...plain, merges: aroundDamage(plain.merges) };
+  const unreadable = once(report);
+  const mergesBy = (query: Query): MergeSource =>
+    mergeSource({ ...names, query, unreadable }, settings.merge, columns);
+  const source = mergesBy(connection.read);
   const polls = pollStatements(names, watched, source);
   const statements = [...Object.values(polls), ...Object.values(writerStatements(names))];
   const prepared = await prepare(connection, fitness.backend, statements);
@@ -59,7 +60,7 @@ async function bind(
   return {
     ...reader,
     ...writer,
-    merges: aroundDamage(reader.merges),
+    merges: mergesBy(query).merges,
     leastId,
     place,
     idsIndexed,
@@ -72,12 +73,11 @@ async function bind(
   };
 }
 
-/** Reads merges around rows that the server cannot read; reports each such row once. */
-function around(report: Report): (merges: JournalReader["merges"]) => JournalReader["merges"] {
+/** Reports each row that the server cannot read once. */
+function once(report: Report): LeaveOut {
   const reported = new Set<string>();
-  const instead = leftOut(({ id, reason }) => {
+  return ({ id, reason }) => {
     if (!reported.has(id)) report({ event: "row.unreadable", row_id: id, reason });
     reported.add(id);
-  });
-  return (merges) => (after, upTo) => readAround(after, upTo, merges, instead);
+  };
 }

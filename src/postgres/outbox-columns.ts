@@ -2,7 +2,7 @@
  * The columns of the orchestrator's two tables, from the catalogue: their types, and what this role may do with them.
  * `preflight/tables.ts` decides what of it makes the database unfit. Statements depend on some of it either way.
  */
-import { UnfitDatabase } from "../recorder/outbox-log.ts";
+import { UnfitDatabase } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { literal, type Outbox } from "./names.ts";
 

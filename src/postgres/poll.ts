@@ -3,7 +3,7 @@
  * still there, the first new merges, and whether peers wrote.
  */
 import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
-import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../recorder/outbox-log.ts";
+import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../outbox/outbox-log.ts";
 import type { Answer, Connection, Query, TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";

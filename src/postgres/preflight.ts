@@ -1,8 +1,8 @@
 /**
- * Whether this database can be written to correctly, asked on every new connection. All problems are reported at once, so
+ * Whether this database can be written to correctly, checked on every new connection. All problems are reported at once, so
  * that fixing one does not merely uncover the next. The checks are in `preflight/`.
  */
-import { type Place, UnfitDatabase } from "../recorder/outbox-log.ts";
+import { type Place, UnfitDatabase } from "../outbox/outbox-log.ts";
 import type { Outbox } from "./names.ts";
 import { columnsOf, type OutboxColumns, outboxColumnsIn } from "./outbox-columns.ts";
 import { collationProblems } from "./preflight/collations.ts";

@@ -12,14 +12,14 @@ import { parseJournalRow } from "../core/journal-row.ts";
 import { type Json, parseObject } from "../core/json.ts";
 import type { RehearsalRows, RehearsedItem } from "../core/rehearsal-rows.ts";
 import type { Failure } from "../events/fields.ts";
-import { sequenceWentBack } from "../recorder/appended.ts";
+import { sequenceWentBack } from "../outbox/appended.ts";
 import {
   type AppendedRow,
   DatabaseFailure,
   type Place,
   type Rehearsed,
   UnfitDatabase,
-} from "../recorder/outbox-log.ts";
+} from "../outbox/outbox-log.ts";
 import type { Connection, TextRow } from "./connection.ts";
 import { faultOf, leavesConnection } from "./failure.ts";
 import { newestJournalStatement, rawRow } from "./journal.ts";

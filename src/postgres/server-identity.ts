@@ -1,5 +1,5 @@
 /** Which server answers: identified by the time since when it runs. */
-import { DatabaseFailure } from "../recorder/outbox-log.ts";
+import { DatabaseFailure } from "../outbox/outbox-log.ts";
 
 /**
  * Since when a server runs, in seconds. Behind a pooler a connection outlives its server: the next server may be a

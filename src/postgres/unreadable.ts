@@ -3,8 +3,10 @@
  * down to that row, and the rows beside it are read. As a rule the server's storage is damaged, most often because parts
  * of a large value are gone.
  */
+
+import type { Fault } from "../events/meaning.ts";
 import { failureOf, faultOf } from "./failure.ts";
-import type { Fault } from "./meaning.ts";
+import type { Outbox } from "./names.ts";
 
 export type UnreadableRow = {
   readonly id: string;
@@ -12,15 +14,22 @@ export type UnreadableRow = {
   readonly reason: string;
 };
 
-/** Called with each row that is left out, each time it is met. */
 export type LeaveOut = (row: UnreadableRow) => unknown;
 
-/** For `readAround`: an unreadable row is reported and read as nothing. */
-export function leftOut(report: LeaveOut): (row: UnreadableRow) => [] {
-  return (row) => {
-    report(row);
+type Page<T> = (after: bigint, upTo: bigint) => Promise<readonly T[]>;
+
+/** Reads the rows with after < id ≤ upTo; where the outbox leaves unreadable rows out, around these. */
+export async function aroundDamage<T>(
+  { unreadable }: Pick<Outbox, "unreadable">,
+  after: bigint,
+  upTo: bigint,
+  read: Page<T>,
+): Promise<T[]> {
+  if (unreadable === undefined) return [...(await read(after, upTo))];
+  return readAround(after, upTo, read, (row) => {
+    unreadable(row);
     return [];
-  };
+  });
 }
 
 /**
@@ -32,7 +41,7 @@ export function leftOut(report: LeaveOut): (row: UnreadableRow) => [] {
 export async function readAround<T>(
   after: bigint,
   upTo: bigint,
-  read: (after: bigint, upTo: bigint) => Promise<readonly T[]>,
+  read: Page<T>,
   instead: (row: UnreadableRow) => Promise<readonly T[]> | readonly T[],
   fault: Fault = "storage",
 ): Promise<T[]> {

@@ -6,7 +6,7 @@ import { METRIC_NAMES, type MetricName } from "../core/metric.ts";
 import { type CrossingPayload, type EventRow, type MetricPayload, skippedRow } from "../core/metric-event.ts";
 import type { ScopeKind } from "../core/scope.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
-import type { FoundMerge } from "./outbox-log.ts";
+import type { FoundMerge } from "../outbox/outbox-log.ts";
 
 type Recorded = Extract<DaemonEvent, { event: "merge.recorded" }>;
 

@@ -1,9 +1,9 @@
 /** Checks the order of the whole journal, which a restore from a checkpoint does not do. */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { contradiction, parseJournalRow } from "../core/journal-row.ts";
-import { lasting } from "./lasting.ts";
-import type { JournalReader } from "./outbox-log.ts";
-import { pagesAfter } from "./pages.ts";
+import type { JournalReader } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
+import { lasting } from "../restore/lasting.ts";
 
 /** @throws UnfitLog for a gap or a repeat in `seq`, a row that is not whole, or a newer version's. */
 export function checkOrder(log: JournalReader): Promise<void> {

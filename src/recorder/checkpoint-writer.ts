@@ -1,9 +1,9 @@
 /** Writes checkpoints: when one is due, its transaction, and what happens where the table does not take it. */
 import { checkpointRow } from "../core/checkpoint.ts";
 import type { Failure } from "../events/fields.ts";
-import { lastAppended } from "./appended.ts";
+import { lastAppended } from "../outbox/appended.ts";
+import { type AppendedRow, AppendRefused } from "../outbox/outbox-log.ts";
 import type { Fence } from "./fence.ts";
-import { type AppendedRow, AppendRefused } from "./outbox-log.ts";
 import type { Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
 

@@ -31,16 +31,17 @@
  *   - That a merge below the low-water mark is found at once: no lock announced it, so it waits for the next reconciliation.
  *   - That a log which went back in time before this process started is noticed: the log itself is then the only evidence.
  */
+
+import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { DaemonEvent, Report } from "../events/daemon-event.ts";
-import { type Backoff, backoffDelay, pause } from "./backoff.ts";
+import type { OutboxLog } from "../outbox/outbox-log.ts";
 import type { Bell } from "./bell.ts";
 import { checkOrder } from "./check-order.ts";
 import { type Attempt, failureEvent } from "./failure-event.ts";
 import { lagOf } from "./lag.ts";
-import type { OutboxLog } from "./outbox-log.ts";
 import { type Pace, type PaceSettings, paceOf } from "./pace.ts";
 import { Past } from "./past.ts";
 import { prove, type Recorder, restoreRecorder } from "./recorder.ts";

@@ -1,8 +1,8 @@
 /** What the daemon reports of a failure, and which failures it cannot continue after. */
 import { UnfitLog } from "../core/journal-row.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
-import { meaningOf } from "../postgres/meaning.ts";
-import { DatabaseFailure, LockBlocked, UnfitDatabase } from "./outbox-log.ts";
+import { meaningOf } from "../events/meaning.ts";
+import { DatabaseFailure, LockBlocked, UnfitDatabase } from "../outbox/outbox-log.ts";
 import { HistoryReset } from "./projection.ts";
 
 export type Attempt = {

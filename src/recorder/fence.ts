@@ -25,8 +25,8 @@
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
-import type { Since } from "./outbox-log.ts";
-import { pagesAfter } from "./pages.ts";
+import type { Since } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import { HistoryReset, type Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
 

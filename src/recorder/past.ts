@@ -9,7 +9,7 @@
 import { LARGEST_ID } from "../core/event-id.ts";
 import { UnfitLog } from "../core/journal-row.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
-import type { AppliedRow, OutboxLog } from "./outbox-log.ts";
+import type { AppliedRow, OutboxLog } from "../outbox/outbox-log.ts";
 import type { Recorder } from "./recorder.ts";
 import { outcomeOf, type Unanswered } from "./writer.ts";
 

@@ -25,11 +25,11 @@ import {
 } from "../core/journal-row.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
+import type { AppliedRow } from "../outbox/outbox-log.ts";
 import { DueMerges } from "../restore/due-merges.ts";
 import { applyRows } from "../restore/last-applied.ts";
 import type { Restored } from "../restore/restored.ts";
 import type { Batch } from "./batch.ts";
-import type { AppliedRow } from "./outbox-log.ts";
 import { PeerWrites } from "./peer-writes.ts";
 import type { Session } from "./session.ts";
 

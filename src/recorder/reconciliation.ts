@@ -10,12 +10,12 @@
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
+import type { FoundMerge } from "../outbox/outbox-log.ts";
+import { type PageBounds, pagesAfter } from "../outbox/pages.ts";
 import type { ClassifiedMerges } from "../restore/due-merges.ts";
 import { recordedEvents } from "../restore/known-merges.ts";
 import type { FoundBy } from "./batch.ts";
 import { checkOrder } from "./check-order.ts";
-import type { FoundMerge } from "./outbox-log.ts";
-import { type PageBounds, pagesAfter } from "./pages.ts";
 import type { Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
 

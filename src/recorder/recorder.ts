@@ -16,14 +16,14 @@
  * failover that reuses ids, a killed backend and a bug in the network are all handled by this one path.
  */
 import { LowWaterMark } from "../core/low-water-mark.ts";
+import type { FoundMerge, OutboxLog, Poll } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import type { ClassifiedMerges } from "../restore/due-merges.ts";
 import { CHECKED } from "../restore/restore.ts";
 import { backlogOf } from "./backlog.ts";
 import { checkpointWriter, MOST_UNCOVERED } from "./checkpoint-writer.ts";
 import { fenceOf } from "./fence.ts";
 import { longTransactionWatch } from "./long-transactions.ts";
-import type { FoundMerge, OutboxLog, Poll } from "./outbox-log.ts";
-import { pagesAfter } from "./pages.ts";
 import { HistoryReset, type Projection } from "./projection.ts";
 import { reconciliationOf } from "./reconciliation.ts";
 import { refusedMerges } from "./refused-merges.ts";

@@ -4,7 +4,7 @@
  */
 import type { Coverage } from "../core/coverage.ts";
 import type { Failure } from "../events/fields.ts";
-import type { FoundMerge } from "./outbox-log.ts";
+import type { FoundMerge } from "../outbox/outbox-log.ts";
 import type { Session } from "./session.ts";
 
 const FIRST_RETRY_MS = 250;

@@ -13,11 +13,11 @@
  */
 import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
 import type { DaemonEvent, Report } from "../events/daemon-event.ts";
+import type { OutboxLog } from "../outbox/outbox-log.ts";
 import { Progress } from "../progress.ts";
+import { lasting } from "../restore/lasting.ts";
 import { CHECKED, restore } from "../restore/restore.ts";
 import type { Restored } from "../restore/restored.ts";
-import { lasting } from "./lasting.ts";
-import type { OutboxLog } from "./outbox-log.ts";
 import { Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
 

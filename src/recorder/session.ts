@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { Report } from "../events/daemon-event.ts";
-import type { OutboxLog } from "./outbox-log.ts";
+import type { OutboxLog } from "../outbox/outbox-log.ts";
 import type { Reported } from "./reported.ts";
 
 export type RecorderSettings = {

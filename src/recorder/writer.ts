@@ -16,12 +16,8 @@ import { isDeepStrictEqual } from "node:util";
 import { parseObject } from "../core/json.ts";
 import { rehearsalRows } from "../core/rehearsal-rows.ts";
 import { SMALL_BATCH } from "../events/daemon-event.ts";
-import { isLocked } from "../postgres/meaning.ts";
-import { lastAppended } from "./appended.ts";
-import { type Arrival, type Batch, batchOf, eventsOf, type FoundBy } from "./batch.ts";
-import { BatchSize } from "./batch-size.ts";
-import type { CheckpointWriter } from "./checkpoint-writer.ts";
-import type { Fence } from "./fence.ts";
+import { isLocked } from "../events/meaning.ts";
+import { lastAppended } from "../outbox/appended.ts";
 import {
   AppendRefused,
   CommitUnknown,
@@ -29,7 +25,11 @@ import {
   type OutboxLog,
   type Rehearsed,
   UnfitDatabase,
-} from "./outbox-log.ts";
+} from "../outbox/outbox-log.ts";
+import { type Arrival, type Batch, batchOf, eventsOf, type FoundBy } from "./batch.ts";
+import { BatchSize } from "./batch-size.ts";
+import type { CheckpointWriter } from "./checkpoint-writer.ts";
+import type { Fence } from "./fence.ts";
 import type { Projection } from "./projection.ts";
 import type { RefusedMerges } from "./refused-merges.ts";
 import type { Session } from "./session.ts";

@@ -1,14 +1,13 @@
 /**
- * Which merges are due: those in the log that no row of ours records or ever recorded.
+ * Which merges are due: those that no row of ours records or ever recorded, by their work item or their event.
  *
- * A merge is recorded when a row of ours names its work item or its event. Rows may be deleted, and columns may become null;
- * the coverage (`core/coverage.ts`) knows what is recorded all the same. Three cases are left to decide here:
+ * Rows may be deleted and columns may become null; the coverage (`core/coverage.ts`) knows what is recorded all the same. Three
+ * cases are left to decide here:
  *
- *   - A merge at or below the low-water mark whose work item no row names. A later row may name its event; its rows may be gone;
- *     or it was never recorded, because it appeared without a lock after the mark had passed (a sequence with a cache, an id
- *     given by hand, a transaction that was given up on). Rows have higher ids than the merges they record, and retention
- *     deletes from the old end. So, unless a later row names its event, it is due where the journal still has its first row,
- *     or where the oldest row that is left is older than the merge itself.
+ *   - A merge at or below the low-water mark whose work item no row names. A later row may name its event, its rows may be gone, or it
+ *     appeared without a lock after the mark had passed. Rows have higher ids than the merges they record, and retention deletes
+ *     from the old end. So, unless a later row names its event, it is due where the journal still has its first row, or where the
+ *     oldest row that is left is older than the merge.
  *   - The same without any checkpoint: merges below the smallest recorded event that is left are taken as recorded.
  *   - A work item that merged again after the rows of its first merge were deleted: its other transition is covered.
  */
@@ -16,8 +15,8 @@ import type { Coverage } from "../core/coverage.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { mergeIn, parseJournalRow } from "../core/journal-row.ts";
 import { mergeIdentity } from "../core/merge.ts";
-import type { FoundMerge, JournalReader } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { FoundMerge, JournalReader } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import { recordedNow } from "./known-merges.ts";
 import type { Known } from "./restored.ts";
 
@@ -32,50 +31,47 @@ export type ClassifiedMerges = {
 };
 
 export class DueMerges {
-  readonly coverage: Coverage;
-  readonly truncationPoint: bigint | null;
   readonly #log: JournalReader;
-  /** The last row that the restore read. */
-  readonly #readUpTo: bigint;
-  #exact: boolean;
-  #firstRow: bigint | null;
-  /** Whether rows are known to be gone from the journal's old end. */
-  #pruned: boolean;
+  /** As the restore found it, kept up to date. */
+  readonly #known: { -readonly [Fact in keyof Known]: Known[Fact] };
   /** Where the coverage is not exact: what else is recorded, read when it is first needed. */
   #isRecordedNow: ((eventId: bigint) => boolean) | null = null;
   /** The oldest row that records a merge, as of the last query. */
   #oldest: bigint | null = null;
 
-  constructor(log: JournalReader, { coverage, exact, truncationPoint, firstRow, pruned, readUpTo }: Known) {
+  constructor(log: JournalReader, known: Known) {
     this.#log = log;
-    this.coverage = coverage;
-    this.truncationPoint = truncationPoint;
-    this.#readUpTo = readUpTo;
-    this.#exact = exact;
-    this.#firstRow = firstRow;
-    this.#pruned = pruned;
+    this.#known = { ...known };
+  }
+
+  get coverage(): Coverage {
+    return this.#known.coverage;
+  }
+
+  get truncationPoint(): bigint | null {
+    return this.#known.truncationPoint;
   }
 
   /** The journal's first row, as long as it is known to exist. */
   get firstRow(): bigint | null {
-    return this.#firstRow;
+    return this.#known.firstRow;
   }
 
   /** Whether the coverage lists every merge that is recorded. */
   get exact(): boolean {
-    return this.#exact;
+    return this.#known.exact;
   }
 
   /** Every merge in the log has been examined, and those that are recorded are in the coverage. */
   allSeen(): void {
-    this.#exact = true;
+    this.#known.exact = true;
     this.#isRecordedNow = null;
   }
 
   /** An empty journal got its first row. */
   began(rowId: bigint): void {
-    this.#firstRow = rowId;
-    this.#pruned = false;
+    this.#known.firstRow = rowId;
+    this.#known.pruned = false;
   }
 
   /**
@@ -131,17 +127,17 @@ export class DueMerges {
 
   /** Whether rows are gone from the journal's old end by now; its first row is the first to go. */
   async #isPruned(hasFirstRow?: boolean): Promise<boolean> {
-    const first = this.#firstRow;
-    if (this.#pruned || first === null) return this.#pruned;
-    this.#pruned = !(hasFirstRow ?? (await this.#log.journal(first - 1n, first)).length > 0);
-    return this.#pruned;
+    const first = this.#known.firstRow;
+    if (this.#known.pruned || first === null) return this.#known.pruned;
+    this.#known.pruned = !(hasFirstRow ?? (await this.#log.journal(first - 1n, first)).length > 0);
+    return this.#known.pruned;
   }
 
   /** Whether a merge above the low-water mark is recorded by its event. */
   async #isRecorded(eventId: bigint): Promise<boolean> {
     if (this.coverage.covers(eventId)) return true;
-    if (this.#exact) return false;
-    this.#isRecordedNow ??= await recordedNow(this.#log, this.#readUpTo);
+    if (this.#known.exact) return false;
+    this.#isRecordedNow ??= await recordedNow(this.#log, this.#known.readUpTo);
     if (!this.#isRecordedNow(eventId)) return false;
     this.coverage.add(eventId);
     return true;

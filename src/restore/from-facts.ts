@@ -1,11 +1,7 @@
 /**
- * From the facts: the way through a long journal without a recent checkpoint. Windows depend on facts alone, so one row of
- * each merge, read by one COPY, slides them (`core/fast-replay.ts`) in a fraction of the time that all rows take. The newest
- * rows of each project give the states of its gates. The newest merges, whose rows every restore checks, are then applied row
- * by row.
- *
- * Anything out of the ordinary (a truncated log, other scopes, a contradiction, a statement that takes too long) ends this way
- * without a verdict: the rows decide.
+ * From the facts: the way through a long journal without a recent checkpoint (`core/fast-replay.ts`). The newest merges, whose rows
+ * every restore checks, are then applied row by row. Anything out of the ordinary, such as a slow statement, ends this way
+ * without a verdict.
  */
 import { type FactsSource, FastReplay, factsSource } from "../core/fast-replay.ts";
 import {

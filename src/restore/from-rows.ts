@@ -1,19 +1,17 @@
 /**
- * Row by row: every row of the journal, page after page in the order of their ids, is checked and applied. From the first
- * row on, this is the reference for the other ways: it trusts nothing but the rows, and only what it finds contradictory is a
+ * Row by row: the reference for the other ways. It trusts nothing but the rows, and only what it finds contradictory is a
  * contradiction. From a checkpoint on, it is the part that is checked in any case.
  *
- * A row is judged by the window and the verdicts that it carries, so memory must be large enough for these rows before the
- * first one is applied. The newest rows show how large. Older rows that need more are applied, and what cannot be recounted
- * there is not judged.
+ * Rows are judged by the windows that they carry, so memory must be large enough before the first one is applied: the newest
+ * rows show how large. Older rows that need more are applied, but not judged.
  */
 import { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { eventOf, type JournalRow, parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
 import { StatusHistory } from "../core/status-history.ts";
 import { capacityFor, Walk } from "../core/walk.ts";
-import type { AppliedRow } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { AppliedRow } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import { appliedRow, applyRows } from "./last-applied.ts";
 import { type Journal, type Replayed, TAIL_ROWS } from "./restored.ts";
 

@@ -1,12 +1,12 @@
 /**
- * Which merges are recorded, as far as a restore knows: taken from the newest checkpoint, whichever one memory began with. It
- * knows all of them up to its own place, and the rows after it give the others.
+ * Which merges are recorded, as far as a restore knows. The newest checkpoint knows all of them up to its own place, whichever
+ * checkpoint memory began with, and the rows after it give the others.
  */
 import { parseCheckpoint } from "../core/checkpoint.ts";
 import { Coverage, readCoverage } from "../core/coverage.ts";
 import { BEFORE_ALL, idOrNull, LARGEST_ID } from "../core/event-id.ts";
-import type { CheckpointInLog, JournalReader } from "../recorder/outbox-log.ts";
-import { pagesAfter } from "../recorder/pages.ts";
+import type { CheckpointInLog, JournalReader } from "../outbox/outbox-log.ts";
+import { pagesAfter } from "../outbox/pages.ts";
 import type { Journal, Known, Replayed } from "./restored.ts";
 
 /** @param checkpoints newest first. */
@@ -45,10 +45,10 @@ export async function knownMerges(
 }
 
 /**
- * What the journal says now, for a restore that had no checkpoint and did not read the events of all rows.
+ * What is recorded by now, for a restore that had no checkpoint and did not read the events of all rows.
  *
- * A checkpoint that a peer has written since the restore lets retention delete rows before they are read here. It is asked
- * after the rows, so it knows of every row that was deleted before. An older checkpoint is not asked: the restore knew better.
+ * A checkpoint that a peer has written since lets retention delete rows before they are read here. It is read after the rows, so
+ * it covers every row that was deleted before. An older one covers less than the restore.
  * @param readUpTo the last row that the restore read.
  * @returns whether the merge of an event is recorded.
  */
@@ -71,17 +71,17 @@ export async function recordedEvents(log: JournalReader, from: bigint, upTo: big
 }
 
 /** The newest checkpoint that matches and can be read, with its coverage. */
-async function newestCoverage(
+export async function newestCoverage(
   log: JournalReader,
   checkpoints: AsyncIterable<CheckpointInLog>,
-  matches: (checkpoint: CheckpointInLog) => boolean,
+  matches: (checkpoint: CheckpointInLog) => boolean = () => true,
 ) {
   for await (const found of checkpoints) {
     if (!matches(found)) continue;
     const checkpoint = parseCheckpoint(await log.checkpoint(found.rowId));
     if (typeof checkpoint === "string") continue;
     const coverage = readCoverage(checkpoint);
-    return coverage === null ? null : { checkpoint, coverage };
+    if (coverage !== null) return { checkpoint, coverage };
   }
   return null;
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { JournalRow, RawJournalRow } from "../core/journal-row.ts";
 import type { Walk } from "../core/walk.ts";
-import type { AppliedRow } from "../recorder/outbox-log.ts";
+import type { AppliedRow } from "../outbox/outbox-log.ts";
 
 /**
  * Applies rows to memory.

@@ -1,22 +1,14 @@
 /**
- * Restore: the journal becomes memory, together with what is known of the merges that are recorded. Three ways lead there,
- * and this file chooses among them:
+ * Restore: the journal becomes memory, together with what is known of the merges that are recorded. It begins with a checkpoint
+ * from some way back, so that the rows of the newest merges are checked whatever it says: of 20 merges before values are served, of
+ * 100 before anything is written. Without a usable one the facts alone (`from-facts.ts`), else all rows (`from-rows.ts`) are replayed.
  *
- *   from a checkpoint   (`from-checkpoint.ts`)   its memory, and the rows after it
- *   from the facts      (`from-facts.ts`)        of a long journal one row of each merge, and the newest rows
- *   from the rows       (`from-rows.ts`)         every row of the journal
- *
- * Which checkpoint. One from some way back, so that the rows of the newest merges are replayed and checked whatever it says: of
- * 20 merges before values are served, of 100 before anything is written. If it is unusable or the rows after it contradict it, the journal without it decides; only when that contradicts
- * itself, the log is unfit. Rows that contradicted a checkpoint may be wrong further back than the way by facts looks: then
- * every row is replayed.
- *
- * A truncated journal. When rows are gone from the journal's old end, a checkpoint that is left knows more than the rows do. That
- * does not hold for a checkpoint that knows of merges after the newest row's: then rows are gone from the new end, and their
- * merges are recorded again.
+ * Rows that contradict a checkpoint may be wrong further back than the facts show, so then all rows decide. Where rows are gone from
+ * the journal's old end, a checkpoint that is left knows more than they do. One that knows of merges after the newest row's does not
+ * count: their rows are gone from the new end, and these merges are recorded again.
  */
 import { parseJournalRow } from "../core/journal-row.ts";
-import type { CheckpointInLog } from "../recorder/outbox-log.ts";
+import type { CheckpointInLog } from "../outbox/outbox-log.ts";
 import { fromCheckpoint } from "./from-checkpoint.ts";
 import { fromFacts } from "./from-facts.ts";
 import { fromRows } from "./from-rows.ts";

@@ -3,7 +3,7 @@ import type { Coverage } from "../core/coverage.ts";
 import type { MetricSettings } from "../core/metric.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
-import type { AppliedRow, JournalReader } from "../recorder/outbox-log.ts";
+import type { AppliedRow, JournalReader } from "../outbox/outbox-log.ts";
 
 /** The journal up to one row, whatever is written meanwhile. */
 export type Journal = {

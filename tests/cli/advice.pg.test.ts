@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ENTRY, environment } from "../../demo/command.ts";
 import { advice } from "../../src/cli/read-log.ts";
-import { DatabaseFailure } from "../../src/recorder/outbox-log.ts";
+import { DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import { connectTo } from "../support/connection.ts";
 import { snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { foldRecorded } from "../../src/cli/fold-recorded.ts";
 import { type LogAccess, shareOf } from "../../src/cli/read-log.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
+import type { JournalReader } from "../../src/outbox/outbox-log.ts";
 import type { Answer } from "../../src/postgres/connection.ts";
-import type { JournalReader } from "../../src/recorder/outbox-log.ts";
 import { CLEAN, history, journal, record, SMALL, times } from "../core/build.ts";
 
 const ROWS = journal(record(history(times(40, CLEAN)), SMALL).rows);

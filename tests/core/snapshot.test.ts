@@ -1,8 +1,7 @@
 /** The snapshot as a document: every expected number was worked out by hand. */
 import { describe, expect, it } from "vitest";
 import { Analyzer, fold } from "../../src/core/analyzer.ts";
-import { mostRecentFirst } from "../../src/core/most-recent.ts";
-import { snapshotOf } from "../../src/core/snapshot.ts";
+import { mostRecentFirst, snapshotOf } from "../../src/core/snapshot.ts";
 import { CONFLICT, CONTRACT, foldAll, history, merge, PRODUCER, SMALL, times } from "./build.ts";
 
 describe("the snapshot", () => {

@@ -1,6 +1,6 @@
 /** Retention: rows that went from the old end are not missed, and not recorded anew. */
 import { describe, expect, it } from "vitest";
-import type { OutboxLog } from "../../src/recorder/outbox-log.ts";
+import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";

@@ -2,7 +2,7 @@
  * Situations that the protocol is there for, each arranged step by step against a daemon, ours or one with a mistake in it,
  * and judged by what the log says in the end.
  */
-import type { OutboxLog } from "../../src/recorder/outbox-log.ts";
+import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
 import { barrier } from "../support/barrier.ts";
 import { type DaemonCode, startDaemon, type TestDaemonOptions } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";

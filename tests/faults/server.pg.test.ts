@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { DatabaseFailure } from "../../src/recorder/outbox-log.ts";
+import { DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import { sendAway } from "../support/backends.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";

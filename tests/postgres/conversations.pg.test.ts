@@ -77,7 +77,6 @@ it("the newest rows of a long history come page by page, each once, newest first
   for await (const { payload } of newestRows(
     { ...NAMES, query: counted },
     { kinds: ["metric.wanted"], upTo },
-    () => undefined,
   )) {
     if (nths.length === 0) forTheFirst = statements;
     nths.push((JSON.parse(payload ?? "") as { nth: number }).nth);

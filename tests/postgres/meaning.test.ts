@@ -1,8 +1,8 @@
 /** One table decides what each failure leaves behind. Here every class of SQLSTATE has one line. */
 import pg from "pg";
 import { describe, expect, it, test } from "vitest";
+import { meaningOf } from "../../src/events/meaning.ts";
 import { isRefusal, leavesConnection } from "../../src/postgres/failure.ts";
-import { meaningOf } from "../../src/postgres/meaning.ts";
 
 /** @param where the context in which the server says it happened, if any. */
 function failed(code: string, where?: string): pg.DatabaseError {

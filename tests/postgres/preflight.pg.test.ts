@@ -1,6 +1,6 @@
 /** What the daemon refuses to write to, in one line for each problem, and what it only warns of. */
 import { describe, expect, it } from "vitest";
-import { UnfitDatabase } from "../../src/recorder/outbox-log.ts";
+import { UnfitDatabase } from "../../src/outbox/outbox-log.ts";
 import { snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { times } from "../support/orchestrator.ts";

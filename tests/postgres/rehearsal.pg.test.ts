@@ -3,7 +3,7 @@
  * is one line that names the object and what to do.
  */
 import { describe, expect, it } from "vitest";
-import { UnfitDatabase } from "../../src/recorder/outbox-log.ts";
+import { UnfitDatabase } from "../../src/outbox/outbox-log.ts";
 import { countRecorded, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";

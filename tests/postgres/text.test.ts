@@ -1,10 +1,10 @@
 /** What becomes SQL text, and what an error may say, needs no server to be told. */
 import { describe, expect, it } from "vitest";
+import { UnfitDatabase } from "../../src/outbox/outbox-log.ts";
 import { connect } from "../../src/postgres/connection.ts";
 import { failureOf } from "../../src/postgres/failure.ts";
 import { literal, namesIn } from "../../src/postgres/names.ts";
 import { readableColumns } from "../../src/postgres/outbox-columns.ts";
-import { UnfitDatabase } from "../../src/recorder/outbox-log.ts";
 
 describe("SQL text", () => {
   it.each(['a"; drop table x; --', "", "Größe", "1", "x".repeat(64)])("has no schema named %j", (name) => {

@@ -10,7 +10,7 @@ import {
   type OutboxLog,
   type Rehearsed,
   type Since,
-} from "../../src/recorder/outbox-log.ts";
+} from "../../src/outbox/outbox-log.ts";
 import { fingerprint, SimulatedReader } from "./reader.ts";
 import { isRecord } from "./rows.ts";
 import { failure, type Wire } from "./wire.ts";

@@ -1,12 +1,13 @@
 /** Daemons and connections with one mistake each: what the simulation is there to catch. */
-import type { Daemon, DaemonSettings } from "../../src/recorder/daemon.ts";
+
 import {
   type AppliedRow,
   CommitUnknown,
   DatabaseFailure,
   type OutboxLog,
   type Since,
-} from "../../src/recorder/outbox-log.ts";
+} from "../../src/outbox/outbox-log.ts";
+import type { Daemon, DaemonSettings } from "../../src/recorder/daemon.ts";
 import { HistoryReset } from "../../src/recorder/projection.ts";
 import { type Recorder, restoreRecorder } from "../../src/recorder/recorder.ts";
 import { Reported } from "../../src/recorder/reported.ts";

@@ -14,7 +14,7 @@ import type {
   Poll,
   PollBasis,
   Since,
-} from "../../src/recorder/outbox-log.ts";
+} from "../../src/outbox/outbox-log.ts";
 import { tellFacts } from "../support/facts.ts";
 import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";

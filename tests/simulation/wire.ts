@@ -2,7 +2,7 @@
  * A client's connection to the simulated server, and the faults that may strike each of its statements. Before each,
  * everybody else may go on.
  */
-import { AppendRefused, DatabaseFailure } from "../../src/recorder/outbox-log.ts";
+import { AppendRefused, DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import type { Row } from "./rows.ts";
 import type { Server, Session } from "./server.ts";
 

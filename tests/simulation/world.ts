@@ -6,9 +6,9 @@
  */
 import type { Scheduler } from "fast-check";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
+import { DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import { Bell } from "../../src/recorder/bell.ts";
 import { Daemon, type DaemonSettings } from "../../src/recorder/daemon.ts";
-import { DatabaseFailure } from "../../src/recorder/outbox-log.ts";
 import { happen, type Running } from "./incidents.ts";
 import { Judge } from "./judge.ts";
 import { CONFIGURATIONS, Violation } from "./judged-log.ts";

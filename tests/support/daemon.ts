@@ -1,18 +1,18 @@
 /** The daemon in this process, on a test database as the role of config/grants.sql: started, watched, stopped, crashed. */
 import { randomBytes } from "node:crypto";
+import type { Backoff } from "../../src/backoff.ts";
 import { readSnapshot } from "../../src/cli/read-snapshot.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { type Config, loadConfig } from "../../src/config.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { type Snapshot, snapshotOf } from "../../src/core/snapshot.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
-import { daemonName } from "../../src/postgres/application-name.ts";
+import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
+import { DAEMON_NAME } from "../../src/postgres/lock-holders.ts";
 import { openLog } from "../../src/postgres/open-log.ts";
 import { listen } from "../../src/postgres/wakeup.ts";
-import type { Backoff } from "../../src/recorder/backoff.ts";
 import { Bell } from "../../src/recorder/bell.ts";
 import { Daemon } from "../../src/recorder/daemon.ts";
-import type { OutboxLog } from "../../src/recorder/outbox-log.ts";
 import { PRODUCER } from "../../src/version.ts";
 import type { TestDatabase } from "./database.ts";
 import { Told } from "./told.ts";
@@ -89,7 +89,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
   const report = (event: DaemonEvent): void => told.add(event);
   const connection = {
     database: config.database,
-    applicationName: daemonName(instance),
+    applicationName: DAEMON_NAME + instance,
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
     statementTimeoutMs: options.statementTimeoutMs ?? 5_000,
     lockTimeoutMs: options.lockTimeoutMs ?? 5_000,

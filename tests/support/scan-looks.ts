@@ -2,7 +2,7 @@
  * Watches a daemon's looks: a restore asks for the newest id, and each scan begins with a look. The first write of all
  * asks for the newest id as well, under its lock; that one tells of no scan.
  */
-import type { OutboxLog } from "../../src/recorder/outbox-log.ts";
+import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
 
 /** @param seen is told of every look that begins something, when its answer is there. */
 export function watchScans(log: OutboxLog, seen: () => void): OutboxLog {

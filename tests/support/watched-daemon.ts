@@ -1,5 +1,5 @@
 /** A daemon that looks when it is told to, so that a test says what happens between two looks. */
-import type { OutboxLog } from "../../src/recorder/outbox-log.ts";
+import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
 import { startDaemon, type TestDaemon, type TestDaemonOptions } from "./daemon.ts";
 import type { TestDatabase } from "./database.ts";
 import { watchScans } from "./scan-looks.ts";

@@ -1,5 +1,5 @@
 /** Stops a daemon on its way to a write: before it looks, before the lock, or when the rows are appended. */
-import type { FoundMerge, OutboxLog } from "../../src/recorder/outbox-log.ts";
+import type { FoundMerge, OutboxLog } from "../../src/outbox/outbox-log.ts";
 
 /** @param when asked at each look, with the applied position. */
 export function stopsBeforeLook(

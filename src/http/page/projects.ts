@@ -2,8 +2,9 @@
  * The table of projects: the state and value that a policy about each must use, and its own readings. Restricted projects
  * come first, then those that merged last. The table is cut, and a filter finds the others.
  */
-import { mostRecentFirst } from "../../core/most-recent.ts";
+
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
+import { mostRecentFirst } from "../../core/snapshot.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
 import { gateTitle, meaningOfState, stateHtml, TITLES, valueHtml } from "./figures.ts";

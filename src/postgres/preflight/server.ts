@@ -1,9 +1,9 @@
 /** The server and the database, before any table is looked at: whether it takes writes, and every project name. */
-import { UnfitDatabase } from "../../recorder/outbox-log.ts";
+import { UnfitDatabase } from "../../outbox/outbox-log.ts";
 import type { Query } from "../connection.ts";
 import { STARTED } from "../server-identity.ts";
 
-/** What the checks found: each line says what is wrong and what to do about it. */
+/** What the checks found: each line names a problem and its remedy. */
 export type Findings = {
   /** Nothing is written as long as there is one. */
   readonly problems: string[];

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { columnOf, columnsOf } from "../../src/core/history.ts";
-import { points } from "./points.ts";
+import { columnOf, columnsOf } from "../../src/chart/columns.ts";
+import { points } from "../core/points.ts";
 
 const values = fc.array(fc.option(fc.integer({ min: 0, max: 20 })), { maxLength: 200 });
 const columns = fc.integer({ min: 1, max: 90 });

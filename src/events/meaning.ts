@@ -2,7 +2,7 @@
  * What a failure means: one table from its code to everything that is decided by it. Codes are SQLSTATEs, names of the
  * system's and of TLS's errors, and words of `failure.ts`. Every place that handles a failure asks this table.
  */
-import type { Failure } from "../events/fields.ts";
+import type { Failure } from "./fields.ts";
 
 /**
  * What a failed statement shows, and what remains usable after it.
