@@ -185,18 +185,23 @@ function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: num
 /** @throws DatabaseFailure when something that the settings name cannot be read. */
 function clientOf(settings: ConnectionSettings): pg.Client {
   try {
-    const config = {
-      ...settings.database.read(),
-      application_name: settings.applicationName,
-      connectionTimeoutMillis: settings.connectTimeoutMs,
-      query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
-      stream: () => databaseSocket(settings.connectTimeoutMs),
-    };
+    const config = clientConfig(settings);
     const types = { getTypeParser: () => (text: string) => text };
     return new pg.Client({ ...config, connection: innerConnection(config), types });
   } catch (error) {
     throw new DatabaseFailure(failureOf(error));
   }
+}
+
+/** @throws what reading the settings throws. */
+export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
+  return {
+    ...settings.database.read(),
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
+    stream: () => databaseSocket(settings.connectTimeoutMs),
+  };
 }
 
 /**
