@@ -118,11 +118,22 @@ export class DueMerges {
     const others = pruned ? await this.#log.otherMerges(open) : null;
     for (const merge of open) {
       const identity = mergeIdentity(merge);
-      const before = others?.get(merge.eventId)?.some((other) => this.coverage.covers(other)) ?? false;
-      (before || identities.has(identity) ? again : due).push(merge);
+      (this.#mergedBefore(merge, others) || identities.has(identity) ? again : due).push(merge);
       identities.add(identity);
     }
     return { due, again };
+  }
+
+  /**
+   * Whether the work item is recorded by another merge whose rows are gone. Not where this merge is known as unrecorded: when the
+   * table refused it, no other one was recorded, and the coverage includes the duplicates that it has.
+   */
+  #mergedBefore(
+    { eventId }: FoundMerge,
+    others: Awaited<ReturnType<JournalReader["otherMerges"]>> | null,
+  ): boolean {
+    if (this.coverage.unrecorded.has(BigInt(eventId))) return false;
+    return others?.get(eventId)?.some((other) => this.coverage.covers(other)) ?? false;
   }
 
   /** Whether rows are gone from the journal's old end by now; its first row is the first to go. */

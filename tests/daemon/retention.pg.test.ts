@@ -4,7 +4,7 @@ import type { OutboxLog } from "../../src/outbox/outbox-log.ts";
 import { comparable, snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { hold, merge, merges, REWORKED, times, transitions } from "../support/orchestrator.ts";
 import { record, rows } from "../support/recorded.ts";
 
 describe("a log of which the oldest rows went", () => {
@@ -50,6 +50,32 @@ describe("a log of which the oldest rows went", () => {
     });
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 155 }, history_truncated: false });
     expect(comparable(daemon.memory())).toEqual(comparable(await snapshotFromLog(database)));
+  });
+
+  it("a refused merge stays due, although its work item merged again", async () => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merges(database.admin, times(60));
+    await daemon.converged();
+    await daemon.event("checkpoint.written");
+    await database.admin.query(
+      "DELETE FROM events_outbox WHERE id <= (SELECT min(id) + 20 FROM events_outbox WHERE kind LIKE 'metric.%')",
+    );
+    // Both transitions are found by one poll.
+    await using open = await hold(database);
+    const { itemId, eventId } = await merge(open.client);
+    await transitions(open.client, [itemId]);
+    await open.client.query(
+      `ALTER TABLE events_outbox ADD CONSTRAINT other_items CHECK (kind NOT LIKE 'metric.%' OR work_item_id <> ${itemId})`,
+    );
+    await open.commit();
+    await daemon.event("merge.refused");
+    await daemon.event("merge.duplicate_ignored");
+    await merge(database.admin);
+    await daemon.event("merge.recorded", ({ seq }) => seq === 61);
+    await database.admin.query("ALTER TABLE events_outbox DROP CONSTRAINT other_items");
+    expect(await daemon.event("merge.recorded", ({ seq }) => seq === 62)).toMatchObject({ event_id: eventId });
+    await daemon.converged();
   });
 
   it("while the daemon runs: nothing is recorded anew, and nothing is lost", async () => {
