@@ -1,8 +1,8 @@
-/** Time and chance enter the daemon as values, so that a test decides them. */
+/** Time and randomness enter the daemon as values, so that tests set them. */
 export type Clock = {
   /** Milliseconds that never jump. */
   readonly monotonic: () => number;
-  /** The wall clock, for people: never used in a decision. */
+  /** The wall clock, for display only. */
   readonly now: () => Date;
   /** A number in [0, 1). */
   readonly random: () => number;

@@ -29,7 +29,7 @@ export class Progress {
     this.#reportedAt = this.#startedAt;
   }
 
-  /** The work has come to this id. Reports every few seconds, so quick work reports nothing. */
+  /** Notes that the work has reached this id. Reports every few seconds, so quick work reports nothing. */
   at(id: bigint): void {
     const now = this.#monotonic();
     if (now - this.#reportedAt < EVERY_MS) return;

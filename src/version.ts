@@ -11,5 +11,5 @@ export const VERSION =
 
 export const SERVICE = "damascus-metrics";
 
-/** What every recorded row names as its origin. */
+/** The `producer` of every recorded row. */
 export const PRODUCER = `${SERVICE}/${VERSION}`;

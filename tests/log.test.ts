@@ -57,7 +57,7 @@ const crossed = (permissive: boolean): DaemonEvent => ({
 });
 
 describe("a line", () => {
-  test("carries the level as a word, the ISO time, who speaks, the event, its fields and a constant message", () => {
+  test("has the level as a word, the ISO time, the instance, the event, its fields and a constant message", () => {
     const { report, parsed } = listen();
     report(recorded("atlas"));
     const [line] = parsed();
@@ -96,7 +96,7 @@ describe("a line", () => {
     expect(parsed().map((line) => line["level"])).toStrictEqual(["info", "warn"]);
   });
 
-  test("a refused login is told at most once a minute, any other failed attempt each time", () => {
+  test("a refused login is logged at most once a minute, any other failed attempt each time", () => {
     let now = 0;
     const { report, lines } = listen({ monotonic: () => now });
     const attempt = (code: string) => {
@@ -186,13 +186,13 @@ describe("standard output", () => {
     expect(taken()).toBe("one\n");
   });
 
-  test("a closed or full output costs lines, and the next one begins on a line of its own", () => {
+  test("a closed or full output loses lines, and the next one begins on a new line", () => {
     const { output, taken } = device("EPIPE", 2, "ENOSPC", "ENOSPC");
     for (const line of ["lost\n", "cut\n", "lost\n", "whole\n"]) output.write(line);
     expect(taken()).toBe("cu\nwhole\n");
   });
 
-  test("a pipe that nobody empties is not waited for with every line", () => {
+  test("a pipe without a reader delays only the first line", () => {
     const { output, taken } = device(...Array<string>(8).fill("EAGAIN"));
     for (const line of ["lost\n", "lost\n", "lost\n", "whole\n"]) output.write(line);
     expect(taken()).toBe("whole\n");

@@ -74,7 +74,7 @@ describe("at start", () => {
     expect(state()).toStrictEqual(WELL);
   });
 
-  test("a database that is away is a reason, and so is one that refuses the login or starts up", () => {
+  test("an unavailable database is a reason, and so is one that refuses the login or starts up", () => {
     for (const [code, reason] of [
       ["ECONNREFUSED", "connect_failed"],
       ["28P01", "login_refused"],
@@ -110,7 +110,7 @@ describe("while running", () => {
     expect(state()).toStrictEqual(WELL);
   });
 
-  test("a server that says what is unfit is not away", () => {
+  test("a server that reports what is unfit is available", () => {
     report(disconnected, unfit("read_only_server"));
     expect(state().failing).toStrictEqual(["restore: pending", "writer: read_only_server"]);
   });
@@ -167,7 +167,7 @@ describe("while running", () => {
     expect(state()).toMatchObject({ ready: false, failing: ["writer: shutting_down"] });
   });
 
-  test("since says when it became so, whatever the reason became meanwhile", () => {
+  test("since is when it changed, even if the reason changed later", () => {
     report(disconnected, disconnected, {
       event: "db.connect_failed",
       failure: { code: "28P01", message: "no" },
@@ -183,7 +183,7 @@ describe("while running", () => {
     expect(readiness.current().checks.database).toStrictEqual({ ok: true, since: at(9), reason: null });
   });
 
-  test("reasons are codes: whatever else a reason says is not told", () => {
+  test("reasons are codes: anything else of a reason is hidden", () => {
     report(
       unfit("row 5 of project atlas"),
       { event: "listen.degraded", reason: "pgbouncer at 10.0.0.7" },
@@ -193,7 +193,7 @@ describe("while running", () => {
   });
 });
 
-describe("what the page says of a problem", () => {
+describe("problems on the page", () => {
   test("the advice for a failure, the problems of an unfit database, the sessions that hold the lock; gone when restored", () => {
     report(disconnected);
     expect(readiness.problems()).toStrictEqual([
@@ -220,7 +220,7 @@ describe("what the page says of a problem", () => {
     expect(readiness.problems()).toStrictEqual([]);
   });
 
-  test("`/readyz` says none of it", () => {
+  test("`/readyz` has none of it", () => {
     report(unfit("missing_table"));
     expect(Object.keys(readiness.current())).toStrictEqual(["ready", "degraded", "checks"]);
   });

@@ -19,7 +19,7 @@ export type HistorySvgOptions = {
   readonly title: string;
   /** Whether values are ratios 0–1, to be written as percentages. */
   readonly ratio: boolean;
-  /** Ratios 0–1; null where nothing is gated. */
+  /** Ratios 0–1; null if nothing is gated. */
   readonly bounds: { readonly upper: number; readonly lower: number } | null;
   /** The state in which the orchestrator may do more, drawn in green; default high. */
   readonly permissive?: GateState | null;
@@ -32,12 +32,12 @@ export type HistorySvgOptions = {
   readonly standalone?: boolean;
 };
 
-/** On the right is room for the labels of the bounds, if there are bounds. */
+/** The labels of the bounds are on the right. */
 const MARGIN = { top: 14, right: 86, rightAlone: 18, bottom: 54, left: 46 };
 /** Width of a merge's number below the plot. */
 const TICK_WIDTH = 44;
 const BAND = 6;
-/** A chart over more than a day and a half shows days. */
+/** A longer chart shows days instead of hours. */
 const SHOWN_BY_DAY_MS = 36 * 3_600_000;
 /** A mark's half width. */
 const MARK = 6;
@@ -130,7 +130,7 @@ function drawn(points: readonly HistoryPoint[], options: HistorySvgOptions, plot
   return lines;
 }
 
-/** When a merge took place: the time of day, or the day where the chart spans several. */
+/** When a merge took place: the time of day, or the day if the chart spans several. */
 function timeBelow(points: readonly HistoryPoint[], seq: number, x: string, plot: Plot): string[] {
   const [first, last] = [points[0], points.at(-1)];
   const mergedAt = points[seq - (first?.seq ?? 0)]?.merged_at ?? null;
@@ -144,7 +144,7 @@ function timeBelow(points: readonly HistoryPoint[], seq: number, x: string, plot
 
 type Scale = (value: number) => number;
 
-/** The line; where a pixel holds several merges, also the range that they span. */
+/** The line, and if a pixel holds several merges, the range that they span. */
 function curve(points: readonly HistoryPoint[], x: Scale, y: Scale, plot: Plot): string[] {
   const pixels = Math.floor(plot.right - plot.left);
   const columns = new Map<number, { x: number; low: number; high: number; last: number } | null>();

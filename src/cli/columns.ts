@@ -1,6 +1,7 @@
-/** Aligns lines in columns. Cells may hold colour codes, which take no width. */
+/** Lines in aligned columns. Cells may hold colour codes, which take no width. */
 import { stripVTControlCharacters } from "node:util";
 import { textWidth } from "../text/safe.ts";
+import { paint } from "./terminal.ts";
 
 export type Line = readonly string[];
 
@@ -22,19 +23,24 @@ export function align(lines: readonly Line[], gaps: readonly number[] = []): str
   });
 }
 
-/** Aligns the first variant of the lines that takes at most so many columns of a terminal; the last one where none does. */
-export function alignFitting(variants: readonly (readonly Line[])[], columns: number): string[] {
-  let aligned: string[] = [];
-  for (const lines of variants) {
-    aligned = align(lines);
-    if (fits(aligned, columns)) break;
-  }
-  return aligned;
+/** The same below a line of headings. */
+export function table(
+  headings: Line,
+  lines: readonly Line[],
+  { colour, gaps }: { readonly colour: boolean; readonly gaps?: readonly number[] },
+): string[] {
+  const [first = "", ...others] = align([headings, ...lines], gaps);
+  return [paint("bold", first, colour), ...others];
 }
 
-/** Whether every line takes at most so many columns of a terminal. */
-export function fits(lines: readonly string[], columns: number): boolean {
-  return lines.every((line) => widthOf(line) <= columns);
+/** The first variant that fits a terminal, else the last one. */
+export function fitting(variants: readonly (() => string[])[], columns: number): string[] {
+  let lines: string[] = [];
+  for (const variant of variants) {
+    lines = variant();
+    if (lines.every((line) => widthOf(line) <= columns)) break;
+  }
+  return lines;
 }
 
 /** Columns of a terminal that a cell takes. */

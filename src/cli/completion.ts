@@ -1,41 +1,29 @@
 /** `metrics completion`: a script that completes verbs, options and metrics in a shell. */
 import { readFile } from "node:fs/promises";
-import { Argument, type Command, type Option } from "commander";
+import { Argument, Option } from "commander";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { packaged } from "../packaged.ts";
-import { describe, ENVIRONMENT } from "./help.ts";
-import type { Cli } from "./verbs.ts";
+import type { Verb } from "./verb.ts";
 
-const SHELLS = ["bash", "zsh", "fish"] as const;
-type Shell = (typeof SHELLS)[number];
+const SCRIPTS = { bash, zsh, fish };
 
-/** A verb as a shell completes it. */
-type Completed = {
-  readonly name: string;
-  readonly what: string;
-  readonly options: readonly Option[];
-  /** What may follow it beside options. */
-  readonly words: readonly string[];
+export const completion: Verb = {
+  name: "completion",
+  what: "print a script that completes verbs, options and metrics in a shell",
+  examples: [
+    "source <(metrics completion bash)",
+    "source <(metrics completion zsh)",
+    "metrics completion fish > ~/.config/fish/completions/metrics.fish",
+  ],
+  environment: [],
+  exits: { 0: true, 2: true },
+  options: [new Argument("<shell>", "the shell").choices(Object.keys(SCRIPTS))],
+  async run(_, { terminal, verbs }, shell) {
+    const names = [...METRIC_NAMES, ...(await packagedGates())];
+    await terminal.out(SCRIPTS[shell as keyof typeof SCRIPTS](verbs.map((verb) => completed(verb, names))));
+    return 0;
+  },
 };
-
-/** @param metrics the command whose verbs are completed. */
-export function defineCompletion(command: Command, metrics: Command, { terminal }: Cli): void {
-  describe(command, {
-    what: "print a script that completes verbs, options and metrics in a shell",
-    examples: [
-      "source <(metrics completion bash)",
-      "source <(metrics completion zsh)",
-      "metrics completion fish > ~/.config/fish/completions/metrics.fish",
-    ],
-    environment: ENVIRONMENT.none,
-    exits: { 0: true, 2: true },
-  })
-    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .action(async (shell: Shell) => {
-      const names = [...METRIC_NAMES, ...(await packagedGates())];
-      await terminal.out(SCRIPTS[shell](metrics.commands.map((verb) => completed(verb, names))));
-    });
-}
 
 /** A database is not needed for a completion, so the configuration in effect is not known. */
 async function packagedGates(): Promise<string[]> {
@@ -45,18 +33,23 @@ async function packagedGates(): Promise<string[]> {
   return Object.values(metrics).flatMap(({ gate }) => gate?.name ?? []);
 }
 
+/** A verb as a shell completes it. */
+type Completed = Pick<Verb, "name" | "what"> & {
+  readonly options: readonly Option[];
+  /** What may follow it beside options. */
+  readonly words: readonly string[];
+};
+
 /** @param names of metrics and gates. */
-function completed(verb: Command, names: readonly string[]): Completed {
-  const [argument] = verb.registeredArguments;
+function completed({ name, what, options }: Verb, names: readonly string[]): Completed {
+  const argument = options.find((one) => one instanceof Argument);
   return {
-    name: verb.name(),
-    what: verb.description(),
-    options: verb.options,
+    name,
+    what,
+    options: options.filter((one) => one instanceof Option),
     words: argument?.argChoices ?? (argument?.name() === "metric" ? names : []),
   };
 }
-
-const SCRIPTS: Readonly<Record<Shell, (verbs: readonly Completed[]) => string>> = { bash, zsh, fish };
 
 function bash(verbs: readonly Completed[]): string {
   return `# metrics and snapshot: completion for bash
@@ -89,12 +82,12 @@ compdef _metrics metrics snapshot
 `;
 }
 
-/** Finds the verb among the words of the command line, and sets \`candidates\` to what may follow. The same in bash and zsh. */
+/** Finds the verb on the command line, and sets \`candidates\` to what may follow. The same in bash and zsh. */
 function posix(verbs: readonly Completed[], line: string, executable: string): string {
-  const cases = verbs.map(
-    ({ name, options, words }) =>
-      `    ${name}) candidates="${[...words, ...options.flatMap(flagsOf), "--help"].join(" ")}" ;;`,
-  );
+  const cases = verbs.map(({ name, options, words }) => {
+    const flags = options.flatMap((option) => option.flags.match(/--?[a-z-]+/g) ?? []);
+    return `    ${name}) candidates="${[...words, ...flags, "--help"].join(" ")}" ;;`;
+  });
   return `  local word verb=
   [[ \${${executable}##*/} == snapshot ]] && verb=snapshot
   for word in "\${${line}}"; do
@@ -120,8 +113,7 @@ function fish(verbs: readonly Completed[]): string {
   return `# metrics and snapshot: completion for fish\n${lines.join("\n")}\n`;
 }
 
-function fishOption(option: Option): string {
-  const { long, short, required, description, argChoices } = option;
+function fishOption({ long, short, required, description, argChoices }: Option): string {
   return [
     ...(short === undefined ? [] : [`-s ${short.slice(1)}`]),
     ...(long == null ? [] : [`-l ${long.slice(2)}`]),
@@ -129,10 +121,6 @@ function fishOption(option: Option): string {
     ...(argChoices === undefined ? [] : [`-f -a ${quoted(argChoices.join(" "))}`]),
     `-d ${quoted(description)}`,
   ].join(" ");
-}
-
-function flagsOf({ long, short }: Option): string[] {
-  return [long, short].flatMap((flag) => flag ?? []);
 }
 
 function quoted(text: string): string {

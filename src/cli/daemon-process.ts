@@ -10,7 +10,7 @@ import { createLogger } from "../events/log.ts";
 import { Readiness } from "../events/readiness.ts";
 import { LatePrometheus } from "../http/late-prometheus.ts";
 import { Memory } from "../http/memory.ts";
-import type { HttpPorts, HttpService } from "../http/server.ts";
+import type { HttpService, Served } from "../http/server.ts";
 import { UnfitDatabase } from "../outbox/outbox-log.ts";
 import { DAEMON_NAME } from "../postgres/lock-holders.ts";
 import { openLog } from "../postgres/open-log.ts";
@@ -42,7 +42,7 @@ export async function run(config: Config): Promise<number> {
     if (progress === null) log.report(event);
     else progress(event, () => log.report(event));
   };
-  // Before the handler of `program.ts`: the reason belongs into the log.
+  // Runs before the handler of `program.ts`, so that the log has the reason.
   process.prependListener("uncaughtException", (error) => {
     report(fatal(error));
     process.exit(EXIT.failure);
@@ -77,11 +77,14 @@ export async function run(config: Config): Promise<number> {
   const running = daemon.run();
   // Its failure is handled below, when the service is there.
   running.catch(() => undefined);
-  const http = await serve(
-    config,
-    httpPorts(daemon, config, readiness, prometheus, () => alive),
-    report,
-  ).catch(async (error: unknown) => {
+  const served: Served = {
+    isAlive: () => alive,
+    readiness,
+    memory: new Memory(daemon, config.metrics, systemClock.now),
+    merge: config.merge,
+    prometheus: () => prometheus.load(),
+  };
+  const http = await serve(config, served, report).catch(async (error: unknown) => {
     stop.abort();
     daemon.abandon();
     await Promise.allSettled([running]);
@@ -116,56 +119,23 @@ export async function run(config: Config): Promise<number> {
   }
 }
 
-/** @returns null where the service is off. @throws HttpUnavailable */
-async function serve({ http }: Config, ports: HttpPorts, report: Report): Promise<HttpService | null> {
-  if (!http.enabled) return null;
+/** @returns null if the service is off. @throws Failed */
+async function serve(config: Config, served: Served, report: Report): Promise<HttpService | null> {
+  if (!config.httpEnabled) return null;
   const { startHttp } = await import("../http/server.ts");
-  return startHttp(http, ports, report);
+  return startHttp({ host: config.httpHost, port: config.httpPort }, served, report);
 }
 
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Null unless standard error is a terminal. Asking `process.stderr` would open the stream, so this asks the descriptor. */
+/** Null unless standard error is a terminal. `process.stderr` would open the stream, so this checks the descriptor. */
 function progressOnScreen(): ReturnType<typeof runProgress> | null {
   if (!isatty(STDERR) || !hasCursor(processTerminal)) return null;
   return runProgress(processTerminal, isatty(STDOUT));
 }
 
-function httpPorts(
-  daemon: Daemon,
-  { metrics, merge }: Pick<Config, "metrics" | "merge">,
-  readiness: Readiness,
-  prometheus: LatePrometheus,
-  isAlive: () => boolean,
-): HttpPorts {
-  const memory = new Memory(daemon, metrics, systemClock.now);
-  return {
-    isAlive,
-    readiness: () => readiness.current(),
-    problems: () => readiness.problems(),
-    historyTruncated: () => daemon.analyzer?.historyTruncated ?? false,
-    snapshot: () => memory.snapshot(),
-    history: () => memory.history(),
-    last: () => memory.last(),
-    explain: (project) => memory.explain(project),
-    merge,
-    prometheus: async () => {
-      const counted = await prometheus.load();
-      return {
-        contentType: counted.contentType,
-        text: await counted.expose({
-          metrics,
-          readiness: readiness.current(),
-          lag: { merges: daemon.due, seconds: daemon.lagSeconds },
-          snapshot: memory.snapshot(),
-        }),
-      };
-    },
-  };
-}
-
-/** @returns what to call when the daemon has ended. */
+/** @returns a function to call when the daemon has ended. */
 function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number, report: Report): () => void {
   let startedAt: number | null = null;
   let abandoning: NodeJS.Timeout | undefined;
@@ -177,8 +147,8 @@ function stopOnSignals(stop: AbortController, daemon: Daemon, timeoutMs: number,
     abandoning = setTimeout(() => daemon.abandon(), Math.max(timeoutMs - ABANDON_BEFORE_MS, timeoutMs / 2));
   };
   for (const signal of SIGNALS) {
-    // Replaces the listener that `bin/metrics.js` has while all this is loaded. Adds before it removes: a signal that is
-    // pending while there is no listener would be lost.
+    // Replaces the listener that `bin/metrics.js` has while the daemon is loaded. Adds before it removes: without a listener,
+    // a pending signal would be lost.
     const loading = process.listeners(signal);
     process.on(signal, onSignal);
     for (const listener of loading) process.off(signal, listener);

@@ -1,12 +1,12 @@
 /** An explanation for people: the reading, its gate, the window at a glance, what leaves next, and what could move the gate. */
 import { CATALOGUE, isRatio } from "../core/catalogue.ts";
-import type { ExplainedMerge, Explanation, Move } from "../core/explanation.ts";
-import type { MetricName } from "../core/metric.ts";
-import { boundText, count, moment } from "../text/figures.ts";
+import type { ExplainedMerge, Explanation } from "../core/explanation.ts";
+import { boundsText, count, moment } from "../text/figures.ts";
+import { KINDS, moveText } from "../text/moves.ts";
 import { safe } from "../text/safe.ts";
-import { listLines, NAME_WIDTH } from "./explain-list.ts";
+import { fitting, table } from "./columns.ts";
 import { headingText, valueText } from "./reading-text.ts";
-import type { Means } from "./terminal.ts";
+import { type Means, paint } from "./terminal.ts";
 
 export type ExplainView = Means & {
   /** Columns that the list of the merges may take; null for no list. */
@@ -15,40 +15,25 @@ export type ExplainView = Means & {
   readonly listed: number;
 };
 
-/** The merges that count for a ratio, and those that do not. */
-const KINDS: Readonly<Record<MetricName, { readonly counted: string; readonly not: string }>> = {
-  first_pass_merge_rate: { counted: "at the first pass (attempts = 1)", not: "with more than one attempt" },
-  rebase_conflict_rate: { counted: "with a rebase conflict", not: "without a rebase conflict" },
-  p95_attempts_to_merge: { counted: "", not: "" },
-};
+/** Enough to recognise a name. */
+const NAME_WIDTH = 24;
 
 export function renderExplanations(explanations: readonly Explanation[], view: ExplainView): string {
   return explanations.map((one) => `${linesOf(one, view).join("\n")}\n`).join("\n");
 }
 
 function linesOf(explanation: Explanation, view: ExplainView): string[] {
-  const { metric, merges, gate } = explanation;
-  const lines = [headingText(explanation, explanation, gate, view.colour)];
-  if (merges.length === 0) lines.push("  no merges recorded yet");
-  lines.push(
+  const { metric, merges, gate, moves, window } = explanation;
+  return [
+    headingText(explanation, explanation, gate, view.colour),
+    ...(merges.length === 0 ? ["  no merges recorded yet"] : []),
     ...(isRatio(metric) ? ratioLines(explanation) : percentileLines(explanation)),
     ...gateLines(explanation),
     ...windowLines(explanation, view),
     ...nextLines(explanation),
-    ...explanation.moves.map((move) => moveLine(explanation, move)),
+    ...moves.map((move) => `  ${moveText(metric, window, move)}`),
     ...takeOverLine(explanation),
-  );
-  return view.listColumns === null || merges.length === 0
-    ? lines
-    : [...lines, "", ...listOf(merges, view.listColumns, view)];
-}
-
-function listOf(merges: readonly ExplainedMerge[], columns: number, view: ExplainView): string[] {
-  const listed = view.listed === 0 ? [] : merges.slice(-view.listed);
-  const older = merges.length - listed.length;
-  return [
-    ...(older === 0 ? [] : [`  ${count(older, "older merge")} (--limit)`]),
-    ...(listed.length === 0 ? [] : listLines(listed, columns, view.colour)),
+    ...listLines(explanation, view),
   ];
 }
 
@@ -76,10 +61,9 @@ function percentileLines({ merges, value, n, window }: Explanation): string[] {
 
 function gateLines({ metric, gate, effective }: Explanation): string[] {
   if (gate === null) return [];
-  const since = gate.since === null ? "" : ` since ${safe(moment(gate.since, "minutes"))}`;
+  const since = gate.since === null ? "" : ` since ${moment(gate.since, "minutes")}`;
   const permissive = gate.state === CATALOGUE[metric].permissive ? ", permissive" : "";
-  const bounds = `up >= ${boundText(gate.upper)}, down < ${boundText(gate.lower)}`;
-  const line = `  gate ${gate.name}: ${gate.state.toUpperCase()}${since}${permissive}; ${bounds}`;
+  const line = `  gate ${gate.name}: ${gate.state.toUpperCase()}${since}${permissive}; ${boundsText(gate)}`;
   if (effective === null || effective.scope === "project") return [line];
   const used = `${valueText(metric, effective.value, gate)} ${effective.state.toUpperCase()}`;
   return effective.value === null
@@ -94,20 +78,13 @@ function windowLines({ merges }: Explanation, { ascii, columns }: ExplainView): 
   const signs = merges.map(({ counted, attempts }) =>
     counted === null ? (attempts > 9 ? "+" : String(attempts)) : counted ? yes : no,
   );
-  const perLine = 10 * Math.min(5, Math.max(1, Math.floor((columns - 4 + 1) / 11)));
-  const lines = pieces(signs, perLine).map((line) =>
-    pieces(line, 10)
-      .map((group) => group.join(""))
-      .join(" "),
+  const groups = signs.join("").match(/.{1,10}/gu) ?? [];
+  const perLine = Math.min(5, Math.max(1, Math.floor((columns - 4 + 1) / 11)));
+  const lines = groups.flatMap((_, nth) =>
+    nth % perLine === 0 ? `    ${groups.slice(nth, nth + perLine).join(" ")}` : [],
   );
   const legend = merges[0]?.counted === null ? "attempts of each" : `${yes} counts, ${no} does not`;
-  return [`  window, oldest first (${legend}):`, ...lines.map((line) => `    ${line}`)];
-}
-
-function pieces<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, nth) =>
-    items.slice(nth * size, (nth + 1) * size),
-  );
+  return [`  window, oldest first (${legend}):`, ...lines];
 }
 
 function nextLines({ metric, leaves_next: leaving, next, gate }: Explanation): string[] {
@@ -121,25 +98,26 @@ function nextLines({ metric, leaves_next: leaving, next, gate }: Explanation): s
 }
 
 function mergeText(merge: ExplainedMerge): string {
-  const { seq, event_id: event, attempts, counted } = merge;
+  const {
+    seq,
+    event_id: event,
+    work_item_id: item,
+    project,
+    attempts,
+    last_verdict: verdict,
+    counted,
+  } = merge;
   const counts = counted === null ? "" : counted ? ": counts" : ": does not count";
-  if (event === null) return `a merge whose rows are gone, ${count(attempts, "attempt")}${counts}`;
-  const [item, project, verdict] = [
-    merge.work_item_id ?? "none",
-    merge.project ?? "",
-    merge.last_verdict ?? "no verdict",
-  ].map((text) => safe(text, NAME_WIDTH));
-  return `merge ${seq ?? "?"} (event ${safe(event)}, work item ${item}, ${project}, ${count(attempts, "attempt")}, ${verdict})${counts}`;
-}
-
-function moveLine({ metric, window }: Explanation, { to, bound, reach }: Move): string {
-  const side = `  ${to.toUpperCase()} (${to === "high" ? ">=" : "<"} ${boundText(bound)})`;
-  if (reach === null) return `${side} cannot be reached`;
-  const takes = `${side} takes at least ${count(reach.merges, "more merge")}${reach.merges === window ? ", a whole window" : ""}`;
-  if (reach.of_kind === 0) return `${takes}, of any kind`;
-  const { counted, not } = KINDS[metric];
-  const some = reach.of_kind < reach.merges ? `${reach.of_kind} of them ` : reach.merges === 1 ? "" : "all ";
-  return `${takes}, ${some}${to === "high" ? counted : not}`;
+  const took = count(attempts, "attempt");
+  if (event === null) return `a merge whose rows are gone, ${took}${counts}`;
+  const about = [
+    `event ${safe(event)}`,
+    `work item ${safe(item ?? "none", NAME_WIDTH)}`,
+    safe(project ?? "", NAME_WIDTH),
+    took,
+    safe(verdict ?? "no verdict", NAME_WIDTH),
+  ];
+  return `merge ${seq ?? "?"} (${about.join(", ")})${counts}`;
 }
 
 /** A project's gate can also leave `unknown` between the bounds: when the window fills there, it takes over the global state. */
@@ -147,4 +125,34 @@ function takeOverLine({ scope, value, gate }: Explanation): string[] {
   return scope === "project" && value === null && gate?.state === "unknown"
     ? ["  if its window fills between the bounds, it takes over the global state"]
     : [];
+}
+
+/** Columns that are left out if they do not fit, in this order. */
+const DISPENSABLE = ["event", "work item", "merged at"];
+
+/** The newest merges of the window, one per line, with as many columns as fit. */
+function listLines({ merges }: Explanation, { listColumns, listed, colour }: ExplainView): string[] {
+  if (listColumns === null || merges.length === 0) return [];
+  const shown = listed === 0 ? [] : merges.slice(-listed);
+  const older = merges.length - shown.length;
+  const columns: Readonly<Record<string, (merge: ExplainedMerge) => string>> = {
+    "  merge": ({ seq }) => `  ${seq ?? "?"}`,
+    "merged at": ({ merged_at: at }) => (at === null ? "-" : moment(at, "minutes")),
+    event: ({ event_id: event }) => safe(event ?? "gone"),
+    "work item": ({ work_item_id: item }) => safe(item ?? "-", NAME_WIDTH),
+    project: ({ project }) => safe(project ?? "-", NAME_WIDTH),
+    attempts: ({ attempts }) => String(attempts),
+    verdict: ({ last_verdict: verdict }) => safe(verdict ?? "-", NAME_WIDTH),
+    counts: ({ counted }) => (counted === null ? "" : counted ? paint("cyan", "yes", colour) : "no"),
+  };
+  const variants = [0, 1, 2, 3].map((fewer) => () => {
+    const heads = Object.keys(columns).filter((head) => !DISPENSABLE.slice(0, fewer).includes(head));
+    const lines = shown.map((merge) => heads.map((head) => columns[head]?.(merge) ?? ""));
+    return table(heads, lines, { colour });
+  });
+  return [
+    "",
+    ...(older === 0 ? [] : [`  ${count(older, "older merge")} (--limit)`]),
+    ...(shown.length === 0 ? [] : fitting(variants, listColumns)),
+  ];
 }

@@ -12,16 +12,16 @@ export type Walked<T> = {
   readonly result: T;
   /** The id of the first row that was read. */
   readonly first: string | null;
-  /** What is missing: the same text whenever the same is missing. */
+  /** A text for each missing part, the same in every walk. */
   readonly gaps: readonly string[];
 };
 
-/** Walks after which missing rows are taken for missing in the log. */
+/** After so many walks, rows that are missing are reported as missing. */
 const MOST_WALKS = 5;
 
 /**
- * Walks until what is missing is missing in the log itself: until the first row still exists, or the same was missing
- * before. Otherwise retention deleted the oldest rows meanwhile, some of them before they were read.
+ * Walks until the result is that of one state of the log. If rows are missing, retention may have deleted them during the
+ * walk, unless the first row still exists or an earlier walk missed the same.
  */
 export async function steadily<T>(outbox: Outbox, walk: () => Promise<Walked<T>>): Promise<T> {
   const known = new Set<string>();
@@ -34,7 +34,7 @@ export async function steadily<T>(outbox: Outbox, walk: () => Promise<Walked<T>>
 }
 
 /**
- * @param end the row of ours up to which the log is read, see `journalEnd`.
+ * @param end our last row to read, see `journalEnd`.
  * @param progress is called with the share that is done, 0–1.
  * @param begin makes a new fold for each walk.
  */

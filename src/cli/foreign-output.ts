@@ -1,12 +1,12 @@
 /**
- * Warnings of Node and libraries, and what they print on standard error (under NODE_DEBUG, for example), as events for the
- * daemon's log: a stream of JSON must hold nothing else.
+ * Warnings of Node.js and of libraries, and their output on standard error (under NODE_DEBUG, for example), become events of
+ * the daemon's log: a stream of JSON must hold nothing else.
  */
 import type { Report } from "../events/daemon-event.ts";
 
 const LONGEST = 500;
 
-/** @returns what restores standard error when the daemon has ended. */
+/** @returns a function that restores standard error when the daemon has ended. */
 export function reportForeignOutput(report: Report): () => void {
   const onWarning = (warning: Error): void => forward(warning.name, warning.message);
   let isReporting = false;

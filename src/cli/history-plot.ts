@@ -4,9 +4,7 @@ import { type CellKind, characterOf, type PlotOptions, type PlotRow, plot, rowOf
 import { isRatio } from "../core/catalogue.ts";
 import type { HistoryPoint, HistorySeries } from "../core/history.ts";
 import { boundText, moment } from "../text/figures.ts";
-import { safe } from "../text/safe.ts";
-import { paint } from "./paint.ts";
-import type { Means } from "./terminal.ts";
+import { type Means, paint } from "./terminal.ts";
 
 export type HistoryView = Means & {
   /** Rows of each plot. */
@@ -18,34 +16,16 @@ export type HistoryView = Means & {
 const LABEL = 7;
 /** Room for `up >= 85%`, and for what the signs of the state mean. */
 const BOUND_LABEL = 14;
-const UTF8 = {
-  axis: "┤",
-  corner: "└",
-  floor: "─",
-  up: "▲",
-  down: "▼",
-  both: "◆",
-  high: "█",
-  low: "▁",
-  unknown: "·",
-};
-const ASCII = {
-  axis: "|",
-  corner: "+",
-  floor: "-",
-  up: "^",
-  down: "v",
-  both: "X",
-  high: "H",
-  low: "L",
-  unknown: ".",
-};
+// biome-ignore format: one sign below the other
+const UTF8 = { axis: "┤", corner: "└", floor: "─", up: "▲", down: "▼", both: "◆", high: "█", low: "▁", unknown: "·" };
+// biome-ignore format: as above
+const ASCII = { axis: "|", corner: "+", floor: "-", up: "^", down: "v", both: "X", high: "H", low: "L", unknown: "." };
 
 export function signsOf({ ascii }: Pick<Means, "ascii">): typeof UTF8 {
   return ascii ? ASCII : UTF8;
 }
 
-/** The plot of a series, without a title; empty where nothing is defined. */
+/** The plot of a series, without a title; empty if nothing is defined. */
 export function plotLines(series: HistorySeries, view: HistoryView): string[] {
   const { points, gate, metric } = series;
   if (points.every(({ value }) => value === null)) return [];
@@ -106,23 +86,16 @@ function boundLabels({ gate }: HistorySeries, options: PlotOptions): string[] {
 
 const COLOURS = { data: "cyan", bound: "gray" } as const;
 
+/** Colours each run of characters of one kind. */
 function paintRow({ text, kinds }: PlotRow, { colour }: HistoryView): string {
-  if (!colour) return text;
-  let painted = "";
-  let run = "";
-  let kind: CellKind = "blank";
-  const flush = () => {
-    painted += kind === "blank" ? run : paint(COLOURS[kind], run, true);
-    run = "";
-  };
-  Array.from(text).forEach((character, index) => {
-    const next = kinds[index] ?? "blank";
-    if (next !== kind) flush();
-    kind = next;
-    run += character;
-  });
-  flush();
-  return painted;
+  const runs: { kind: CellKind; run: string }[] = [];
+  for (const [index, character] of Array.from(text).entries()) {
+    const kind = kinds[index] ?? "blank";
+    const last = runs.at(-1);
+    if (last?.kind === kind) last.run += character;
+    else runs.push({ kind, run: character });
+  }
+  return runs.map(({ kind, run }) => (kind === "blank" ? run : paint(COLOURS[kind], run, colour))).join("");
 }
 
 /** For each character the state after its last merge. */
@@ -151,10 +124,10 @@ function crossingMarks(points: readonly HistoryPoint[], options: PlotOptions, vi
 
 function mergeText(point: HistoryPoint | undefined): string {
   if (point === undefined) return "";
-  return `merge ${point.seq}${point.merged_at === null ? "" : `, ${safe(moment(point.merged_at, "minutes"))}`}`;
+  return `merge ${point.seq}${point.merged_at === null ? "" : `, ${moment(point.merged_at, "minutes")}`}`;
 }
 
-/** The first and the last merge below the ends of the plot, with their dates where there is room. */
+/** The first and the last merge below the ends of the plot, with their dates if they fit. */
 function mergeLine(points: readonly HistoryPoint[], { width }: PlotOptions): string {
   const last = mergeText(points.at(-1));
   const dated = mergeText(points[0]);

@@ -1,56 +1,65 @@
-/** The flags that verbs share, and the parts of their help texts. */
-import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+/** Flags that several verbs have, and the parts of their help texts. */
+import { Argument, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
 import type { Config } from "../config.ts";
+import type { Terminal } from "./terminal.ts";
 
 type Format = "text" | "json" | "jsonl";
 
-/** Shared flags as they were given. A verb has those that it adds with `shared`. */
-export type SharedFlags = {
+/** As they were given. A verb has those whose options it adds. */
+export type Flags = {
   readonly json?: boolean;
   readonly output?: Format;
   readonly color: boolean;
   readonly config?: string;
   /** Milliseconds. */
   readonly timeout: number;
+  readonly project: readonly string[];
+  /** Exit with 1 if a project has no merges. */
+  readonly strict?: boolean;
+  /** Entries of a list. */
+  readonly limit: number;
+  /** How many of the newest merges. */
+  readonly last: number;
+  readonly ascii?: boolean;
 };
 
-/** Adds shared flags, in the order in which every help text has them. */
-export function shared(
-  command: Command,
-  has: {
-    /** Beside text. */
-    readonly formats?: readonly Format[];
-    readonly colour?: boolean;
-    readonly config?: boolean;
-    /** The usual timeout. */
-    readonly timeout?: string;
-  },
-): Command {
-  if (has.formats !== undefined)
-    command
-      .addOption(new Option("--json", "print nothing but JSON on standard output").conflicts("output"))
-      .addOption(new Option("-o, --output <format>", "output format").choices(["text", ...has.formats]));
-  if (has.colour === true) command.option("--no-color", "no colours, even on a terminal");
-  if (has.config === true)
-    command.option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE");
-  if (has.timeout !== undefined)
-    command.addOption(
+/** Options that most verbs have, in the order of every help text. */
+export function sharedOptions(has: {
+  /** Beside text. */
+  readonly formats?: readonly Format[];
+  readonly colour?: boolean;
+  readonly config?: boolean;
+  /** The usual timeout. */
+  readonly timeout?: string;
+}): Option[] {
+  const { formats, colour = false, config = false, timeout } = has;
+  const options: Option[] = [];
+  if (formats !== undefined)
+    options.push(
+      new Option("--json", "print nothing but JSON on standard output").conflicts("output"),
+      new Option("-o, --output <format>", "output format").choices(["text", ...formats]),
+    );
+  if (colour) options.push(new Option("--no-color", "no colours, even on a terminal"));
+  if (config)
+    options.push(new Option("--config <file>", "configuration file, instead of METRICS_CONFIG_FILE"));
+  if (timeout !== undefined)
+    options.push(
       new Option("--timeout <duration>", "give up when an answer takes longer than this")
         .argParser(durationOf(1, 3_600_000))
-        .default(parseDuration(has.timeout), has.timeout),
+        .default(parseDuration(timeout), timeout),
     );
-  return command;
+  return options;
 }
 
-export function formatOf({ json, output }: SharedFlags): Format {
+export function formatOf({ json, output }: Flags): Format {
   return json === true ? "json" : (output ?? "text");
 }
 
-/** @throws ConfigError */
+/** @throws Failed */
 export async function configOf(
-  env: NodeJS.ProcessEnv,
-  { config: configFile }: Pick<SharedFlags, "config">,
+  { env }: Terminal,
+  { config: configFile }: Pick<Flags, "config">,
 ): Promise<Config> {
   // Loads zod, which takes longer than everything that a help text needs.
   const { loadConfig } = await import("../config.ts");
@@ -63,17 +72,19 @@ export function metricArgument(usual: string): Argument {
 }
 
 /** @param usual what is shown without it. */
-export function projectOption(what: string, usual: string): Option {
-  return new Option("--project <name>", what)
-    .argParser((name: string, before: readonly string[]) => [...before, given(name, "the name of a project")])
-    .default([], usual);
+export function projectOptions(what: string, usual: string): Option[] {
+  return [
+    new Option("--project <name>", `${what}; may be repeated`)
+      .argParser((name: string, before: readonly string[]) => [
+        ...before,
+        given(name, "the name of a project"),
+      ])
+      .default([], usual),
+    new Option("--strict", "exit with 1 when a project of --project has no merges"),
+  ];
 }
 
-export function strictOption(): Option {
-  return new Option("--strict", "exit with 1 when a project of --project has no merges");
-}
-
-/** Refuses an empty value, as a shell variable that is not set gives it. */
+/** Refuses an empty value: the shell passes one for an unset variable. */
 export function given(value: string, what: string): string {
   if (value !== "") return value;
   throw new InvalidArgumentError(`It must be ${what}.`);

@@ -1,7 +1,8 @@
-/** Settings to simulate: today's or a file's, some of them changed on the command line. */
+/** Settings to simulate: some of them changed on the command line. */
 import { CATALOGUE } from "../core/catalogue.ts";
 import { MAX_WINDOW, type MetricSettings } from "../core/metric.ts";
-import { metricNamed } from "./metric-named.ts";
+import { Failed } from "../failed.ts";
+import { metricNamed } from "./named.ts";
 
 export type Changes = {
   /** `name=value`, where the name is a metric's, the beginning of one, or its gate's. */
@@ -14,7 +15,7 @@ export type Changes = {
 
 const EXAMPLES = { window: "first_pass_merge_rate=30", upper: "trust=0.9", lower: "trust=60%" } as const;
 
-/** @returns the changed settings. @throws Error with a message for the operator. */
+/** @throws Failed */
 export function otherSettings(metrics: readonly MetricSettings[], changes: Changes): MetricSettings[] {
   const changed = [...metrics];
   for (const flag of ["window", "upper", "lower"] as const) {
@@ -28,15 +29,16 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
       if (flag === "window") changed[index] = { ...metric, window: windowOf(value) };
       else if (metric.gate !== null)
         changed[index] = { ...metric, gate: { ...metric.gate, [flag]: ratioOf(flag, value) } };
-      else
-        throw new Error(
-          `--${flag} names ${JSON.stringify(metric.name)}: it has no gate; there are ${gatesOf(changed)}`,
-        );
+      else {
+        const gates = changed.flatMap(({ gate }) => gate?.name ?? []).join(", ");
+        throw new Failed(2, `--${flag} names "${metric.name}": it has no gate; there are ${gates}`);
+      }
     }
   }
   for (const { name, gate } of changed) {
     if (gate !== null && gate.lower > gate.upper)
-      throw new Error(
+      throw new Failed(
+        2,
         `${name}: lower is ${gate.lower}, above upper ${gate.upper}: a gate rises at upper and falls below lower`,
       );
   }
@@ -45,12 +47,8 @@ export function otherSettings(metrics: readonly MetricSettings[], changes: Chang
   return changed.map((metric) => (CATALOGUE[metric.name].looksAtVerdicts ? { ...metric, verdicts } : metric));
 }
 
-function refusal(flag: keyof Changes, given: string, expected: string): Error {
-  return new Error(`--${flag} is ${JSON.stringify(given)}: it must be ${expected}`);
-}
-
-function gatesOf(metrics: readonly MetricSettings[]): string {
-  return metrics.flatMap(({ gate }) => gate?.name ?? []).join(", ");
+function refusal(flag: keyof Changes, given: string, expected: string): Failed {
+  return new Failed(2, `--${flag} is ${JSON.stringify(given)}: it must be ${expected}`);
 }
 
 function windowOf(text: string): number {

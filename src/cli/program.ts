@@ -1,35 +1,49 @@
 /** The two executables: parse the command line, run the verb, and turn any outcome into an exit code. */
 import { Command, CommanderError } from "commander";
+import { Failed } from "../failed.ts";
 import { safe } from "../text/safe.ts";
 import { VERSION } from "../version.ts";
-import { defineCompletion } from "./completion.ts";
-import { defineConfig } from "./config.ts";
-import { defineExplain } from "./explain.ts";
-import { defineHealth } from "./health.ts";
-import { describe, ENVIRONMENT, HELP_COLUMNS } from "./help.ts";
-import { defineHistory } from "./history.ts";
-import { defineRun } from "./run.ts";
-import { defineSchema } from "./schema.ts";
-import { defineSimulate } from "./simulate.ts";
-import { defineSnapshot } from "./snapshot.ts";
+import { completion } from "./completion.ts";
+import { config } from "./config.ts";
+import { explain } from "./explain.ts";
+import { health } from "./health.ts";
+import { history } from "./history.ts";
+import { run } from "./run.ts";
+import { schema } from "./schema.ts";
+import { simulate } from "./simulate.ts";
+import { snapshot } from "./snapshot.ts";
 import { processTerminal, ReaderGone, type Terminal } from "./terminal.ts";
-import { type Cli, VERBS, type Verbs } from "./verbs.ts";
-import { defineVerify } from "./verify.ts";
+import { define, describe, ENVIRONMENT, HELP_COLUMNS, type Verb, WORK, type Work } from "./verb.ts";
+import { verify } from "./verify.ts";
 
 /** `snapshot` is `metrics snapshot`. */
 export type Executable = "metrics" | "snapshot";
+
+/** In the order of the help text. */
+export const VERBS: readonly Verb[] = [
+  run,
+  snapshot,
+  history,
+  explain,
+  simulate,
+  verify,
+  config,
+  health,
+  schema,
+  completion,
+];
 
 const EXIT = { done: 0, failure: 1, usage: 2 };
 /** A message may be long, but not fill the screen. */
 const MESSAGE_WIDTH = 2_000;
 
-/** Ends the process with the exit code of what its arguments ask for. */
+/** Runs the command line and ends the process with its exit code. */
 export async function enter(executable: Executable): Promise<never> {
-  // Unhandled rejections arrive here as well. Afterwards nothing is known to be sound.
+  // Unhandled rejections arrive here as well. The process's state is unknown afterwards, so it ends.
   process.on("uncaughtException", (error) => {
     process.stderr.write(`${executable}: ${messageOf(error).join(" ")}\n`, () => process.exit(1));
   });
-  process.exit(await main(executable, process.argv.slice(2), processTerminal, VERBS));
+  process.exit(await main(executable, process.argv.slice(2), processTerminal, WORK));
 }
 
 /** @returns the exit code. Throws nothing: failures are reported on standard error. */
@@ -37,15 +51,19 @@ export async function main(
   executable: Executable,
   args: readonly string[],
   terminal: Terminal,
-  verbs: Verbs,
+  work: Work,
 ): Promise<number> {
   let code = EXIT.done;
-  const done = (outcome: number) => {
-    code = outcome;
-  };
   const printed = { out: "", err: "" };
   const command = emptyCommand(executable, terminal, printed);
-  (executable === "metrics" ? defineMetrics : defineSnapshot)(command, { terminal, verbs, done });
+  const verbs = executable === "snapshot" ? [snapshot] : VERBS;
+  for (const verb of verbs) {
+    const own = executable === "snapshot" ? command : command.command(verb.name);
+    define(own, verb, { terminal, work, verbs }, (outcome) => {
+      code = outcome;
+    });
+  }
+  if (executable === "metrics") describe(command, METRICS);
   try {
     await command.parseAsync(args, { from: "user" }).catch((error: unknown) => {
       if (!(error instanceof CommanderError)) throw error;
@@ -57,9 +75,22 @@ export async function main(
   } catch (error) {
     if (error instanceof ReaderGone) return EXIT.done;
     for (const line of messageOf(error)) await terminal.err(`${executable}: ${line}\n`);
-    return exitCodeOf(error) ?? EXIT.failure;
+    return error instanceof Failed ? error.exitCode : EXIT.failure;
   }
 }
+
+const METRICS = {
+  what: "rolling merge metrics and policy gates for the Damascus orchestrator",
+  examples: ["metrics run", "metrics snapshot", "metrics explain trust", "metrics config --check"],
+  environment: ENVIRONMENT.settings,
+  exits: {
+    0: true,
+    1: "unexpected failure; verify: a difference; health: not ready",
+    2: true,
+    3: true,
+    4: "snapshot --require-defined, and a value is undefined",
+  },
+} as const;
 
 /** @param printed collects what commander prints by itself: help texts and usage errors. */
 function emptyCommand(
@@ -87,48 +118,10 @@ function emptyCommand(
     });
 }
 
-export function defineMetrics(command: Command, cli: Cli): void {
-  describe(command, {
-    what: "rolling merge metrics and policy gates for the Damascus orchestrator",
-    examples: ["metrics run", "metrics snapshot", "metrics explain trust", "metrics config --check"],
-    environment: ENVIRONMENT.settings,
-    exits: {
-      0: true,
-      1: "unexpected failure; verify: a difference; health: not ready",
-      2: true,
-      3: true,
-      4: "snapshot --require-defined, and a value is undefined",
-    },
-  });
-  defineRun(command.command("run"), cli);
-  defineSnapshot(command.command("snapshot"), cli);
-  defineHistory(command.command("history"), cli);
-  defineExplain(command.command("explain"), cli);
-  defineSimulate(command.command("simulate"), cli);
-  defineVerify(command.command("verify"), cli);
-  defineConfig(command.command("config"), cli);
-  defineHealth(command.command("health"), cli);
-  defineSchema(command.command("schema"), cli);
-  defineCompletion(command.command("completion"), command, cli);
-}
-
-/** Lines that no text from outside can forge. An error with an exit code is written for people; any other is unexpected. */
+/** Text from outside cannot forge a line. */
 function messageOf(error: unknown): string[] {
   const message = error instanceof Error ? error.message : String(error);
   const lines =
-    exitCodeOf(error) === null
-      ? [`unexpected failure: ${message.replaceAll("\n", " ")}`]
-      : (problemsOf(error) ?? message.split("\n"));
+    error instanceof Failed ? message.split("\n") : [`unexpected failure: ${message.replaceAll("\n", " ")}`];
   return lines.map((line) => safe(line, MESSAGE_WIDTH));
-}
-
-function exitCodeOf(error: unknown): number | null {
-  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number"
-    ? error.exitCode
-    : null;
-}
-
-/** What a ConfigError lists. Recognised by its shape: its class would load the configuration's libraries. */
-function problemsOf(error: unknown): readonly string[] | null {
-  return error instanceof Error && "problems" in error ? (error.problems as readonly string[]) : null;
 }

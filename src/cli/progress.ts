@@ -1,6 +1,6 @@
 /**
- * Long work on standard error: how much is done, and how long the rest will take. On a terminal a bar on the last line,
- * drawn over itself; elsewhere a line every few seconds.
+ * The progress of long work on standard error: the share that is done and the time left. On a terminal it is a bar on the
+ * last line, elsewhere a line every few seconds.
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { DaemonEvent } from "../events/daemon-event.ts";
@@ -10,15 +10,15 @@ import type { Terminal } from "./terminal.ts";
 const FIRST_MS = 500;
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 3_000;
-/** Below this share most of the time was spent on connecting, and an estimate from it would be minutes off. */
+/** Up to this share most of the time was spent on connecting, so an estimate would be minutes off. */
 const SHOWN_FROM = 0.01;
 const BAR_COLUMNS = 24;
-/** Takes a bar off the screen. */
+/** Erases a bar. */
 const ERASE = "\r\x1b[K";
 
 /**
- * Does a command's work and shows its progress; nothing where the work is quick. Leaves no bar on the screen.
- * @param what is going on, such as "verifying".
+ * Does a command's work and shows its progress, unless the work is quick. Leaves no bar on the screen.
+ * @param what the command does, such as "verifying".
  * @param work reports the share of it that is done, 0–1.
  */
 export async function withProgress<T>(
@@ -53,7 +53,7 @@ export function hasCursor({ errColumns, env }: Pick<Terminal, "errColumns" | "en
   return errColumns() !== null && env["TERM"] !== "dumb";
 }
 
-/** A bar in place of the previous one, no wider than the terminal: a line that wraps cannot be erased. */
+/** A bar that replaces the previous one. It is no wider than the terminal: a wrapped line cannot be erased. */
 function barLine(
   what: string,
   share: number,
@@ -90,10 +90,10 @@ const ENDS: ReadonlySet<DaemonEvent["event"]> = new Set([
 ] as const);
 
 /**
- * The daemon's long work as a bar on standard error, where it is started by hand. Log lines go above the bar. Where both are
- * on the same screen, the bar replaces the log lines of progress.
+ * The daemon's long work as a bar on standard error, if that is a terminal. Log lines go above the bar. If both are on one
+ * screen, the bar replaces the log lines of progress.
  * @param logOnScreen whether the log goes to a terminal too.
- * @returns what to call with each event; `log` prints its line, if it has one at this level.
+ * @returns a function to call with each event; `log` prints its line, if it has one at this level.
  */
 export function runProgress(
   terminal: Pick<Terminal, "err" | "errColumns">,

@@ -15,7 +15,7 @@ export type ExplainOptions = ReadOptions & {
   readonly projects: readonly string[];
 };
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readExplanations(config: Config, options: ExplainOptions): Promise<Explanations> {
   const { metric, projects } = options;
   return readLog(config, "explain", options, async (access) => {

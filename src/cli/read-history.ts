@@ -1,4 +1,4 @@
-/** Histories from the log: recorded rows from the newest back, or simulated from the merges where nothing is recorded. */
+/** Histories from the log: recorded rows from the newest back, or simulated from the merges if nothing is recorded. */
 import type { Config } from "../config.ts";
 import {
   crossingOf,
@@ -36,7 +36,7 @@ type Part = {
   readonly progress: (share: number) => void;
 };
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readHistory(config: Config, options: HistoryOptions): Promise<History> {
   const metrics = config.metrics.filter(({ name }) => options.metric === null || name === options.metric);
   const scopes = options.projects.length === 0 ? [null] : [...new Set(options.projects)];
@@ -47,7 +47,7 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
   return readLog(config, "history", options, async (access) => {
     const end = await journalEnd(access);
     const { last } = options;
-    // Computing reads the whole journal, what is recorded is at its end: two readings at most, whatever is wanted.
+    // Computing reads the whole journal, recorded points are at its end: at most two passes.
     const series = [
       ...(await computedSeries(access, computed, { end, last, progress: progress(0) })),
       ...(await recordedSeries(access, recorded, { end, last, progress: progress(readings - 1) })),
@@ -62,7 +62,7 @@ export function readHistory(config: Config, options: HistoryOptions): Promise<Hi
   });
 }
 
-/** Whether there are rows of it; otherwise it is computed from the merges. */
+/** Whether the log has rows of it. If not, it is computed from the merges. */
 function isRecorded({ metric, project }: Wanted): boolean {
   return project === null || metric.record.includes("project");
 }
@@ -88,25 +88,28 @@ async function computedSeries(
   return wanted.map(({ metric, project }) => simulation.series(metric.name, project));
 }
 
-/** All series at once: most rows of one lie beside those of the others. */
+/** All series in one pass: their rows lie beside each other. */
 async function recordedSeries(
   access: LogAccess,
   wanted: readonly Wanted[],
   { end, last, progress }: Part,
 ): Promise<HistorySeries[]> {
-  /** Points newest first, and the crossing that was read before the row that it follows in the log. */
-  type Filling = { readonly points: HistoryPoint[]; crossed: MetricRow | null };
-  const filling = new Map<string, Filling>(
-    wanted.map(({ metric, project }) => [nameOf(metric.name, project), { points: [], crossed: null }]),
-  );
+  if (end === null || wanted.length === 0)
+    return wanted.map(({ metric, project }) => seriesOf(metric, project, "recorded", []));
+  // The points newest first, and the crossing that was read before the row that it follows in the log.
+  const filling = wanted.map((one) => ({
+    one,
+    points: [] as HistoryPoint[],
+    crossed: null as MetricRow | null,
+  }));
+  const byName = new Map(filling.map((each) => [nameOf(each.one.metric.name, each.one.project), each]));
   const kinds = [...new Set(wanted.map(({ metric }) => metricKind(metric.name))), CROSSING_KIND];
   const oldest = (await access.reader.oldest()) ?? 0n;
   let taken = 0;
-  const rows = end === null || wanted.length === 0 ? [] : newestRows(access, { kinds, upTo: end });
-  for await (const raw of rows) {
+  for await (const raw of newestRows(access, { kinds, upTo: end })) {
     const row = readable(raw);
     if (row?.type !== "metric") continue;
-    const series = filling.get(nameOf(row.metric, row.scope === "global" ? null : row.merge.project));
+    const series = byName.get(nameOf(row.metric, row.scope === "global" ? null : row.merge.project));
     if (series === undefined || series.points.length === last) continue;
     if (row.crossing !== null) {
       series.crossed = row;
@@ -115,13 +118,12 @@ async function recordedSeries(
     series.points.push(pointOf(row, row.merge, crossingAt(row, series.crossed)));
     series.crossed = null;
     taken += 1;
-    progress(Math.max(taken / (last * filling.size), 1 - shareOf(BigInt(raw.id), oldest, end ?? oldest)));
-    if (taken === last * filling.size) break;
+    progress(Math.max(taken / (last * filling.length), 1 - shareOf(BigInt(raw.id), oldest, end)));
+    if (taken === last * filling.length) break;
   }
-  return wanted.map(({ metric, project }) => {
-    const points = filling.get(nameOf(metric.name, project))?.points.toReversed() ?? [];
-    return seriesOf(metric, project, "recorded", points);
-  });
+  return filling.map(({ one: { metric, project }, points }) =>
+    seriesOf(metric, project, "recorded", points.toReversed()),
+  );
 }
 
 function nameOf(metric: MetricName, project: string | null): string {

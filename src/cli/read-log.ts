@@ -4,21 +4,21 @@
  * A transaction as long as the command would keep its lock on the table: `ALTER TABLE` waits for it, and every writer
  * waits behind `ALTER TABLE`. So there is no snapshot of the whole log. Reading page by page is exact all the same:
  *
- *   Rows of ours never change and are only appended. Their ids are drawn under the writers' lock, so they ascend in the
- *   order in which their transactions commit (`recorder/projection.ts`). If the newest visible row of ours has the id N,
- *   every row of ours up to N is committed, and every later statement sees it: up to N the journal is one state of the
- *   log. `journalEnd` reads that bound first, and no page goes beyond it.
+ *   Our rows never change and are only appended. Their ids are drawn under the writers' lock, so they ascend in the order
+ *   in which their transactions commit. If our newest visible row has the id N, all our rows up to N are committed, and
+ *   every later statement sees them. `journalEnd` reads that bound first, and no page goes beyond it.
  *
- * The newest id of the table is not such a bound: rows of ours with lower ids may not be committed yet. Neither is a free
+ * The newest id of the table is not such a bound: our rows with lower ids may not be committed yet. Neither is a free
  * writers' lock: a standby does not show the locks of the primary, and ids may be given by hand.
  *
- * Retention may delete rows between two pages. It deletes the oldest, so pages that go back only end earlier. A walk
- * forward finds a gap that is not in the log, and reads again (`restore/lasting.ts`, `fold-recorded.ts`).
+ * Retention may delete the oldest rows between two pages. Pages that go back then end earlier. A walk forward finds a gap
+ * that is not in the log, and reads again (`restore/lasting.ts`, `fold-recorded.ts`).
  */
 import type { Config } from "../config.ts";
-import { type JournalRow, parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
+import { parseJournalRow, type RawJournalRow, UnfitLog } from "../core/journal-row.ts";
 import type { Failure } from "../events/fields.ts";
 import { meaningOf } from "../events/meaning.ts";
+import { Failed } from "../failed.ts";
 import { DatabaseFailure, UnfitDatabase } from "../outbox/outbox-log.ts";
 import { type PageBounds, pagesAfter } from "../outbox/pages.ts";
 import { type Connection, connect, type Query } from "../postgres/connection.ts";
@@ -43,22 +43,17 @@ export type ReadOptions = {
 
 /** Outbox rows of one statement. Writers behind a migration that waits for the statement wait as long. */
 const READ_ROWS = 5_000;
-/** The share of the time for an answer that may be spent on waiting for a lock. */
+/** At most this share of the timeout is spent on waiting for a lock. */
 const LOCK_SHARE = 0.8;
-/** How long one transaction waits for a lock: it may hold another one, for which another session waits. */
+/** How long one transaction waits for a lock. It may itself hold a lock for which another session waits. */
 const LOCK_WAIT_MS = 500;
 /** More damaged rows than this are a damaged table, index or disk. */
 const MOST_UNREADABLE = 1_000;
 
-/** The database cannot be read: the message says why and what to do. */
-class Unreadable extends Error {
-  readonly exitCode = 3;
-}
-
 /**
  * Reads the log over a connection of its own.
  * @param verb names the connection in `pg_stat_activity`.
- * @throws Unreadable when the database is unavailable, refuses, takes too long, or the log cannot be trusted.
+ * @throws Failed when the database is unavailable, refuses, takes too long, or the log cannot be trusted.
  */
 export async function readLog<T>(
   config: Config,
@@ -66,33 +61,32 @@ export async function readLog<T>(
   { timeoutMs, unreadable }: ReadOptions,
   read: (access: LogAccess) => Promise<T>,
 ): Promise<T> {
-  const settings = {
-    database: config.database,
-    applicationName: `damascus-metrics/${verb}`,
-    connectTimeoutMs: timeoutMs,
-    statementTimeoutMs: timeoutMs,
-    lockTimeoutMs: Math.min(LOCK_WAIT_MS, Math.ceil(timeoutMs * LOCK_SHARE)),
-  };
   try {
-    const connection = await connect(settings);
+    const connection = await connect({
+      database: config.database,
+      applicationName: `damascus-metrics/${verb}`,
+      connectTimeoutMs: timeoutMs,
+      statementTimeoutMs: timeoutMs,
+      lockTimeoutMs: Math.min(LOCK_WAIT_MS, Math.ceil(timeoutMs * LOCK_SHARE)),
+    });
     try {
       const query = shortTransactions(connection, timeoutMs * LOCK_SHARE);
       const outbox = { ...namesIn(config.schema), query, unreadable: once(unreadable) };
       const columns = await readableColumns(outbox);
       const reader = journalReader(outbox, connection.readOut, config.merge, columns);
       const result = await read({ ...outbox, reader, columns });
-      // Ends in good order: otherwise the server logs an unexpected end of each connection.
+      // Without a clean end, the server logs an unexpected end of each connection.
       await connection.end();
       return result;
     } finally {
       connection.destroy();
     }
   } catch (error) {
-    throw asUnreadable(error);
+    throw asFailed(error);
   }
 }
 
-/** Each statement in its own transaction. One that does not get its lock holds nothing while it is tried again. */
+/** Each statement in its own transaction. It holds no lock between two attempts. */
 function shortTransactions({ read }: Connection, patienceMs: number): Query {
   return async (text) => {
     const giveUpAt = performance.now() + patienceMs;
@@ -112,7 +106,8 @@ function once(report: LeaveOut | undefined): LeaveOut {
   return (row) => {
     if (reported.has(row.id)) return;
     if (reported.add(row.id).size > MOST_UNREADABLE)
-      throw new Unreadable(
+      throw new Failed(
+        3,
         `more than ${MOST_UNREADABLE} rows of events_outbox cannot be read (${row.reason}): its storage or an index is damaged, see the server's log`,
       );
     report?.(row);
@@ -160,10 +155,10 @@ export function shareOf(place: bigint, start: bigint, end: bigint): number {
 }
 
 /**
- * The newest row of ours: up to here the journal is complete, now and for every later statement. Null where there is none.
+ * Our newest row: up to here the journal is complete, now and for every later statement. Null if we have none.
  *
  * The search goes from the newest row of the outbox back, page by page. Of a set that commits meanwhile it may see some rows
- * and miss those with higher ids, with rows of others between them. So it follows the set to its end.
+ * and miss those with higher ids, with the orchestrator's rows between them. So it follows the set to its end.
  */
 export async function journalEnd(access: LogAccess): Promise<bigint | null> {
   let damaged: bigint | null = null;
@@ -174,21 +169,21 @@ export async function journalEnd(access: LogAccess): Promise<bigint | null> {
   };
   const rows = newestRows({ ...access, unreadable }, { upTo: await access.reader.newest() });
   for await (const raw of rows) {
-    const row = ownRow(raw);
-    if (row !== null) return endOfSet(access, larger(damaged, BigInt(raw.id)), row);
+    const set = setOf(raw);
+    if (set !== null) return larger(damaged, await endOfSet(access, BigInt(raw.id), set));
   }
   return damaged;
 }
 
 /** The last row of the set of which one row has the id `place`. */
-async function endOfSet(access: LogAccess, place: bigint, row: OwnRow): Promise<bigint> {
-  if (row === "unfit" || row.type !== "metric") return place;
+async function endOfSet(access: LogAccess, place: bigint, set: string): Promise<bigint> {
   let end = place;
+  if (set === ALONE) return end;
   for await (const page of logPages(access, place, await access.reader.newest())) {
     for (const raw of await access.reader.journal(page.after, page.end)) {
-      const next = ownRow(raw);
+      const next = setOf(raw);
       if (next === null) continue;
-      if (next === "unfit" || next.type !== "metric" || next.merge.eventId !== row.merge.eventId) return end;
+      if (next !== set) return end;
       end = BigInt(raw.id);
     }
   }
@@ -199,17 +194,17 @@ function larger(a: bigint | null, b: bigint): bigint {
   return a !== null && a > b ? a : b;
 }
 
-/** A row with our marker, which may be unfit. */
-type OwnRow = JournalRow | "unfit";
+const ALONE = "alone";
 
-/** Null for an unmarked row: it was written without the lock and proves nothing. */
-function ownRow(raw: RawJournalRow): OwnRow | null {
+/** The event that identifies the set of one of our rows. Null for an unmarked row: it was written without the lock. */
+function setOf(raw: RawJournalRow): string | null {
   try {
     const row = parseJournalRow(raw);
-    return row.type === "unmarked" ? null : row;
+    if (row.type === "unmarked") return null;
+    return row.type === "metric" ? row.merge.eventId : ALONE;
   } catch (error) {
-    // The verbs report what is wrong with it.
-    if (error instanceof UnfitLog) return "unfit";
+    // The row is ours and unfit; the verbs report why.
+    if (error instanceof UnfitLog) return ALONE;
     throw error;
   }
 }
@@ -222,10 +217,11 @@ export async function now(query: Query): Promise<string> {
   return rows[0]?.["now"] ?? "";
 }
 
-function asUnreadable(error: unknown): unknown {
-  if (error instanceof UnfitLog) return new Unreadable(error.message);
-  if (error instanceof UnfitDatabase) return new Unreadable(error.problems.join("\n"));
-  return error instanceof DatabaseFailure ? new Unreadable(advice(error.failure)) : error;
+/** The message says why the log cannot be read, and what to do. */
+function asFailed(error: unknown): unknown {
+  if (error instanceof UnfitLog) return new Failed(3, error.message);
+  if (error instanceof UnfitDatabase) return new Failed(3, error.problems.join("\n"));
+  return error instanceof DatabaseFailure ? new Failed(3, advice(error.failure)) : error;
 }
 
 /** One line: what is wrong, what to do, and in brackets the failure's own words. */

@@ -21,7 +21,7 @@ export type Simulated = {
   readonly plots: readonly (readonly [today: HistorySeries, simulated: HistorySeries])[];
 };
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readSimulation(config: Config, options: SimulateOptions): Promise<Simulated> {
   return readLog(config, "simulate", options, async (access) => {
     const both = await foldRecorded(access, await journalEnd(access), options.progress, () => {

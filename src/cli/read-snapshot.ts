@@ -1,4 +1,4 @@
-/** The snapshot from the log alone: the daemon's fold up to the newest row of ours, and the merges that are due. */
+/** The snapshot from the log alone: the daemon's fold up to our newest row, and the merges that are due. */
 import type { Config } from "../config.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import { BEFORE_ALL } from "../core/event-id.ts";
@@ -23,7 +23,7 @@ export type SnapshotOptions = ReadOptions & {
   readonly at?: bigint | undefined;
 };
 
-/** @throws Unreadable, or NotRecorded when the event is not recorded. */
+/** @throws Failed */
 export function readSnapshot(config: Config, options: SnapshotOptions): Promise<Snapshot> {
   return readLog(config, "snapshot", options, async (access) => {
     const { snapshot } = await lookAt(access, config, options.at);
@@ -31,10 +31,10 @@ export function readSnapshot(config: Config, options: SnapshotOptions): Promise<
   });
 }
 
-/** The snapshot, the memory that it describes, and the row of ours up to which that was read. */
+/** The snapshot, the memory that it describes, and our row up to which that was read. */
 type Looked = { readonly snapshot: Snapshot; readonly analyzer: Analyzer; readonly end: bigint | null };
 
-/** Looks again where a contradiction may come from rows that retention deleted meanwhile. */
+/** Reads again if a contradiction may come from rows that retention has just deleted. */
 export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<Looked> {
   return lasting(async () => {
     const restored = (upTo: bigint | null) => {
@@ -43,7 +43,7 @@ export function lookAt(access: LogAccess, config: Config, at?: bigint): Promise<
     };
     const end = at === undefined ? await journalEnd(access) : await recordedAt(access, config, at);
     const { walk, known } = await restored(end);
-    // The lag is today's, also where the values are older.
+    // The lag is today's even if the values are older.
     const today = at === undefined ? known : (await restored(await journalEnd(access))).known;
     const due = await readDue(access, today);
     const { analyzer } = walk;

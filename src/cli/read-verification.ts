@@ -36,7 +36,7 @@ export type VerifyOptions = ReadOptions & {
 const LOOKS_AGAIN = 10;
 const LOOK_EVERY_MS = 200;
 
-/** @throws Unreadable */
+/** @throws Failed */
 export function readVerification(config: Config, options: VerifyOptions): Promise<Verification> {
   return readLog(config, "verify", options, (access) => verify(access, config, options));
 }
@@ -64,7 +64,7 @@ async function verify(access: LogAccess, config: Config, options: VerifyOptions)
   return verificationOf(verifier, reconciliation.counts, differences, drifted, await now(access.query));
 }
 
-/** Walks after a row of ours, or from the oldest row, to the journal's end. @returns the first row; null where there is none. */
+/** Walks after one of our rows, or from the oldest row, to the journal's end. @returns the first row; null if there is none. */
 async function walk(
   access: LogAccess,
   { verifier, end }: Journal,
@@ -109,7 +109,7 @@ async function reconcileMerges(
   return reconciliation;
 }
 
-/** Reads on where the journal has grown: merges that were due may be recorded now. Gives a running daemon some time. */
+/** Reads the rows that the journal has gained: due merges may be recorded now. Gives a running daemon some time. */
 async function lookAgain(
   access: LogAccess,
   journal: Journal,

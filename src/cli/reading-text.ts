@@ -1,27 +1,12 @@
-/** Metrics and their readings as verbs print them. */
-import { isRatio } from "../core/catalogue.ts";
+/** Metrics, their readings and the states of gates as verbs print them. */
+import { CATALOGUE, isRatio } from "../core/catalogue.ts";
+import type { GateState } from "../core/gate.ts";
 import type { MetricName } from "../core/metric.ts";
 import { type Bounds, percent } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { paint } from "./paint.ts";
+import { paint } from "./terminal.ts";
 
-/** A metric, and the project that it is about. */
-export function titleOf({ metric, project }: { metric: MetricName; project: string | null }): string {
-  return project === null ? metric : `${metric}, project ${safe(project)}`;
-}
-
-/** A heading: what it is about and its value, dimmed while it is undefined. */
-export function headingText(
-  about: { metric: MetricName; project: string | null },
-  reading: Read,
-  bounds: Bounds | null,
-  colour: boolean,
-): string {
-  const text = readingText(reading, bounds);
-  const value = reading.value === null ? text.replace("undefined", paint("dim", "undefined", colour)) : text;
-  return `${paint("bold", titleOf(about), colour)} = ${value}`;
-}
-
+type Subject = { readonly metric: MetricName; readonly project: string | null };
 type Read = {
   readonly metric: MetricName;
   readonly value: number | null;
@@ -29,13 +14,34 @@ type Read = {
   readonly window: number;
 };
 
+/** A metric, and the project that it is about. */
+export function titleOf({ metric, project }: Subject): string {
+  return project === null ? metric : `${metric}, project ${safe(project)}`;
+}
+
+/** A heading: what it is about, and its value. */
+export function headingText(about: Subject, reading: Read, bounds: Bounds | null, colour: boolean): string {
+  return `${paint("bold", titleOf(about), colour)} = ${readingText(reading, bounds, colour)}`;
+}
+
 /** @param bounds of the gate: a percentage is printed on its own side of them. */
-export function readingText({ metric, value, n, window }: Read, bounds: Bounds | null): string {
-  return `${valueText(metric, value, bounds)} (n=${n}/${window})`;
+export function readingText(
+  { metric, value, n, window }: Read,
+  bounds: Bounds | null,
+  colour: boolean,
+): string {
+  const text = valueText(metric, value, bounds);
+  return `${value === null ? paint("dim", text, colour) : text} (n=${n}/${window})`;
 }
 
 /** A percentage or a number of attempts. */
 export function valueText(metric: MetricName, value: number | null, bounds: Bounds | null): string {
   if (value === null) return "undefined";
   return isRatio(metric) ? percent(value, bounds) : String(value);
+}
+
+/** A state in words, green if it permits, red if it restricts. @param width the least number of columns. */
+export function stateText(metric: MetricName, state: GateState, colour: boolean, width = 0): string {
+  const style = state === "unknown" ? "yellow" : state === CATALOGUE[metric].permissive ? "green" : "red";
+  return paint(style, state.toUpperCase().padEnd(width), colour);
 }

@@ -2,26 +2,29 @@
 import type { UnreadableRow } from "../postgres/unreadable.ts";
 import { count } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
+import type { Flags } from "./options.ts";
 import { withProgress } from "./progress.ts";
 import type { ReadOptions } from "./read-log.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Rows that are named one by one. */
 const NAMED = 20;
 const WIDTH = 200;
 
 /**
  * Reads, then names the rows that were left out, also where reading failed.
- * @param what is going on, such as "verifying".
+ * @param what the verb does, such as "verifying".
  */
 export async function reading<T>(
   what: string,
+  { timeout: timeoutMs }: Flags,
   terminal: Terminal,
-  read: (heard: Required<Pick<ReadOptions, "progress" | "unreadable">>) => Promise<T>,
+  read: (options: ReadOptions) => Promise<T>,
 ): Promise<T> {
   const rows: UnreadableRow[] = [];
   try {
     return await withProgress(what, terminal, (progress) =>
-      read({ progress, unreadable: (row) => rows.push(row) }),
+      read({ timeoutMs, progress, unreadable: (row) => rows.push(row) }),
     );
   } finally {
     for (const { id, reason } of rows.slice(0, NAMED))

@@ -1,33 +1,26 @@
-/** Finds where the log records an event, or why it does not: for `snapshot --at`. */
+/** Finds the row that records an event, for `snapshot --at`, or the reason why no row does. */
 import type { Config } from "../config.ts";
 import { eventOf, type RawJournalRow, readable } from "../core/journal-row.ts";
+import { Failed } from "../failed.ts";
 import type { FoundMerge } from "../outbox/outbox-log.ts";
 import { rowOf, rowsAbout, rowsNaming } from "../postgres/reader-at.ts";
 import { journalEnd, type LogAccess, logPages } from "./read-log.ts";
 
-/** The event is not recorded: neither a wrong usage nor a failure of the database. */
-class NotRecorded extends Error {
-  readonly exitCode = 1;
-}
-
-/**
- * The id of the last row that records this event.
- * @throws NotRecorded, saying what the id is instead.
- */
+/** The id of the last row that records this event. @throws Failed, which says what the id is instead. */
 export async function recordedAt(access: LogAccess, config: Config, event: bigint): Promise<bigint> {
   const id = String(event);
   const end = await journalEnd(access);
   const ofItem = end === null ? [] : (await rowsAbout(access, event)).filter((raw) => BigInt(raw.id) <= end);
   const [merge] = await access.reader.merges(event - 1n, event);
-  // Where its work item is known, that item's index finds every row that records it.
+  // If its work item is known, that item's index finds every row that records it.
   const named = merge?.workItemId != null || ofItem.length > 0 ? [] : await naming(access, event, end);
   const last = [...named, ...ofItem].findLast((raw) => recordedIn(raw) === id);
   if (last !== undefined) return BigInt(last.id);
   const recordedAs = merge?.recordedAs ?? ofItem.map(recordedIn).find((other) => other !== null) ?? null;
-  throw new NotRecorded(await instead(access, config.merge, event, merge, recordedAs));
+  throw new Failed(1, await instead(access, config.merge, event, merge, recordedAs));
 }
 
-/** What an event is that is not recorded, in a sentence. @param recordedAs the event by which its work item is recorded. */
+/** Describes an event that is not recorded. @param recordedAs the event by which its work item is recorded. */
 async function instead(
   access: LogAccess,
   { kind, target }: Config["merge"],

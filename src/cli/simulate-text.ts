@@ -1,17 +1,16 @@
 /** A simulation for people: for each gate what it did under today's settings and under the simulated ones, and both plots. */
-import { stripVTControlCharacters } from "node:util";
 import { domainOf } from "../chart/domain.ts";
 import { isRatio } from "../core/catalogue.ts";
 import type { GateState } from "../core/gate.ts";
 import type { HistorySeries } from "../core/history.ts";
-import type { MetricSettings } from "../core/metric.ts";
+import type { MetricName, MetricSettings } from "../core/metric.ts";
 import type { Outcome, SimulatedLine, SimulationDocument } from "../core/simulation.ts";
-import { boundText, count, span } from "../text/figures.ts";
+import { boundsText, count, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { align, type Line } from "./columns.ts";
+import { align } from "./columns.ts";
 import { type HistoryView, plotLines } from "./history-plot.ts";
 import type { Simulated } from "./read-simulation.ts";
-import { valueText } from "./reading-text.ts";
+import { titleOf, valueText } from "./reading-text.ts";
 
 /** From this width on, two plots are drawn side by side. */
 const BESIDE_FROM = 140;
@@ -28,9 +27,12 @@ export function renderSimulation(
   view: HistoryView,
 ): string {
   if (document.as_of.seq === 0) return "no merges recorded yet: there is no history to simulate\n";
-  const same = sameUnderBoth(document.lines, settings);
+  const same = settings.today
+    .filter((metric, index) => JSON.stringify(metric) === JSON.stringify(settings.simulated[index]))
+    .map(({ name }) => name)
+    .filter((name) => document.lines.some(({ metric }) => metric === name));
   const changed = document.lines.filter(({ metric }) => !same.includes(metric));
-  // Where nothing differs, everything is shown.
+  // If nothing differs, everything is shown.
   const shown = changed.length === 0 ? document.lines : changed;
   const lines = shown.flatMap((line) => [
     nameOf(line),
@@ -42,63 +44,45 @@ export function renderSimulation(
   return [...lines, ...hidden, footer(document)].map((line) => `${line}\n`).join("");
 }
 
-/** The metrics of these lines whose settings do not differ. */
-function sameUnderBoth(lines: readonly SimulatedLine[], { today, simulated }: BothSettings) {
-  return today
-    .filter((metric, index) => JSON.stringify(metric) === JSON.stringify(simulated[index]))
-    .map(({ name }) => name)
-    .filter((name) => lines.some(({ metric }) => metric === name));
+function nameOf(line: SimulatedLine): string {
+  return isSum(line) ? `${line.metric}, all projects together` : titleOf(line);
 }
 
-function nameOf({ metric, scope, project }: SimulatedLine): string {
-  if (scope === "global") return metric;
-  return project === null ? `${metric}, all projects together` : `${metric}, project ${safe(project)}`;
+function isSum({ scope, project }: SimulatedLine): boolean {
+  return scope === "project" && project === null;
 }
 
-function comparison(
-  { metric, scope, project, today, simulated }: SimulatedLine,
-  settings: BothSettings,
-): string[] {
-  const row = (name: string, cell: (outcome: Outcome) => string): Line => [
+/** The lines of a comparison, and what each shows of an outcome. */
+const ROWS: readonly (readonly [name: string, cell: (outcome: Outcome, metric: MetricName) => string])[] = [
+  ["window", ({ window }) => String(window)],
+  ["bounds", ({ gate }) => (gate === null ? "no gate" : boundsText(gate))],
+  ["now", ({ value, state, gate }, metric) => `${valueText(metric, value, gate)} ${state.toUpperCase()}`],
+  ["crossings", ({ crossings: { up, down } }) => `${up + down} (${up} up, ${down} down)`],
+  ["high", (outcome) => timeIn("high", outcome)],
+  ["low", (outcome) => timeIn("low", outcome)],
+  ["unknown", (outcome) => timeIn("unknown", outcome)],
+  [
+    "as recorded",
+    ({ agreement: { compared, equal } }) =>
+      compared === 0 ? "nothing to compare" : `${equal} of ${compared} states (${share(equal, compared)})`,
+  ],
+];
+
+function comparison(line: SimulatedLine, settings: BothSettings): string[] {
+  const { metric, today, simulated } = line;
+  const rows = ROWS.filter(([name]) => name !== "now" || !isSum(line)).map(([name, cell]) => [
     `  ${name}`,
-    ...[today, simulated].map((outcome) => (outcome === null ? "-" : cell(outcome))),
-  ];
-  const verdicts = [settings.today, settings.simulated].map(
-    (metrics) =>
-      metrics
-        .find(({ name }) => name === metric)
-        ?.verdicts?.map((verdict) => safe(verdict))
-        .join(", ") ?? "-",
-  );
-  const isSum = scope === "project" && project === null;
-  const states: readonly GateState[] = ["high", "low", "unknown"];
-  return align(
-    [
-      ["", "today", "simulated"],
-      row("window", ({ window }) => String(window)),
-      row("bounds", ({ gate }) =>
-        gate === null ? "no gate" : `up >= ${boundText(gate.upper)}, down < ${boundText(gate.lower)}`,
-      ),
-      ...(verdicts[0] === verdicts[1] ? [] : [["  verdicts", ...verdicts]]),
-      ...(isSum
-        ? []
-        : [
-            row(
-              "now",
-              ({ value, state, gate }) => `${valueText(metric, value, gate)} ${state.toUpperCase()}`,
-            ),
-          ]),
-      row("crossings", ({ crossings: { up, down } }) => `${up + down} (${up} up, ${down} down)`),
-      ...states.map((state) => row(state, (outcome) => stateText(outcome, state))),
-      row("as recorded", ({ agreement: { compared, equal } }) =>
-        compared === 0 ? "nothing to compare" : `${equal} of ${compared} states (${share(equal, compared)})`,
-      ),
-    ],
-    [3, 3],
-  );
+    ...[today, simulated].map((outcome) => (outcome === null ? "-" : cell(outcome, metric))),
+  ]);
+  const verdicts = [settings.today, settings.simulated].map((metrics) => {
+    const counted = metrics.find(({ name }) => name === metric)?.verdicts ?? ["-"];
+    return counted.map((verdict) => safe(verdict)).join(", ");
+  });
+  const changed = verdicts[0] === verdicts[1] ? [] : [["  verdicts", ...verdicts]];
+  return align([["", "today", "simulated"], ...rows.slice(0, 2), ...changed, ...rows.slice(2)], [3, 3]);
 }
 
-function stateText({ merges, seconds }: Outcome, state: GateState): string {
+function timeIn(state: GateState, { merges, seconds }: Outcome): string {
   const all = merges.high + merges.low + merges.unknown;
   if (all === 0) return "-";
   return `${count(merges[state], "merge")} (${share(merges[state], all)}), ${span(seconds[state])}`;
@@ -119,7 +103,7 @@ function plotsOf(line: SimulatedLine, plots: Simulated["plots"], view: HistoryVi
   const drawn = { ...view, columns, domain: commonDomain(both) };
   const today = titled("today", both[0], drawn);
   const simulated = titled("simulated", both[1], drawn);
-  return ["", ...(beside ? sideBySide(today, simulated, columns + BETWEEN) : [...today, ...simulated])];
+  return ["", ...(beside ? sideBySide(today, simulated) : [...today, ...simulated])];
 }
 
 /** Both plots have one scale. */
@@ -135,12 +119,12 @@ function titled(title: string, series: HistorySeries, view: HistoryView): string
   return lines.length === 0 ? [`  ${title}: undefined throughout`] : [`  ${title}`, ...lines];
 }
 
-function sideBySide(left: readonly string[], right: readonly string[], offset: number): string[] {
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => {
-    const line = left[index] ?? "";
-    const blanks = Math.max(1, offset - stripVTControlCharacters(line).length);
-    return `${line}${" ".repeat(blanks)}${right[index] ?? ""}`.trimEnd();
-  });
+function sideBySide(left: readonly string[], right: readonly string[]): string[] {
+  const height = Math.max(left.length, right.length);
+  return align(
+    Array.from({ length: height }, (_, index) => [left[index] ?? "", right[index] ?? ""]),
+    [BETWEEN],
+  );
 }
 
 function footer({

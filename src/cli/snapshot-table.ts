@@ -6,14 +6,14 @@ import type { MetricName } from "../core/metric.ts";
 import type { SnapshotMetric } from "../core/snapshot.ts";
 import { moment } from "../text/figures.ts";
 import { safe, textWidth } from "../text/safe.ts";
-import { align, widthOf } from "./columns.ts";
-import { paint, paintState } from "./paint.ts";
-import { valueText } from "./reading-text.ts";
+import { table, widthOf } from "./columns.ts";
+import { stateText, valueText } from "./reading-text.ts";
+import { paint } from "./terminal.ts";
 
 export type TableView = {
   /** Columns that a row may take. */
   readonly columns: number;
-  /** Whether numerators and dates are shown where there is room. */
+  /** Whether numerators and dates are shown if they fit. */
   readonly details: boolean;
   readonly colour: boolean;
 };
@@ -25,19 +25,13 @@ export type Table = {
 
 type Project = readonly [name: string, readings: readonly SnapshotMetric[]];
 
-type Column = {
-  readonly head: string;
-  /** So that a column keeps its place while values come and go. */
-  readonly atLeast: number;
-  readonly cell: (readings: readonly SnapshotMetric[]) => string;
-};
-
 const HEADS: Readonly<Record<MetricName, { readonly value: string; readonly policy: string }>> = {
+  // Padded, so that a column keeps its place while values come and go.
   first_pass_merge_rate: { value: "FIRST PASS", policy: "TRUST POLICY" },
-  rebase_conflict_rate: { value: "CONFLICTS", policy: "OVERLAP POLICY" },
+  rebase_conflict_rate: { value: "CONFLICTS ", policy: "OVERLAP POLICY" },
   p95_attempts_to_merge: { value: "P95", policy: "P95 POLICY" },
 };
-/** Values that are left out where there is no room, in this order. */
+/** Values that are left out if they do not fit, in this order. */
 const DISPENSABLE: readonly MetricName[] = [
   "p95_attempts_to_merge",
   "first_pass_merge_rate",
@@ -48,81 +42,65 @@ const NAME = { atLeast: 11, enough: 12, atMost: 40 };
 const STATE_WIDTH = 4;
 
 export function projectTable(projects: readonly Project[], view: TableView): Table {
-  const metrics = (projects[0]?.[1] ?? []).map(({ metric }) => metric);
-  const gated = metrics.filter((metric) =>
-    projects.some(([, readings]) => readings.some((one) => one.metric === metric && one.effective !== null)),
-  );
+  const { columns, colour } = view;
   const wanted = Math.max(...projects.map(([name]) => textWidth(safe(name, NAME.atMost))), NAME.atLeast);
-  const layout = (dropped: number, details: boolean) => {
-    const kept = metrics.filter((metric) => !DISPENSABLE.slice(0, dropped).includes(metric));
-    return laidOut(projects, columnsFor(kept, gated, { ...view, details }));
-  };
-  let shown = layout(0, view.details);
-  // Details are only shown beside whole names.
-  if (view.details && view.columns - shown.width < wanted) shown = layout(0, false);
-  for (let dropped = 1; dropped <= DISPENSABLE.length; dropped += 1) {
-    if (view.columns - shown.width >= Math.min(wanted, NAME.enough)) break;
-    shown = layout(dropped, false);
-  }
-  const nameWidth = Math.max(NAME.atLeast, Math.min(NAME.atMost, view.columns - shown.width));
-  const [heading = "", ...rows] = align(
-    shown.lines.map((cells, index) => {
-      const name = projects[index - 1]?.[0];
-      const first = name === undefined ? "PROJECT".padEnd(NAME.atLeast) : safe(name, nameWidth);
-      return [first, ...cells];
-    }),
-    shown.lines[0]?.map(() => GAP),
-  );
-  return {
-    heading: paint("bold", heading, view.colour),
-    rows: rows.map((text, index) => ({ project: projects[index]?.[0] ?? "", text })),
-  };
-}
-
-/** The cells beside the names, heads first, and the width that they take. */
-function laidOut(projects: readonly Project[], columns: readonly Column[]) {
-  const heads = columns.map(({ head, atLeast }, index) =>
-    index === columns.length - 1 ? head : head.padEnd(atLeast),
-  );
-  const lines = [heads, ...projects.map(([, readings]) => columns.map(({ cell }) => cell(readings)))];
-  const widths = columns.map((_, index) => Math.max(...lines.map((cells) => widthOf(cells[index] ?? ""))));
-  return { lines, width: widths.reduce((sum, width) => sum + GAP + width, 0) };
-}
-
-function columnsFor(
-  metrics: readonly MetricName[],
-  gated: readonly MetricName[],
-  { details, colour }: TableView,
-): Column[] {
-  return [
-    ...metrics.map((metric): Column => {
-      const head = HEADS[metric].value;
-      const atLeast = metric === "p95_attempts_to_merge" ? head.length : 10;
-      return { head, atLeast, cell: (readings) => valueCell(readingOf(readings, metric), details, colour) };
-    }),
-    ...gated.flatMap((metric): Column[] => {
-      const policy = {
-        head: HEADS[metric].policy,
-        atLeast: 0,
-        cell: (readings: readonly SnapshotMetric[]) => policyCell(readingOf(readings, metric), colour),
-      };
-      const since = {
-        head: "SINCE",
-        atLeast: 0,
-        cell: (readings: readonly SnapshotMetric[]) => sinceCell(readingOf(readings, metric)),
-      };
-      return details ? [policy, since] : [policy];
-    }),
+  const enough = Math.min(wanted, NAME.enough);
+  // The first of these beside which there is room for names. Details are only shown beside whole names.
+  const variants = [
+    ...(view.details ? [{ dropped: 0, details: true, names: wanted }] : []),
+    ...[0, 1, 2, 3].map((dropped) => ({ dropped, details: false, names: enough })),
   ];
+  let [room, cells] = [0, [] as string[][]];
+  for (const { dropped, details, names } of variants) {
+    cells = cellsOf(projects, DISPENSABLE.slice(0, dropped), details, colour);
+    room = columns - widthBeside(cells);
+    if (room >= names) break;
+  }
+  const nameWidth = Math.max(NAME.atLeast, Math.min(NAME.atMost, room));
+  const [heads = [], ...rows] = cells;
+  const [heading = "", ...lines] = table(
+    ["PROJECT".padEnd(NAME.atLeast), ...heads],
+    rows.map((row, index) => [safe(projects[index]?.[0] ?? "", nameWidth), ...row]),
+    { colour, gaps: heads.map(() => GAP) },
+  );
+  return { heading, rows: lines.map((text, index) => ({ project: projects[index]?.[0] ?? "", text })) };
 }
 
-function readingOf(readings: readonly SnapshotMetric[], metric: MetricName): SnapshotMetric | undefined {
-  return readings.find((one) => one.metric === metric);
+/** The columns that lines take beside a name. */
+function widthBeside(lines: readonly (readonly string[])[]): number {
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ""))));
+  return (widths ?? []).reduce((sum, width) => sum + GAP + width, 0);
+}
+
+/** The cells beside the names, heads first. */
+function cellsOf(
+  projects: readonly Project[],
+  dropped: readonly MetricName[],
+  details: boolean,
+  colour: boolean,
+): string[][] {
+  const all = projects.flatMap(([, readings]) => readings);
+  const metrics = [...new Set(all.map(({ metric }) => metric))];
+  const columns: [head: string, metric: MetricName, cell: (reading: SnapshotMetric) => string][] = [];
+  for (const metric of metrics.filter((one) => !dropped.includes(one)))
+    columns.push([HEADS[metric].value, metric, (reading) => valueCell(reading, details, colour)]);
+  for (const metric of metrics.filter((one) =>
+    all.some((of) => of.metric === one && of.effective !== null),
+  )) {
+    columns.push([HEADS[metric].policy, metric, (reading) => policyCell(reading, colour)]);
+    if (details) columns.push(["SINCE", metric, sinceCell]);
+  }
+  const rows = projects.map(([, readings]) =>
+    columns.map(([, metric, cell]) => {
+      const reading = readings.find((one) => one.metric === metric);
+      return reading === undefined ? "" : cell(reading);
+    }),
+  );
+  return [columns.map(([head], index) => (index === columns.length - 1 ? head.trimEnd() : head)), ...rows];
 }
 
 /** A value, or a dash and how far its window is. */
-function valueCell(reading: SnapshotMetric | undefined, details: boolean, colour: boolean): string {
-  if (reading === undefined) return "";
+function valueCell(reading: SnapshotMetric, details: boolean, colour: boolean): string {
   const { metric, value, numerator, n, window, gate } = reading;
   if (value === null) {
     const filled = numerator === null && !details ? "–" : `– ${n}/${window}`;
@@ -133,17 +111,15 @@ function valueCell(reading: SnapshotMetric | undefined, details: boolean, colour
 }
 
 /** The state that a policy uses, and whose value decided it. */
-function policyCell(reading: SnapshotMetric | undefined, colour: boolean): string {
-  if (reading === undefined || reading.effective === null) return "";
-  const { metric, effective, gate } = reading;
+function policyCell({ metric, effective, gate }: SnapshotMetric, colour: boolean): string {
+  if (effective === null) return "";
   const { scope, state, value } = effective;
   if (scope === null) return paint("dim", "– (no value yet)", colour);
-  const word = paintState(metric, state, state.toUpperCase().padEnd(STATE_WIDTH), colour);
-  return `${word} ${scope === "project" ? "(own)" : `(global ${valueText(metric, value, gate)})`}`;
+  const whose = scope === "project" ? "own" : `global ${valueText(metric, value, gate)}`;
+  return `${stateText(metric, state, colour, STATE_WIDTH)} (${whose})`;
 }
 
 /** Of the project's own gate. */
-function sinceCell(reading: SnapshotMetric | undefined): string {
-  const since = reading?.effective?.scope === "project" ? reading.gate?.since : null;
-  return since == null ? "" : safe(moment(since, "minutes"));
+function sinceCell({ effective, gate }: SnapshotMetric): string {
+  return effective?.scope === "project" && gate?.since != null ? moment(gate.since, "minutes") : "";
 }

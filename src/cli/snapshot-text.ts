@@ -1,18 +1,16 @@
 /**
  * The snapshot for people. The global lines come first and unindented, always in the same form, so that
  * `grep '^first_pass_merge_rate'` finds one line. A gate and its state are on the line of their metric whatever the width.
- * Below them is a row for each project, or all of the projects that are asked for.
+ * Below them is a row for each project, or every line of the projects that are named.
  */
-
 import type { Effective } from "../core/scope.ts";
-import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
-import { mostRecentFirst } from "../core/snapshot.ts";
-import { type Bounds, boundText, count, moment, span } from "../text/figures.ts";
+import { mostRecentFirst, type Snapshot, type SnapshotMetric } from "../core/snapshot.ts";
+import { boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { align, fits, type Line, widthOf } from "./columns.ts";
-import { paint, paintState } from "./paint.ts";
-import { readingText, valueText } from "./reading-text.ts";
+import { align, fitting, type Line, widthOf } from "./columns.ts";
+import { readingText, stateText, valueText } from "./reading-text.ts";
 import { projectTable, type Table } from "./snapshot-table.ts";
+import { paint } from "./terminal.ts";
 
 export type SnapshotView = {
   /** Projects that are shown in full instead of the table; empty for the table. */
@@ -29,24 +27,18 @@ export type SnapshotView = {
 /** The parts of a screen, in lines. */
 export type SnapshotParts = {
   readonly global: readonly string[];
-  /** Null where there is no project, or some are shown in full. */
+  /** Null if no project has merged, or some are shown in full. */
   readonly table: Table | null;
   /** The projects that are shown in full, with empty lines between them. */
   readonly full: readonly string[];
   /** Projects without a row. */
   readonly hidden: number;
-  /** As of when it is and what else is to know; several lines on a narrow terminal. */
+  /** The newest merge, its age, lag and skipped merges; several lines on a narrow terminal. */
   readonly footer: readonly string[];
 };
 
 /** Columns of the usual form, which a pipe has too. Counts and dates appear beyond them. */
 const USUAL = 80;
-/** reading · amount · gate and state · since · bounds: which of them are shown, the most first. */
-const WIDE = [0, 1, 2, 3, 4];
-const FORM = [0, 2, 4];
-const LONGER = [WIDE, [0, 2, 3, 4]];
-const SHORTEST = [0, 2];
-const GAPS = { global: [4, 3, 3, 3], project: [3, 3, 3, 3], tight: [3, 2] };
 
 export function renderSnapshot(snapshot: Snapshot, view: SnapshotView): { body: string; footer: string } {
   const { global, table, full, hidden, footer } = snapshotParts(snapshot, view);
@@ -65,26 +57,18 @@ export function snapshotParts(snapshot: Snapshot, view: SnapshotView): SnapshotP
   const asked = [...new Set(view.projects)];
   const rows = asked.length > 0 ? [] : projects.slice(0, view.limit);
   const readings = new Map(projects);
+  const room = wide ? Number.POSITIVE_INFINITY : (columns ?? USUAL);
+  const global = snapshot.metrics.filter(({ project }) => project === null);
   return {
-    global: block(
-      snapshot.metrics.filter(({ project }) => project === null),
-      view,
-    ),
-    table:
-      rows.length === 0
-        ? null
-        : projectTable(rows, {
-            columns: wide ? Number.POSITIVE_INFINITY : (columns ?? USUAL),
-            details: wide || (columns ?? 0) > USUAL,
-            colour,
-          }),
+    global: block(global, view),
+    table: rows.length === 0 ? null : projectTable(rows, { columns: room, details: room > USUAL, colour }),
     full: asked.flatMap((name, index) => {
       const own = readings.get(name);
       const lines = own === undefined ? [NOTHING] : block(own, view, "  ");
       return [...(index === 0 ? [] : [""]), paint("bold", `project ${safe(name)}`, colour), ...lines];
     }),
     hidden: asked.length > 0 ? 0 : projects.length - rows.length,
-    footer: folded(facts(snapshot), columns),
+    footer: folded(facts(snapshot), columns ?? Number.POSITIVE_INFINITY),
   };
 }
 
@@ -94,27 +78,23 @@ const NOTHING = "  no merges recorded; policies use the global values";
 function block(metrics: readonly SnapshotMetric[], view: SnapshotView, indent = ""): string[] {
   const digits = Math.max(...metrics.map(({ numerator }) => String(numerator ?? "").length));
   const lines = metrics.map((metric): Line => {
-    const reading = `${indent}${metric.metric} = ${readingText(metric, metric.gate)}`;
-    return [dimmed(reading, metric, view), ...details(metric, digits, view.colour)];
+    const reading = `${indent}${metric.metric} = ${readingText(metric, metric.gate, view.colour)}`;
+    return [reading, ...details(metric, digits, view.colour)];
   });
-  const usual = indent === "" ? GAPS.global : GAPS.project;
-  const chosen = (cells: readonly number[]) => lines.map((line) => cells.map((cell) => line[cell] ?? ""));
-  if (view.wide) return align(chosen(WIDE), usual);
-  // Nothing wraps in a pipe.
-  if (view.columns === null) return align(chosen(FORM), usual);
-  for (const cells of view.columns > USUAL ? LONGER : []) {
-    const aligned = align(chosen(cells), usual);
-    if (fits(aligned, view.columns)) return aligned;
-  }
-  for (const gaps of [usual, GAPS.tight]) {
-    const aligned = align(chosen(FORM), gaps);
-    if (fits(aligned, view.columns)) return aligned;
-  }
-  return align(chosen(SHORTEST), usual);
-}
-
-function dimmed(reading: string, { value }: SnapshotMetric, { colour }: SnapshotView): string {
-  return value === null ? reading.replace("undefined", paint("dim", "undefined", colour)) : reading;
+  const usual = indent === "" ? [4, 3, 3, 3] : [3, 3, 3, 3];
+  const cells =
+    (shown: readonly number[], gaps = usual) =>
+    () =>
+      align(
+        lines.map((line) => shown.map((cell) => line[cell] ?? "")),
+        gaps,
+      );
+  // The cells: reading, amount, gate and state, since, bounds.
+  const everything = cells([0, 1, 2, 3, 4]);
+  if (view.wide) return everything();
+  const columns = view.columns ?? Number.POSITIVE_INFINITY;
+  const longer = view.columns !== null && columns > USUAL ? [everything, cells([0, 2, 3, 4])] : [];
+  return fitting([...longer, cells([0, 2, 4]), cells([0, 2, 4], [3, 2]), cells([0, 2])], columns);
 }
 
 function details(reading: SnapshotMetric, digits: number, colour: boolean): Line {
@@ -129,24 +109,22 @@ function details(reading: SnapshotMetric, digits: number, colour: boolean): Line
   if (value === null && effective !== null) return [amount, policy(reading, effective, colour)];
   return [
     amount,
-    `${safe(gate.name)} ${paintState(metric, gate.state, gate.state.toUpperCase(), colour)}`,
-    gate.since === null ? "" : `since ${safe(moment(gate.since, "minutes"))}`,
+    `${safe(gate.name)} ${stateText(metric, gate.state, colour)}`,
+    gate.since === null ? "" : `since ${moment(gate.since, "minutes")}`,
     `up>=${boundText(gate.upper)} down<${boundText(gate.lower)}`,
   ];
 }
 
 /** What a policy uses for a project whose own value is undefined. */
 function policy(
-  { metric, gate }: { metric: SnapshotMetric["metric"]; gate: Bounds | null },
+  { metric, gate }: SnapshotMetric,
   { scope, value, state }: Effective,
   colour: boolean,
 ): string {
   if (scope !== "global" || value === null) return "policy undefined, as the global value is";
-  const word = paintState(metric, state, state.toUpperCase(), colour);
-  return `policy uses global ${valueText(metric, value, gate)} ${word}`;
+  return `policy uses global ${valueText(metric, value, gate)} ${stateText(metric, state, colour)}`;
 }
 
-/** As of when the values are, and what else is to know. */
 function facts(snapshot: Snapshot): string[] {
   const { as_of: asOf, daemon, lag, skipped, refused } = snapshot;
   const running =
@@ -168,16 +146,15 @@ function whichMerge({ as_of: asOf }: Snapshot): string {
   const event = `event ${safe(asOf.event_id ?? "unknown")}`;
   if (asOf.merged_at === null) return event;
   const age = (Date.parse(asOf.generated_at) - Date.parse(asOf.merged_at)) / 1000;
-  return [event, safe(moment(asOf.merged_at, "seconds")), `${span(age)} ago`].join(", ");
+  return [event, moment(asOf.merged_at, "seconds"), `${span(age)} ago`].join(", ");
 }
 
 /** Facts in one line, or in as many as a terminal needs. */
-function folded(parts: readonly string[], columns: number | null): string[] {
+function folded(parts: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   for (const part of parts) {
-    const longer = lines.length === 0 ? part : `${lines.at(-1)} · ${part}`;
-    if (lines.length > 0 && (columns === null || widthOf(longer) <= columns))
-      lines[lines.length - 1] = longer;
+    const longer = `${lines.at(-1)} · ${part}`;
+    if (lines.length > 0 && widthOf(longer) <= columns) lines[lines.length - 1] = longer;
     else lines.push(part);
   }
   return lines;

@@ -1,24 +1,25 @@
-/** What a verb writes to: results to standard output, sentences to standard error. */
+/** Where a verb writes: results to standard output, sentences to standard error. */
+import { styleText } from "node:util";
 
 export type Terminal = {
   /** Resolves when the text is written. @throws ReaderGone when the reader has closed standard output. */
   readonly out: (text: string) => Promise<void>;
   readonly err: (text: string) => Promise<void>;
-  /** Columns of standard output; null where it is not a terminal. */
+  /** Columns of standard output; null if it is not a terminal. */
   readonly columns: () => number | null;
   /** The same of standard error. */
   readonly errColumns: () => number | null;
-  /** Lines of standard output; null where it is not a terminal. */
+  /** Lines of standard output; null if it is not a terminal. */
   readonly rows: () => number | null;
   /**
-   * Aborted by SIGINT or SIGTERM, which end a command at once that does not call this, and by one of these keys where
-   * standard input is a terminal.
+   * Aborted by SIGINT or SIGTERM, and by one of these keys if standard input is a terminal. The signals end a command that
+   * does not call this.
    */
   readonly interruption: (keys?: readonly string[]) => AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 };
 
-/** The reader of standard output has seen enough, as `head -1` does: not a failure. */
+/** The reader has closed standard output, as `head -1` does. That is not a failure. */
 export class ReaderGone extends Error {}
 
 const USUAL_COLUMNS = 80;
@@ -46,7 +47,7 @@ export const processTerminal: Terminal = {
   env: process.env,
 };
 
-/** Where keys are read one by one, the terminal makes no signal of Ctrl-C. */
+/** In raw mode the terminal sends no signal for Ctrl-C. */
 const [CTRL_C, CTRL_D] = ["\x03", "\x04"];
 
 /** Listens without keeping the process alive. Node gives the terminal back as it was. */
@@ -80,7 +81,7 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<Error | null> 
 /** What a drawing may use. */
 export type Means = { readonly columns: number; readonly ascii: boolean; readonly colour: boolean };
 
-/** What the flags ask for and this terminal allows; a pipe is taken for a usual terminal without colours. */
+/** What the flags request and this terminal allows. A pipe counts as a terminal of 80 columns without colours. */
 export function meansOf(
   terminal: Terminal,
   { ascii = false, color }: { readonly ascii?: boolean; readonly color: boolean },
@@ -96,4 +97,9 @@ export function meansOf(
 export function wantsColour(terminal: Terminal, flag: boolean): boolean {
   const { NO_COLOR: noColour, TERM: term } = terminal.env;
   return flag && terminal.columns() !== null && !noColour && term !== "dumb";
+}
+
+/** A colour or weight for a terminal. The words alone say the same. */
+export function paint(style: Parameters<typeof styleText>[0], text: string, colour: boolean): string {
+  return colour ? styleText(style, text, { validateStream: false }) : text;
 }

@@ -40,7 +40,7 @@ function placeOf({ kind, row_id: row, event_id: event, metric, scope, project, s
 
 function checked({ counts, as_of: asOf }: Verification): string[] {
   if (counts.rows === 0) return ["nothing is recorded yet"];
-  const at = asOf.merged_at === null ? "" : `, ${safe(moment(asOf.merged_at, "seconds"))}`;
+  const at = asOf.merged_at === null ? "" : `, ${moment(asOf.merged_at, "seconds")}`;
   const until =
     asOf.event_id === null ? "" : `, up to merge ${asOf.seq ?? "?"} (event ${safe(asOf.event_id)}${at})`;
   const sorts = [

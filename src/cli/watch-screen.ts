@@ -1,21 +1,24 @@
 /**
- * The status screen of `snapshot --watch`: what is about all merges stays on top, the projects fill the rest, and the last
- * line says how many the terminal has no room for. What differs from the last look has a mark.
+ * The status screen of `snapshot --watch`: the global values stay on top, the projects fill the rest, and the last line says
+ * how many rows do not fit. What differs from the last look has a mark.
  */
 import { stripVTControlCharacters } from "node:util";
+import { columnsOf } from "../chart/columns.ts";
+import { extremes } from "../chart/domain.ts";
 import type { HistorySeries } from "../core/history.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { count, moment, span } from "../text/figures.ts";
 import { widthOf } from "./columns.ts";
-import { paint } from "./paint.ts";
+import { valueText } from "./reading-text.ts";
 import { type SnapshotView, snapshotParts } from "./snapshot-text.ts";
-import { sparkline } from "./sparkline.ts";
+import { paint } from "./terminal.ts";
 
 const MARK = "*";
 /** Lines from which on a terminal has room for sparklines. */
 const TALL = 20;
+const BLOCKS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const SPARK_WIDTH = 30;
-/** What is said beside the blocks. */
+/** Columns of the text beside the blocks. */
 const SPARK_TEXT = 45;
 /** The blanks between a name or a reading and what follows it. */
 const FIRST_GAP = / {3,}/;
@@ -35,56 +38,76 @@ export type Screen = {
 type Size = { readonly columns: number; readonly rows: number };
 
 export function watchScreen(view: Omit<SnapshotView, "columns">, everyMs: number): Screen {
+  const { colour } = view;
+  const usage = [
+    `every ${everyMs < 1000 ? `${everyMs} ms` : span(everyMs / 1000)}`,
+    `${MARK} changed since the last look`,
+    "q leaves",
+  ];
   let [before, seen] = [new Map<string, string>(), new Map<string, string>()];
   let looked: Look | null = null;
+  const marked = (key: string, line: string): string => {
+    const text = stripVTControlCharacters(line);
+    seen.set(key, text);
+    return before.size > 0 && before.get(key) !== text ? withMark(line, colour) : line;
+  };
   return {
     lines(look, trouble, { columns, rows }) {
-      const snapshot = look?.snapshot ?? null;
-      const title = folded(
-        [
-          `every ${everyMs < 1000 ? `${everyMs} ms` : span(everyMs / 1000)}`,
-          `${MARK} changed since the last look`,
-          "q leaves",
-        ],
-        snapshot,
-        columns,
-      );
-      const ending = trouble === null ? [] : ["", paint("yellow", trouble, view.colour)];
-      if (look === null || snapshot === null) return [paint("bold", title, view.colour), ...ending];
+      const title = paint("bold", titleLine(usage, look, columns), colour);
+      const ending = trouble === null ? [] : ["", paint("yellow", trouble, colour)];
+      if (look === null) return [title, ...ending];
       // A screen that is drawn again without a new look keeps its marks.
       if (look !== looked) [before, seen, looked] = [seen, new Map(), look];
-      const marked = (key: string, line: string): string => {
-        const text = stripVTControlCharacters(line);
-        seen.set(key, text);
-        return before.size > 0 && before.get(key) !== text ? withMark(line, view.colour) : line;
-      };
-      const parts = snapshotParts(snapshot, { ...view, columns });
+      const { global, table, full, hidden, footer } = snapshotParts(look.snapshot, { ...view, columns });
       const head = [
-        paint("bold", title, view.colour),
-        ...parts.global.flatMap((line, index) => [
+        title,
+        ...global.flatMap((line, index) => [
           marked(`global ${index}`, line),
-          ...(rows < TALL ? [] : trend(look, index, columns, view.colour)),
+          ...(rows < TALL ? [] : trend(look, index, columns, colour)),
         ]),
-        ...parts.footer,
+        ...footer,
+        ...(table === null ? [] : ["", table.heading]),
       ];
-      const table = parts.table === null ? [] : ["", parts.table.heading];
       const body = [
-        ...(parts.table?.rows ?? []).map(({ project, text }) => marked(`project ${project}`, text)),
-        ...(parts.full.length === 0 ? [] : [""]),
-        ...parts.full.map((line, index) => marked(`line ${index}`, line)),
+        ...(table?.rows ?? []).map(({ project, text }) => marked(`project ${project}`, text)),
+        ...(full.length === 0 ? [] : [""]),
+        ...full.map((line, index) => marked(`line ${index}`, line)),
       ];
-      const room = rows - heightOf(ending, columns);
-      return [...fitting([...head, ...table], body, parts.hidden, { columns, rows: room }), ...ending];
+      const room = { columns, rows: rows - heightOf(ending, columns) };
+      return [...fittingLines(head, body, hidden, room), ...ending];
     },
   };
+}
+
+/** The time of the look, and as much of the usage as fits: its last part says how to leave. */
+function titleLine(usage: readonly string[], look: Look | null, columns: number): string {
+  const time = look === null ? [] : [moment(look.snapshot.as_of.generated_at, "seconds")];
+  for (let left = 0; ; left += 1) {
+    const line = [...time, ...usage.slice(left)].join(" · ");
+    if (left === usage.length - 1 || widthOf(line) <= columns) return line;
+  }
 }
 
 /** The line below a global line: how its metric moved lately. */
 function trend({ snapshot, series }: Look, index: number, columns: number, colour: boolean): string[] {
   const metric = snapshot.metrics[index]?.metric;
   const own = series.find((one) => one.metric === metric && one.project === null);
-  const text = own === undefined ? null : sparkline(own, SPARK_WIDTH);
+  const text = own === undefined ? null : sparkline(own);
   return text === null || columns < SPARK_WIDTH + SPARK_TEXT ? [] : [paint("dim", `  ${text}`, colour)];
+}
+
+/** A series in one line of blocks, with gaps where it is undefined, and its range; null if nothing is defined. */
+function sparkline({ metric, points, gate }: HistorySeries): string | null {
+  const values = points.flatMap(({ value }) => value ?? []);
+  if (values.length === 0) return null;
+  const [low, high] = extremes(values);
+  const blocks = columnsOf(points, SPARK_WIDTH).map((column) => {
+    if (column === null) return " ";
+    const level = high === low ? 0.5 : (column.last - low) / (high - low);
+    return BLOCKS[Math.round(level * (BLOCKS.length - 1))] ?? " ";
+  });
+  const [lowest, highest] = [low, high].map((value) => valueText(metric, value, gate));
+  return `${blocks.join("")} ${lowest} to ${highest} in the last ${count(points.length, "merge")}`;
 }
 
 /** Puts the mark into the first gap of a line, so that it takes no columns. */
@@ -95,18 +118,8 @@ function withMark(line: string, colour: boolean): string {
     : `${line} ${mark}`;
 }
 
-/** The time of the look, and as much of the rest as fits into a line. */
-function folded(parts: readonly string[], snapshot: Snapshot | null, columns: number): string {
-  const time = snapshot === null ? [] : [moment(snapshot.as_of.generated_at, "seconds")];
-  for (let kept = parts.length; ; kept -= 1) {
-    // The last part is how to leave.
-    const line = [...time, ...parts.slice(parts.length - kept)].join(" · ");
-    if (kept <= 1 || widthOf(line) <= columns) return line;
-  }
-}
-
-/** As many lines as there is room for. @param hidden projects that have no line here. */
-function fitting(
+/** As many lines as fit. @param hidden projects that have no line here. */
+function fittingLines(
   head: readonly string[],
   body: readonly string[],
   hidden: number,

@@ -1,24 +1,24 @@
 /**
- * `snapshot --watch`: looks again and again until interrupted. On a terminal each look is drawn over the last one in one
- * write, without clearing the screen first, so that it does not flicker; elsewhere each look is appended. While the
- * database is unavailable, that is reported once, the last values stay, and looking goes on.
+ * `snapshot --watch`: reads the values repeatedly until interrupted. On a terminal each look is drawn over the last one in
+ * one write, so that nothing flickers; elsewhere each look is appended. If the database is unavailable, that is reported
+ * once, the last values stay, and the next look retries.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import type { Config } from "../config.ts";
 import type { Snapshot } from "../core/snapshot.ts";
+import { Failed } from "../failed.ts";
 import { moment } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
-import { ReaderGone, type Terminal } from "./terminal.ts";
-import type { Look, Screen } from "./watch-screen.ts";
+import { formatOf } from "./options.ts";
+import type { SnapshotFlags } from "./snapshot.ts";
+import { type Terminal, wantsColour } from "./terminal.ts";
+import type { Cli } from "./verb.ts";
+import { type Look, type Screen, watchScreen } from "./watch-screen.ts";
 
-type Rendered = { readonly out: string; readonly err: string };
-
-type Watched = {
-  readonly look: () => Promise<Look>;
-  /** For a pipe, and for what a screen leaves behind. */
-  readonly render: (snapshot: Snapshot) => Promise<Rendered>;
-  /** Null where each look is appended. */
-  readonly screen: Screen | null;
+type Watched = SnapshotFlags & {
   readonly everyMs: number;
+  /** Prints the values: to a pipe after each look, to a terminal after the last one. */
+  readonly print: (snapshot: Snapshot) => Promise<void>;
 };
 
 /** The alternate screen, as editors use it, without a cursor. */
@@ -27,16 +27,27 @@ const LEAVE = "\x1b[?25h\x1b[?1049l";
 /** Keys that end it, as interruptions do. */
 const LEAVING = ["q", "Q"];
 const MESSAGE_WIDTH = 500;
-/** The exit code of a look that may succeed later. */
+/** The exit code of failures that may pass. */
 const UNAVAILABLE = 3;
+/** Merges of a sparkline. */
+const TREND = 60;
 
 /** @returns 0 when interrupted. */
-export async function watch(watched: Watched, terminal: Terminal): Promise<number> {
-  const { look, render, screen, everyMs } = watched;
+export async function watch(config: Config, watched: Watched, { terminal, work }: Cli): Promise<number> {
+  const { everyMs, print, timeout: timeoutMs } = watched;
+  const screen = screenFor(watched, terminal);
   const interruption = terminal.interruption(screen === null ? [] : LEAVING);
-  const show = screen === null ? appended(render, terminal) : drawn(screen, terminal);
+  const show = screen === null ? appended(print, terminal) : drawn(screen, terminal);
   let last: Look | null = null;
   let trouble: string | null = null;
+  /** Reads the values, and for a screen the trend if merges are new. */
+  const look = async (): Promise<Look> => {
+    const snapshot = await work.readSnapshot(config, { timeoutMs });
+    if (screen === null || last?.snapshot.as_of.seq === snapshot.as_of.seq)
+      return { snapshot, series: last?.series ?? [] };
+    const wanted = { timeoutMs, metric: null, projects: [], last: TREND };
+    return { snapshot, series: (await work.readHistory(config, wanted)).series };
+  };
   try {
     while (!interruption.aborted) {
       const seen = await unlessAborted(attempt(look), interruption);
@@ -49,8 +60,17 @@ export async function watch(watched: Watched, terminal: Terminal): Promise<numbe
   } finally {
     if (screen !== null) await terminal.out(LEAVE).catch(() => undefined);
   }
-  if (screen !== null && last !== null) await terminal.out((await render(last.snapshot)).out);
+  if (screen !== null && last !== null) await print(last.snapshot);
   return 0;
+}
+
+/** Null if each look is appended. */
+function screenFor(watched: Watched, terminal: Terminal): Screen | null {
+  if (formatOf(watched) !== "text" || terminal.columns() === null || terminal.env["TERM"] === "dumb")
+    return null;
+  const { project: projects, wide = false, color, everyMs } = watched;
+  const limit = Number.POSITIVE_INFINITY;
+  return watchScreen({ projects, limit, wide, colour: wantsColour(terminal, color) }, everyMs);
 }
 
 /** Shows the last look that succeeded, and why the newest one did not. */
@@ -60,36 +80,29 @@ function drawn(screen: Screen, terminal: Terminal): Show {
   let entered = false;
   return async (last, trouble) => {
     const size = { columns: terminal.columns() ?? 80, rows: Math.max(2, terminal.rows() ?? 24) - 1 };
-    const text = screen
-      .lines(last, trouble, size)
-      .map((line) => `${line}\x1b[K\r\n`)
-      .join("");
-    await terminal.out(`${entered ? "" : ENTER}\x1b[H${text}\x1b[J`);
+    const lines = screen.lines(last, trouble, size).map((line) => `${line}\x1b[K\r\n`);
+    await terminal.out(`${entered ? "" : ENTER}\x1b[H${lines.join("")}\x1b[J`);
     entered = true;
   };
 }
 
-function appended(render: Watched["render"], terminal: Terminal): Show {
+function appended(print: Watched["print"], terminal: Terminal): Show {
   let reported: string | null = null;
   return async (last, trouble) => {
     if (trouble !== null && reported === null) await terminal.err(`${trouble}\n`);
     if (trouble === null && reported !== null) await terminal.err("the database is available again\n");
     reported = trouble;
-    if (trouble !== null || last === null) return;
-    const { out, err } = await render(last.snapshot);
-    await terminal.out(out);
-    if (err !== "") await terminal.err(err);
+    if (trouble === null && last !== null) await print(last.snapshot);
   };
 }
 
 /** @returns the look, or the message of a failure that may pass. */
-async function attempt(look: Watched["look"]): Promise<Look | string> {
+async function attempt(look: () => Promise<Look>): Promise<Look | string> {
   try {
     return await look();
   } catch (error) {
-    if (error instanceof ReaderGone || !(error instanceof Error)) throw error;
-    if (!("exitCode" in error) || error.exitCode !== UNAVAILABLE) throw error;
-    return error.message;
+    if (error instanceof Failed && error.exitCode === UNAVAILABLE) return error.message;
+    throw error;
   }
 }
 
@@ -98,7 +111,7 @@ function troubleText(message: string): string {
   return `since ${since}: ${safe(message.replaceAll("\n", "; "), MESSAGE_WIDTH)}`;
 }
 
-/** The work's result, or null once the signal is aborted. Leaves no listener behind: looks may follow each other every 100 ms. */
+/** The work's result, or null once the signal is aborted. Removes its listener: looks may follow every 100 ms. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
   const ended = new AbortController();
   const aborted = new Promise<null>((resolve) => {

@@ -1,10 +1,10 @@
 /**
- * Every parameter of libpq, from a connection string or its variable. Each is obeyed, or refused by its name with what to
- * do instead: a parameter that is silently ignored could lead to another server, or to one that is checked less.
+ * Every parameter of libpq, from a connection string or its variable. Each is obeyed, or refused with what to do instead:
+ * a silently ignored parameter could connect to another server, or check it less.
  */
 import { port } from "./variables.ts";
 
-/** What a value must be, to be read after "it must be"; null where the value is right. */
+/** What a value must be, to be read after "it must be"; null if the value is right. */
 type Expects = (value: string) => string | null;
 type Parameter = readonly [variable: string | null, expects: Expects];
 
@@ -50,7 +50,7 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
   user: ["PGUSER", obeyed],
   passfile: ["PGPASSFILE", obeyed],
   options: ["PGOPTIONS", obeyed],
-  // PGPASSWORD and its file are read apart. The daemon's own application name wins: its instances are counted by it.
+  // PGPASSWORD and its file are read separately. The daemon sets its own application name: instances are counted by it.
   ...withoutVariable("password fallback_application_name sslpassword", obeyed),
   application_name: ["PGAPPNAME", obeyed],
   connect_timeout: ["PGCONNECT_TIMEOUT", number],

@@ -13,7 +13,7 @@ const PLACE = /^(?:\[(?<address>[0-9a-fA-F:.%]+)\]|(?<host>[^:[\],]*))(?::(?<por
 
 const NOT_A_URL = `is not a URL: it must have the form ${URL_SHAPE}, with special characters in the user or password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)`;
 
-/** @param problems collects what is wrong. @returns the parameters that have a value; null where anything is wrong. */
+/** @param problems collects what is wrong. @returns the parameters that have a value; null if anything is wrong. */
 export function readUrl(text: string, problems: string[]): ReadonlyMap<string, string> | null {
   const parts = SHAPE.exec(text)?.groups;
   const place = PLACE.exec(parts?.["place"] ?? "")?.groups;
@@ -46,7 +46,7 @@ export function readUrl(text: string, problems: string[]): ReadonlyMap<string, s
   return unknown.size > 0 ? null : read;
 }
 
-/** What else people set, and how it becomes a URL; null where it looks like one. */
+/** Common mistakes and how to correct them; null if the text looks like a URL. */
 function otherForm(text: string): string | null {
   if (/^(["']).*\1$/s.test(text)) return "is in quotes: remove them, as nothing else does";
   if (/^jdbc:/i.test(text))
@@ -64,7 +64,7 @@ function otherForm(text: string): string | null {
   return null;
 }
 
-/** Names the parameter only where it is a known word: of a wrong URL it may be a part of the password. */
+/** Names the parameter only if it is a known word: in a malformed URL it may be part of the password. */
 function unknownText(name: string): string {
   const other = OF_OTHERS[name.toLowerCase()];
   if (other !== undefined) return `${name} in DATABASE_URL is not PostgreSQL's: leave it out; ${other}`;

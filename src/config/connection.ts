@@ -9,24 +9,23 @@ import type { SecureContextOptions } from "node:tls";
 import type { Origin } from "../config.ts";
 import { PARAMETERS } from "./connection-parameters.ts";
 import { readUrl, URL_SHAPE } from "./connection-url.ts";
-import { readNamedFile } from "./named-file.ts";
+import { readNamedFile, readSecret } from "./named-file.ts";
 import { type Login, passwordFrom } from "./pass-file.ts";
-import { readSecret } from "./secret.ts";
 import { shown } from "./shown.ts";
 
 /** Where the database is, for people, and how to connect to it. */
 export type DatabasePlace = Login & {
-  /** Whether one is set; PGPASSFILE is read only when the server asks. */
+  /** Whether a password is set. PGPASSFILE is read only when the server asks. */
   readonly hasPassword: boolean;
-  /** From `connect_timeout`; null where that is not set, or 0, which means to wait indefinitely. */
+  /** From `connect_timeout`; null if that is not set, or 0, which means to wait indefinitely. */
   readonly connectTimeoutMs: number | null;
   /** By the names of `metrics config`. */
   readonly origins: Readonly<Record<string, Origin>>;
-  /** Reads everything again, files included. @throws UnreadableSettings */
+  /** Reads all settings and files again. @throws UnreadableSettings */
   readonly read: () => ClientOptions;
 };
 
-/** For `pg.ClientConfig`: nothing is left for the driver to look up by itself. */
+/** For `pg.ClientConfig`. It is complete, so the driver looks nothing up by itself. */
 type ClientOptions = Login & {
   /** Called when the server asks for a password and none is set. @throws NoPassword */
   readonly password: string | (() => string);
@@ -45,7 +44,7 @@ type TlsOptions = SecureContextOptions & {
   readonly rejectUnauthorized: true;
 };
 
-/** Settings that were right at the start are wrong now: a file is missing, for example. */
+/** Settings that were valid at the start are no longer: a file is missing, for example. */
 class UnreadableSettings extends Error {
   readonly code = "SETTINGS";
 }
@@ -68,9 +67,20 @@ export function readConnection(env: NodeJS.ProcessEnv, problems: string[]): Data
   return { ...first.place, read };
 }
 
-/** A parameter's value, and the name under which it was set. */
-type Given = { readonly value: string; readonly where: string };
-type Settings = (name: string) => Given | undefined;
+/** The parameters that are set, each with the name under which it was set. */
+type Given = ReadonlyMap<string, { readonly value: string; readonly where: string }>;
+
+/** As in libpq, an empty variable counts as unset, and the URL takes precedence over variables. */
+function givenIn(url: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv): Given {
+  const given = new Map<string, { value: string; where: string }>();
+  for (const [name, [variable]] of Object.entries(PARAMETERS)) {
+    const inUrl = url.get(name);
+    const inEnvironment = variable === null ? undefined : env[variable];
+    if (inUrl !== undefined) given.set(name, { value: inUrl, where: `${name} in DATABASE_URL` });
+    else if (variable !== null && inEnvironment) given.set(name, { value: inEnvironment, where: variable });
+  }
+  return given;
+}
 
 function readAll(
   env: NodeJS.ProcessEnv,
@@ -81,22 +91,15 @@ function readAll(
   const secret = readSecret(env, "PGPASSWORD", problems);
   const parameters = url === undefined ? new Map<string, string>() : readUrl(url, problems);
   if (parameters === null) return null;
-  // As libpq does, an empty variable counts as not set, and the URL goes before the variables.
-  const given: Settings = (name) => {
-    const variable = PARAMETERS[name]?.[0] ?? null;
-    const value = parameters.get(name);
-    if (value !== undefined) return { value, where: `${name} in DATABASE_URL` };
-    const inEnvironment = variable === null ? undefined : env[variable];
-    return variable !== null && inEnvironment ? { value: inEnvironment, where: variable } : undefined;
-  };
-  for (const [name, [, expects]] of Object.entries(PARAMETERS)) {
-    const set = given(name);
-    const expectation = set === undefined ? null : expects(set.value);
-    if (set !== undefined && expectation !== null)
-      problems.push(`${set.where} is ${harmless(set)}: it must be ${expectation}`);
+  const given = givenIn(parameters, env);
+  for (const [name, { value, where }] of given) {
+    const expectation = PARAMETERS[name]?.[1](value) ?? null;
+    if (expectation !== null)
+      problems.push(`${where} is ${harmless(value, where)}: it must be ${expectation}`);
   }
-  const host = given("host")?.value;
-  const user = given("user")?.value ?? ourselves();
+  const valueOf = (name: string) => given.get(name)?.value;
+  const host = valueOf("host");
+  const user = valueOf("user") ?? ourselves();
   if (problems.length === before) {
     if (host === undefined) problems.push(url === undefined ? NOWHERE : NO_HOST);
     else if (user === null)
@@ -106,15 +109,15 @@ function readAll(
   if (host === undefined || user === null || problems.length > before) return null;
   const login = {
     host,
-    port: Number(given("port")?.value ?? 5432),
+    port: Number(valueOf("port") ?? 5432),
     user,
-    database: given("dbname")?.value ?? user,
+    database: valueOf("dbname") ?? user,
   };
   const password = parameters.get("password") ?? secret;
-  const options = given("options")?.value;
-  const binding = given("channel_binding")?.value ?? "disable";
-  const timeout = Number(given("connect_timeout")?.value ?? 0);
-  const origin = (name: string): Origin => (given(name) === undefined ? "default" : "environment");
+  const options = valueOf("options");
+  const binding = valueOf("channel_binding") ?? "disable";
+  const timeout = Number(valueOf("connect_timeout") ?? 0);
+  const origin = (name: string): Origin => (given.has(name) ? "environment" : "default");
   return {
     place: {
       ...login,
@@ -130,14 +133,14 @@ function readAll(
     },
     options: {
       ...login,
-      password: password || (() => fromPassFile(given("passfile")?.value, login)),
+      password: password || (() => fromPassFile(valueOf("passfile"), login)),
       ssl,
-      sslnegotiation: given("sslnegotiation")?.value === "direct" ? "direct" : "postgres",
+      sslnegotiation: valueOf("sslnegotiation") === "direct" ? "direct" : "postgres",
       enableChannelBinding: binding !== "disable" && ssl !== false,
       requireChannelBinding: binding === "require",
       ...(options === undefined ? {} : { options }),
-      keepAlive: given("keepalives")?.value !== "0",
-      keepAliveInitialDelayMillis: Number(given("keepalives_idle")?.value ?? 0) * 1_000,
+      keepAlive: valueOf("keepalives") !== "0",
+      keepAliveInitialDelayMillis: Number(valueOf("keepalives_idle") ?? 0) * 1_000,
     },
   };
 }
@@ -147,7 +150,7 @@ const NOWHERE =
   `DATABASE_URL is not set: it must say where the database is, as ${URL_SHAPE}. Or set PGHOST, PGUSER, ` +
   "PGDATABASE and PGPASSWORD. Secrets may be in files: DATABASE_URL_FILE, PGPASSWORD_FILE";
 
-/** libpq's default for the user; null where this process's user has no name. */
+/** libpq's default for the user; null if this process's user has no name. */
 function ourselves(): string | null {
   try {
     return userInfo().username;
@@ -172,42 +175,33 @@ const TEXTS = {
   ssl_max_protocol_version: "maxVersion",
 };
 
-function readTls(given: Settings, isSocket: boolean, problems: string[]): false | TlsOptions {
+function readTls(given: Given, isSocket: boolean, problems: string[]): false | TlsOptions {
   const isOn = wantsTls(given) && !isSocket;
   const options: Record<string, string | string[]> = {};
-  for (const [name, option] of Object.entries(FILES)) {
-    const set = given(name);
+  for (const [name, option] of Object.entries({ ...FILES, ...TEXTS })) {
+    const set = given.get(name);
     if (set === undefined) continue;
-    options[option] =
-      name === "sslrootcert" && set.value === "system"
-        ? // Loaded only where it is used: it takes several milliseconds.
-          process.getBuiltinModule("node:tls").getCACertificates("system")
-        : (readNamedFile(set.value, set.where, problems) ?? "");
+    if (name === "sslrootcert" && set.value === "system")
+      // Loaded only if it is used: that takes several milliseconds.
+      options[option] = process.getBuiltinModule("node:tls").getCACertificates("system");
+    else options[option] = name in FILES ? (readNamedFile(set.value, set.where, problems) ?? "") : set.value;
   }
-  for (const [name, option] of Object.entries(TEXTS)) {
-    const set = given(name);
-    if (set !== undefined) options[option] = set.value;
-  }
-  for (const [name, value] of [
-    ["sslnegotiation", "direct"],
-    ["channel_binding", "require"],
-  ] as const)
-    if (!isOn && given(name)?.value === value)
+  for (const [name, value] of Object.entries({ sslnegotiation: "direct", channel_binding: "require" }))
+    if (!isOn && given.get(name)?.value === value)
       problems.push(`${name}=${value} needs TLS: set sslmode=verify-full, or leave it out`);
-  // Said outright: a variable of Node's could turn the check off.
+  // Explicit, because a variable of Node.js could turn the check off.
   return isOn && { rejectUnauthorized: true, ...options };
 }
 
-/** Every mode but disable means verify-full. Without a mode, a certificate asks for TLS as well. */
-function wantsTls(given: Settings): boolean {
-  const mode = given("sslmode")?.value;
+/** Every mode but disable means verify-full. Without a mode, a certificate file turns TLS on. */
+function wantsTls(given: Given): boolean {
+  const [mode, ssl] = [given.get("sslmode")?.value, given.get("ssl")?.value];
   if (mode !== undefined) return mode !== "disable";
-  const ssl = given("ssl")?.value;
   if (ssl !== undefined) return ssl === "true" || ssl === "1";
-  return Object.keys(FILES).some((name) => given(name) !== undefined);
+  return Object.keys(FILES).some((name) => given.has(name));
 }
 
-/** A value as a message shows it: of a URL that was put together wrongly only what looks like a word. */
-function harmless({ value, where }: Given): string {
+/** A value as a message shows it. A part of a malformed URL is shown only if it looks like a word. */
+function harmless(value: string, where: string): string {
   return where.startsWith("PG") || /^[a-z0-9._,:-]{1,40}$/i.test(value) ? shown(value) : "something else";
 }

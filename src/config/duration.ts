@@ -2,7 +2,7 @@
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000 } as const;
 
-/** Milliseconds; null where the text is not a whole number with a unit. */
+/** Milliseconds; null if the text is not a whole number with a unit. */
 export function parseDuration(text: string): number | null {
   const match = /^(\d{1,9})(ms|s|m)$/.exec(text);
   return match === null ? null : Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];

@@ -6,7 +6,7 @@ import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metr
 import type { MergeRule } from "../postgres/merge-source.ts";
 import { METRICS_FILE } from "./metrics-schema.ts";
 import { readNamedFile } from "./named-file.ts";
-import { nearest } from "./nearest.ts";
+import { suggestion } from "./nearest.ts";
 import { shown } from "./shown.ts";
 
 export type MetricsFile = { readonly merge: MergeRule; readonly metrics: readonly MetricSettings[] };
@@ -16,7 +16,7 @@ const DEFAULT_MERGE: MergeRule = { kind: "phase.transition", target: "merged" };
 /**
  * Reads and checks the file.
  * @param source what named the path, for the message. @param problems collects what is wrong.
- * @returns null where anything is wrong.
+ * @returns null if anything is wrong.
  */
 export function readMetricsFile(path: string, source: string, problems: string[]): MetricsFile | null {
   const text = readNamedFile(path, source, problems);
@@ -45,7 +45,7 @@ function settingsOf(name: MetricName, metric: FileMetric): MetricSettings {
   return { name, window, record, gate, verdicts: CATALOGUE[name].looksAtVerdicts ? verdicts : null };
 }
 
-/** Says where the JSON breaks, never what is there: the path may name another file, even a secret's. */
+/** Reports where the JSON breaks, never its text: the path may name the file of a secret. */
 function parseJson(text: string): { readonly value: unknown } | { readonly problem: string } {
   try {
     return { value: JSON.parse(text.replace(/^\ufeff/, "")) };
@@ -65,7 +65,9 @@ function describe(issues: readonly z.core.$ZodIssue[], document: unknown): strin
   for (const issue of issues) {
     const { path, message } = issue;
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) add([...path, key], `is not known here${suggestion(key, message)}`);
+      // The schema's message about unknown members is the list of those that are known.
+      for (const key of issue.keys)
+        add([...path, key], `is not known here${suggestion(key, message.split(" "))}`);
       continue;
     }
     const value = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], document);
@@ -73,10 +75,4 @@ function describe(issues: readonly z.core.$ZodIssue[], document: unknown): strin
     add(path, `${path.length === 0 ? "the document is something else" : is}: it must be ${message}`);
   }
   return [...problems.values()];
-}
-
-/** @param known names, separated by blanks: the schema's message about an unknown member. */
-function suggestion(key: string, known: string): string {
-  const meant = nearest(key, known.split(" "));
-  return meant === null ? `; known are ${known.replaceAll(" ", ", ")}` : `: did you mean ${meant}?`;
 }

@@ -10,7 +10,7 @@ const RECORD =
 /** PostgreSQL cannot store the character NUL. */
 const VERDICT = /^[^\0]{1,512}$/u;
 const VERDICTS = 'a list of verdicts, such as ["rebase_conflict"]; leave it out for just that one';
-/** Bytes of them as JSON: every row carries them, and the daemon's rows are small. */
+/** In bytes as JSON. Every row carries the verdicts, so they must be short. */
 const MOST_VERDICTS = 16_384;
 
 /** The message about an unknown member is the list of those that are known, with blanks between. */

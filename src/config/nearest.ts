@@ -1,4 +1,4 @@
-/** "Did you mean": the candidate with the fewest single-letter edits; null where none is close to `word`. */
+/** "Did you mean": the candidate with the fewest single-letter edits; null if none is close to `word`. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
   let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;
@@ -7,6 +7,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
     if (edits < fewest) [best, fewest] = [candidate, edits];
   }
   return best;
+}
+
+/** The end of a message about an unknown name: the one that was probably meant, else all of them. */
+export function suggestion(word: string, known: readonly string[]): string {
+  const meant = nearest(word, known);
+  return meant === null ? `; known are ${known.join(", ")}` : `; did you mean ${meant}?`;
 }
 
 /** Levenshtein's distance, row by row. */

@@ -77,13 +77,13 @@ export const EVENTS = {
     failure: databaseFailure,
     retry_in_ms: is<number>,
   }),
-  /** Connected, but our own notifications do not come back. */
+  /** Connected, but the daemon's own notifications do not arrive. */
   "listen.degraded": entry("warn", "notifications do not arrive, polling only", { reason: is<string> }),
   "restore.started": entry("info", "reading the journal", {}),
   "restore.progress": entry("info", "still reading the journal", progress),
   /**
    * `merges` counts those whose rows were applied. `from_checkpoint` is the `seq` of the checkpoint that the replay began
-   * with; null where it began with the first row.
+   * with; null if it began with the first row.
    */
   "restore.completed": entry("info", "memory equals the journal", {
     seq: is<number>,
@@ -114,7 +114,7 @@ export const EVENTS = {
   }),
   /**
    * `values` are the global value of each recorded metric, null while undefined. `commit_to_record_ms` runs from the
-   * transition row's created_at to the commit of its metric rows; null where created_at is not a date. `late`: a merge
+   * transition row's created_at to the commit of its metric rows; null if created_at is not a date. `late`: a merge
    * with a higher id had been recorded before. `batch` counts the merges of its transaction.
    */
   "merge.recorded": entry(({ batch }) => (batch > SMALL_BATCH ? "debug" : "info"), "merge recorded", {
@@ -157,7 +157,7 @@ export const EVENTS = {
     ...place,
     value: is<number>,
   }),
-  /** `permissive`: the orchestrator may do more from now on; false where it is restricted. */
+  /** `permissive`: the orchestrator may do more from now on; false if it is restricted. */
   "threshold.crossed": entry(({ permissive }) => (permissive ? "info" : "warn"), "gate crossed a threshold", {
     metric: is<MetricName>,
     gate: is<string>,
@@ -176,7 +176,7 @@ export const EVENTS = {
   "journal.unmarked_rows_ignored": entry("warn", "ignored rows of kind metric.* without our marker", {
     rows: is<number>,
   }),
-  /** A peer daemon had recorded everything that this daemon wanted to record. */
+  /** A peer daemon recorded everything first. */
   "writer.fenced": entry("debug", "a peer daemon recorded these merges first", { merges: is<number> }),
   /** For longer than the lock timeout. */
   "writer.blocked": entry("warn", "another session holds the writers' lock", {

@@ -16,7 +16,7 @@ export type Holder = {
   readonly pid: number | null;
   readonly application: string | null;
   readonly role: string | null;
-  /** Seconds since its transaction began, or was prepared; null where our role may not know. */
+  /** Seconds since its transaction began, or was prepared; null if our role may not know. */
   readonly seconds: number | null;
   /** The name of a prepared transaction, which has no session; else null. */
   readonly prepared: string | null;

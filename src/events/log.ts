@@ -29,7 +29,7 @@ export type LoggerOptions = {
 const STDOUT = 1;
 const AUTHENTICATION_LINE_EVERY_MS = 60_000;
 
-/** A second net under the choice of fields: members of these names are never printed, at any depth. */
+/** A second safeguard beside the choice of fields: members with these names are never printed, at any depth. */
 const SECRET_MEMBERS = new Set([
   "password",
   "connectionString",
@@ -74,7 +74,7 @@ export function createLogger(options: LoggerOptions): { readonly report: Report 
   };
 }
 
-/** Only objects can hold a secret member: every other value of the thousands of lines of a backfill costs nothing here. */
+/** Other values cannot hold a secret member and are passed through: a backfill logs thousands of lines. */
 function withoutSecrets(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(withoutSecrets);
@@ -86,7 +86,7 @@ function withoutSecrets(value: unknown): unknown {
   );
 }
 
-/** Null where pino-pretty is not installed, as in production. */
+/** Null if pino-pretty is not installed, as in production. */
 function prettyFormat(): ((line: string) => string) | null {
   try {
     const { prettyFactory } = createRequire(packaged("package.json"))("pino-pretty") as typeof PinoPretty;

@@ -1,5 +1,5 @@
 /**
- * Whether the daemon does its job now, derived from what it reports. Reasons are codes without names, messages or row data,
+ * Whether the daemon records merges now, derived from its events. Reasons are codes without names, messages or row data,
  * because every client can read `/readyz`.
  *
  * After every failure the daemon forgets its memory, connects again and restores; a restore takes the writers' lock first.
@@ -7,14 +7,14 @@
  */
 
 import type { DaemonEvent } from "./daemon-event.ts";
-import { type Failure, type Holder, sentences } from "./fields.ts";
+import { type Holder, sentences } from "./fields.ts";
 import { meaningOf } from "./meaning.ts";
 
 export type Check = {
   readonly ok: boolean;
-  /** Since when it is, or is not, ok: ISO 8601. */
+  /** When `ok` last changed: ISO 8601. */
   readonly since: string;
-  /** Why it is not ok; null where it is. */
+  /** Why it is not ok; else null. */
   readonly reason: string | null;
 };
 
@@ -28,10 +28,66 @@ export type ReadinessReport = {
   readonly checks: Readonly<Record<CheckName, Check>>;
 };
 
+/** A check with the reason why it is not ok, or null if it is ok again. */
+type Change = readonly [check: CheckName, reason: string | null];
+
+type Before = {
+  readonly lag: Check;
+  /** The backlog was empty once. */
+  readonly caughtUp: boolean;
+};
+
+type Changes = {
+  readonly [Name in DaemonEvent["event"]]?: (
+    event: Extract<DaemonEvent, { readonly event: Name }>,
+    before: Before,
+  ) => readonly Change[];
+};
+
+const FORGOTTEN: Change = ["restore", "pending"];
+
+/** Most events do not affect readiness. */
+const CHANGES: Changes = {
+  "db.connected": () => [["database", null]],
+  "db.connect_failed": ({ failure }) => [
+    ["database", meaningOf(failure.code).reason ?? "connect_failed"],
+    FORGOTTEN,
+  ],
+  "db.disconnected": ({ failure }) => [
+    ["database", meaningOf(failure.code).reason ?? "disconnected"],
+    FORGOTTEN,
+  ],
+  // A refusal is an answer, so the database is ok.
+  "db.refused": ({ failure }) => [
+    ["database", null],
+    ["writer", meaningOf(failure.code).reason ?? "refused"],
+    FORGOTTEN,
+  ],
+  "db.unfit": ({ reason }) => [["database", null], ["writer", word(reason)], FORGOTTEN],
+  "writer.blocked": () => [["writer", "lock_held"], FORGOTTEN],
+  "commit.unknown": () => [["writer", "commit_unknown"]],
+  // With `seq_now` the log has been read again already.
+  "history.reset": ({ seq_now: now }) => (now === null ? [["restore", "history_reset"]] : []),
+  "restore.started": () => [["restore", "under_way"]],
+  "restore.completed": () => [
+    ["restore", null],
+    ["writer", null],
+  ],
+  "listen.connected": () => [["listen", null]],
+  "listen.lost": () => [["listen", "connection_lost"]],
+  "listen.degraded": () => [["listen", "not_heard"]],
+  // A later backlog counts by its age alone.
+  "backlog.started": (_, { lag }) => (lag.reason === "starting" ? [["lag", "backlog"]] : []),
+  "lag.high": () => [["lag", "high"]],
+  "lag.recovered": (_, { caughtUp }) => [["lag", caughtUp ? null : "backlog"]],
+  "daemon.ready": () => [["lag", null]],
+  "shutdown.started": () => [["writer", "shutting_down"]],
+  "daemon.fatal": () => [["writer", "fatal"]],
+};
+
 export class Readiness {
   readonly #now: () => Date;
   readonly #checks: Record<CheckName, Check>;
-  /** The backlog was empty once. */
   #caughtUp = false;
   #problems: readonly string[] = [];
 
@@ -66,74 +122,22 @@ export class Readiness {
 
   accept(event: DaemonEvent): void {
     this.#problems = problemsAfter(event) ?? this.#problems;
-    // Most events do not affect readiness.
-    // oxlint-disable-next-line typescript/switch-exhaustiveness-check
-    switch (event.event) {
-      case "db.connected":
-        return this.#ok("database");
-      case "db.connect_failed":
-      case "db.disconnected":
-        this.#not("database", failureReason(event.failure.code, event.event));
-        return this.#not("restore", "pending");
-      case "db.refused":
-        this.#ok("database");
-        this.#not("writer", meaningOf(event.failure.code).reason ?? "refused");
-        return this.#not("restore", "pending");
-      case "db.unfit":
-        // The server answered, or this would not be known.
-        this.#ok("database");
-        this.#not("writer", code(event.reason));
-        return this.#not("restore", "pending");
-      case "writer.blocked":
-        this.#not("writer", "lock_held");
-        return this.#not("restore", "pending");
-      case "commit.unknown":
-        return this.#not("writer", "commit_unknown");
-      case "history.reset":
-        // With `seq_now` the log has been read again already.
-        return event.seq_now === null ? this.#not("restore", "history_reset") : undefined;
-      case "restore.started":
-        return this.#not("restore", "under_way");
-      case "restore.completed":
-        this.#ok("restore");
-        return this.#ok("writer");
-      case "listen.connected":
-        return this.#ok("listen");
-      case "listen.lost":
-        return this.#not("listen", "connection_lost");
-      case "listen.degraded":
-        return this.#not("listen", "not_heard");
-      case "backlog.started":
-        // A later backlog counts by its age alone.
-        if (this.#checks.lag.reason === "starting") this.#not("lag", "backlog");
-        return;
-      case "lag.high":
-        return this.#not("lag", "high");
-      case "daemon.ready":
-        this.#caughtUp = true;
-        return this.#ok("lag");
-      case "lag.recovered":
-        return this.#caughtUp ? this.#ok("lag") : this.#not("lag", "backlog");
-      case "shutdown.started":
-        return this.#not("writer", "shutting_down");
-      case "daemon.fatal":
-        return this.#not("writer", "fatal");
-      default:
+    this.#caughtUp ||= event.event === "daemon.ready";
+    const before = { lag: this.#checks.lag, caughtUp: this.#caughtUp };
+    // Event and row are of one name, which the compiler cannot see.
+    for (const [name, reason] of CHANGES[event.event]?.(event as never, before) ?? []) {
+      const { ok, since } = this.#checks[name];
+      const changes = ok !== (reason === null);
+      this.#checks[name] = {
+        ok: reason === null,
+        since: changes ? this.#now().toISOString() : since,
+        reason,
+      };
     }
-  }
-
-  #ok(name: CheckName): void {
-    if (!this.#checks[name].ok)
-      this.#checks[name] = { ok: true, since: this.#now().toISOString(), reason: null };
-  }
-
-  #not(name: CheckName, reason: string): void {
-    const { ok, since } = this.#checks[name];
-    this.#checks[name] = { ok: false, since: ok ? this.#now().toISOString() : since, reason };
   }
 }
 
-/** Null where an event changes nothing about them. */
+/** Null if an event changes nothing about them. */
 function problemsAfter(event: DaemonEvent): readonly string[] | null {
   // Most events are no obstacle.
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check
@@ -141,7 +145,7 @@ function problemsAfter(event: DaemonEvent): readonly string[] | null {
     case "db.connect_failed":
     case "db.disconnected":
     case "db.refused":
-      return [adviceFor(event.failure)];
+      return [`${meaningOf(event.failure.code).advice} (${event.failure.code})`];
     case "db.unfit":
       return sentences(event.problems);
     case "writer.blocked":
@@ -155,24 +159,14 @@ function problemsAfter(event: DaemonEvent): readonly string[] | null {
   }
 }
 
-function adviceFor({ code: cause }: Failure): string {
-  return `${meaningOf(cause).advice} (${cause})`;
-}
-
 function named(holders: readonly Holder[]): string {
   const sessions = holders.flatMap(({ pid, application }) =>
-    pid === null ? [] : [`pid ${pid}${application === null ? "" : `, ${application}`}`],
+    pid === null ? [] : `pid ${pid}${application === null ? "" : `, ${application}`}`,
   );
   return sessions.length === 0 ? "" : ` (${sessions.join("; ")})`;
 }
 
-function failureReason(sqlState: string, event: "db.connect_failed" | "db.disconnected"): string {
-  const { reason } = meaningOf(sqlState);
-  if (reason !== null) return reason;
-  return event === "db.disconnected" ? "disconnected" : "connect_failed";
-}
-
-/** Only a word passes; a sentence could say too much. */
-function code(reason: string): string {
+/** Only a word passes: a sentence could name tables or roles. */
+function word(reason: string): string {
   return /^[a-z][a-z0-9_]{0,62}$/.test(reason) ? reason : "unspecified";
 }

@@ -1,8 +1,8 @@
 /**
- * An answer that is made once per change, in slices between which the loop records merges, and is sent compressed, or not
- * at all to a client that has it.
+ * An answer that is made once per change and sent compressed, or as 304 to a client that has it. It is made in slices,
+ * between which the loop records merges.
  *
- * A version names all that an answer shows, except the moment. Its hash is the ETag, a weak one: two answers of one version
+ * A version covers everything that an answer shows, except the time. Its hash is a weak ETag: two answers of one version
  * may differ in `generated_at` alone.
  */
 import { createHash, randomUUID } from "node:crypto";
@@ -15,14 +15,14 @@ import { oncePer } from "./once-per.ts";
 
 const compress = promisify(gzip);
 
-/** Below this, compression saves no packet. */
+/** Compressing fewer characters saves no packet. */
 const WORTH_COMPRESSING = 1400;
-/** Twice as fast as the default, for a tenth more. */
+/** Twice as fast as the default level, with a tenth more bytes. */
 const FAST = 3;
 /** Items of a list between two yields: about a millisecond. */
 const SLICE = 200;
 
-/** Objects have no names of their own, and those of another process are others. */
+/** Objects are numbered per process, so a version includes the process. */
 const PROCESS = randomUUID();
 let objects = 0;
 const numberOf = oncePer<object, number>(() => (objects += 1));
@@ -37,8 +37,8 @@ export function versionOf(objectsShown: readonly object[], values: unknown): str
 type Made = { readonly text: string; readonly compressed: () => Promise<Buffer> };
 
 /**
- * Making texts takes at most a quarter of the time: with a client that asks without pause, and merges that change every
- * answer, the loop is left to the merges.
+ * Making answers takes at most a quarter of the time, even if a client asks without pause and merges change every answer.
+ * The rest is left to recording.
  */
 const REST_PER_WORK = 3;
 const LONGEST_REST_MS = 1_000;
@@ -51,8 +51,8 @@ export class KeptAnswer {
   #made: Promise<Made> | null = null;
 
   /**
-   * @param version all that is shown, except the moment. @param moment after which the text is made anew nevertheless.
-   * @param make is not called where the client, or this, has the text already.
+   * @param version everything that is shown, except the time. @param moment the text is made again if it changes.
+   * @param make is called only if neither this nor the client has the text.
    */
   async send(
     request: FastifyRequest,
@@ -67,7 +67,7 @@ export class KeptAnswer {
     if (this.#made === null || key !== this.#key) {
       this.#key = key;
       this.#made = this.#make(make);
-      // A failure is this request's alone.
+      // A failure fails this request only; the next one tries again.
       this.#made.catch(() => {
         if (this.#key === key) this.#made = null;
       });
@@ -93,7 +93,7 @@ function acceptsGzip(request: FastifyRequest): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(request.headers["accept-encoding"] ?? "");
 }
 
-/** Calls each in turn, and lets the loop go on in between. */
+/** Calls each in turn and yields to the event loop in between. */
 export async function inTurn<T>(makers: readonly (() => T)[]): Promise<T[]> {
   const made: T[] = [];
   for (const make of makers) {

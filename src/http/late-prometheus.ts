@@ -1,6 +1,6 @@
 /**
- * Counters whose library is loaded late: loading it takes longer than a restart takes to read the log, and the daemon
- * needs it for nothing else. What happens before is kept, and counted once it is loaded.
+ * Counters whose library is loaded late, because loading takes longer than a restart reads the log. Events are kept until
+ * then, and counted once it is loaded.
  */
 
 import type { DaemonEvent } from "../events/daemon-event.ts";

@@ -1,6 +1,6 @@
 /**
- * What the daemon remembers, as documents. Each is made once per change: as long as no merge is recorded, the same objects
- * are handed out, so that what is rendered from them can be kept as well.
+ * Memory as documents. Each is made once per change: until the next merge is recorded, the same objects are returned, so
+ * that renderings of them can be kept too.
  */
 import type { Analyzer } from "../core/analyzer.ts";
 import { type Explanation, explain, type PlacedMerge } from "../core/explanation.ts";
@@ -14,70 +14,74 @@ type Remembered = { readonly analyzer: Analyzer; readonly recent: StatusHistory 
 type Remembering = {
   /** Null while memory cannot be trusted. */
   readonly analyzer: Analyzer | null;
-  /** What is in memory, or was before it could not be trusted any more; null before the first restore. */
+  /** Memory, or the last one that could be trusted; null before the first restore. */
   readonly last: Remembered | null;
   readonly due: number;
   readonly lagSeconds: number;
   readonly refused: number;
 };
 
-/** What the page shows of one moment. */
+/** The documents of one moment. */
 export type Shown = {
   readonly snapshot: Snapshot;
   readonly history: RecentHistory;
-  /** How the global numbers come about. */
+  /** The explanations of the global numbers. */
   readonly global: readonly Explanation[];
 };
 
 export class Memory {
+  readonly metrics: readonly MetricSettings[];
   readonly #daemon: Remembering;
-  readonly #metrics: readonly MetricSettings[];
   readonly #now: () => Date;
   #made: (Shown & { readonly analyzer: Analyzer }) | null = null;
 
   constructor(daemon: Remembering, metrics: readonly MetricSettings[], now: () => Date) {
     this.#daemon = daemon;
-    this.#metrics = metrics;
+    this.metrics = metrics;
     this.#now = now;
   }
 
-  /** The values; null while memory cannot be trusted. */
-  snapshot(): Snapshot | null {
-    return this.#daemon.analyzer === null ? null : (this.last()?.snapshot ?? null);
+  /** Null while memory cannot be trusted. */
+  current(): Shown | null {
+    return this.#daemon.analyzer === null ? null : this.last();
   }
 
-  /** The last merges; null while memory cannot be trusted. */
-  history(): RecentHistory | null {
-    return this.#daemon.analyzer === null ? null : (this.last()?.history ?? null);
-  }
-
-  /** What is known, or was known last. */
+  /** The current documents, or the last ones before memory was lost. Null before the first restore. */
   last(): Shown | null {
-    const { last, due, lagSeconds, refused } = this.#daemon;
+    const { last, refused } = this.#daemon;
     if (last === null) return null;
     const { analyzer, recent } = last;
     const generatedAt = this.#now().toISOString();
-    // Memory knows of this instance alone.
-    const lag = { merges: due, seconds: due === 0 ? null : Math.round(lagSeconds * 10) / 10 };
+    const { merges, seconds } = this.lag;
+    const lag = { merges, seconds: merges === 0 ? null : Math.round(seconds * 10) / 10 };
     const made = this.#made;
     if (
-      made === null ||
-      made.analyzer !== analyzer ||
-      made.snapshot.as_of.seq !== analyzer.global.seq ||
-      made.snapshot.skipped.total !== analyzer.skipped
+      made?.analyzer === analyzer &&
+      made.snapshot.as_of.seq === analyzer.global.seq &&
+      made.snapshot.skipped.total === analyzer.skipped
     ) {
-      const snapshot = snapshotOf(analyzer, { generatedAt, running: 1, lag, refused });
-      const history = recent.history(this.#metrics);
-      const global = explanations(analyzer, { snapshot, history }, null);
-      this.#made = { analyzer, snapshot, history, global };
-      return this.#made;
+      const as_of = { ...made.snapshot.as_of, generated_at: generatedAt };
+      return { ...made, snapshot: { ...made.snapshot, as_of, lag, refused: { total: refused } } };
     }
-    const { snapshot, history, global } = made;
-    const as_of = { ...snapshot.as_of, generated_at: generatedAt };
-    return { snapshot: { ...snapshot, as_of, lag, refused: { total: refused } }, history, global };
+    // Only this instance is known here, so `running` is 1.
+    const snapshot = snapshotOf(analyzer, { generatedAt, running: 1, lag, refused });
+    const history = recent.history(this.metrics);
+    const global = explanations(analyzer, { snapshot, history }, null);
+    this.#made = { analyzer, snapshot, history, global };
+    return this.#made;
   }
 
-  /** How a project's numbers come about, of merges that are remembered; null where there is no such project. */
+  /** Merges due and not recorded, and for how many seconds there may have been any. */
+  get lag(): { readonly merges: number; readonly seconds: number } {
+    return { merges: this.#daemon.due, seconds: this.#daemon.lagSeconds };
+  }
+
+  /** Whether windows count up again, because rows are gone from the old end of the journal. */
+  get historyTruncated(): boolean {
+    return this.#daemon.analyzer?.historyTruncated ?? false;
+  }
+
+  /** The explanations of a project's numbers; null if the project is unknown. */
   explain(project: string): readonly Explanation[] | null {
     const [analyzer, shown] = [this.#daemon.last?.analyzer, this.last()];
     if (analyzer === undefined || shown === null || !analyzer.projects.has(project)) return null;

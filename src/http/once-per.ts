@@ -1,4 +1,4 @@
-/** Makes a thing once for each object that it is made of, and forgets it with that object. */
+/** Memoizes by object: the result is made once for each argument and forgotten with it. */
 export function oncePer<Source extends object, Made>(
   make: (source: Source) => Made,
 ): (source: Source) => Made {

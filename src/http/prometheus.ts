@@ -29,45 +29,37 @@ const TIMES: { readonly [Name in DaemonEvent["event"]]?: readonly [name: string,
   "checkpoint.written": ["checkpoints_written_total", "Checkpoints written."],
 };
 
-const WAKE_UP_SOURCES: readonly WakeUpSource[] = ["notification", "listening", "loss", "timer", "shutdown"];
+const SOURCES: readonly WakeUpSource[] = ["notification", "listening", "loss", "timer", "shutdown"];
 const CONNECTIONS = ["database", "listen"] as const;
+
+type Labels = Readonly<Record<string, readonly string[]>>;
+
+/** Counters with labels, and the values of these. A label whose values are known starts at 0, so that a rate sees the first count. */
+const LABELLED = {
+  merges_skipped_total: [
+    "Merges that this process skipped because their facts are unusable.",
+    { reason: SKIP_REASONS },
+  ],
+  merges_late_total: [
+    "Recorded merges that became visible after one with a higher id, by what found them.",
+    { found_by: ["poll", "reconciliation"] },
+  ],
+  // Which gates exist is configured: see #startCrossings.
+  crossings_total: ["Gates that crossed a threshold.", { gate: [], scope: [], to: [] }],
+  reconnects_total: ["Connections after the first one.", { connection: CONNECTIONS }],
+  connection_failures_total: ["Connections lost or not made.", { connection: CONNECTIONS }],
+  wakeups_total: [
+    "Times that the loop was woken, by what rang first: the timer alone means that no notification arrives.",
+    { source: SOURCES },
+  ],
+} as const satisfies Readonly<Record<string, readonly [help: string, labels: Labels]>>;
 
 /** In seconds: what a notification, a poll, an outage and a night's backlog take. */
 const COMMIT_TO_RECORD_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
 export class Prometheus {
   readonly #registry = new Registry();
-  readonly #times = new Map(
-    Object.entries(TIMES).map(([event, [name, help]]) => [event, this.#counter(name, help)]),
-  );
-  readonly #skipped = this.#counter(
-    "merges_skipped_total",
-    "Merges that this process skipped because their facts are unusable.",
-    "reason",
-  );
-  readonly #late = this.#counter(
-    "merges_late_total",
-    "Recorded merges that became visible after one with a higher id, by what found them.",
-    "found_by",
-  );
-  readonly #crossings = this.#counter(
-    "crossings_total",
-    "Gates that crossed a threshold.",
-    "gate",
-    "scope",
-    "to",
-  );
-  readonly #reconnects = this.#counter("reconnects_total", "Connections after the first one.", "connection");
-  readonly #failures = this.#counter(
-    "connection_failures_total",
-    "Connections lost or not made.",
-    "connection",
-  );
-  readonly #wakeUps = this.#counter(
-    "wakeups_total",
-    "Times that the loop was woken, by what rang first: the timer alone means that no notification arrives.",
-    "source",
-  );
+  readonly #counters = new Map<string, Counter<string>>();
   readonly #commitToRecord = new Histogram({
     name: `${PREFIX}commit_to_record_seconds`,
     help: "From a transition row's created_at to the commit of its metric rows.",
@@ -76,15 +68,9 @@ export class Prometheus {
   });
   readonly #connected = new Set<(typeof CONNECTIONS)[number]>();
 
-  /** Every label whose values are known starts at 0, so that a rate sees the first count. */
   constructor() {
-    for (const source of WAKE_UP_SOURCES) this.#wakeUps.inc({ source }, 0);
-    for (const connection of CONNECTIONS) {
-      this.#reconnects.inc({ connection }, 0);
-      this.#failures.inc({ connection }, 0);
-    }
-    for (const reason of SKIP_REASONS) this.#skipped.inc({ reason }, 0);
-    for (const found_by of ["poll", "reconciliation"]) this.#late.inc({ found_by }, 0);
+    for (const [name, help] of Object.values(TIMES)) this.#add(name, help, {});
+    for (const [name, [help, labels]] of Object.entries(LABELLED)) this.#add(name, help, labels);
   }
 
   /** Adds the figures of the process itself: memory, CPU, the event loop's delay. */
@@ -94,36 +80,39 @@ export class Prometheus {
   }
 
   accept(event: DaemonEvent): void {
-    this.#times.get(event.event)?.inc();
+    const [name] = TIMES[event.event] ?? [];
+    if (name !== undefined) this.#counters.get(name)?.inc();
     // Most events have no labels to count by.
     // oxlint-disable-next-line typescript/switch-exhaustiveness-check
     switch (event.event) {
       case "merge.recorded":
-        if (event.late) this.#late.inc({ found_by: event.found_by });
+        if (event.late) this.#count("merges_late_total", { found_by: event.found_by });
         if (event.commit_to_record_ms !== null)
           this.#commitToRecord.observe(Math.max(0, event.commit_to_record_ms) / 1000);
         return;
       case "merge.skipped":
-        return this.#skipped.inc({ reason: event.reason });
-      case "threshold.crossed":
-        return this.#crossings.inc({ gate: event.gate, scope: event.scope, to: event.to });
+        return this.#count("merges_skipped_total", { reason: event.reason });
+      case "threshold.crossed": {
+        const { gate, scope, to } = event;
+        return this.#count("crossings_total", { gate, scope, to });
+      }
       case "db.connected":
         return this.#connection("database");
       case "db.connect_failed":
       case "db.disconnected":
       case "db.refused":
-        return this.#failures.inc({ connection: "database" });
+        return this.#count("connection_failures_total", { connection: "database" });
       case "listen.connected":
         return this.#connection("listen");
       case "listen.lost":
       case "listen.degraded":
-        return this.#failures.inc({ connection: "listen" });
+        return this.#count("connection_failures_total", { connection: "listen" });
       default:
     }
   }
 
   wokenBy(source: WakeUpSource): void {
-    this.#wakeUps.inc({ source });
+    this.#count("wakeups_total", { source });
   }
 
   /** The text of a scrape, in Prometheus's text format 0.0.4. */
@@ -137,27 +126,30 @@ export class Prometheus {
     return this.#registry.contentType;
   }
 
-  /** Which gates there are is configured: each of their crossings starts at 0 as well. */
+  /** Starts each gate's crossings at 0. */
   #startCrossings(metrics: Scrape["metrics"]): void {
-    for (const metric of metrics) {
-      for (const scope of metric.record) {
-        for (const to of ["low", "high"]) {
-          if (metric.gate !== null) this.#crossings.inc({ gate: metric.gate.name, scope, to }, 0);
-        }
+    for (const { gate, record } of metrics) {
+      for (const scope of gate === null ? [] : record) {
+        for (const to of ["low", "high"])
+          this.#count("crossings_total", { gate: gate?.name ?? "", scope, to }, 0);
       }
     }
   }
 
   #connection(connection: (typeof CONNECTIONS)[number]): void {
-    if (this.#connected.has(connection)) this.#reconnects.inc({ connection });
+    if (this.#connected.has(connection)) this.#count("reconnects_total", { connection });
     this.#connected.add(connection);
   }
 
-  #counter<Label extends string = never>(
-    name: string,
-    help: string,
-    ...labelNames: readonly Label[]
-  ): Counter<Label> {
-    return new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.#registry] });
+  #count(name: keyof typeof LABELLED, labels: Readonly<Record<string, string>>, times = 1): void {
+    this.#counters.get(name)?.inc(labels, times);
+  }
+
+  #add(name: string, help: string, labels: Labels): void {
+    const labelNames = Object.keys(labels);
+    const counter = new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.#registry] });
+    this.#counters.set(name, counter);
+    for (const [label, values] of Object.entries(labels))
+      for (const value of values) counter.inc({ [label]: value }, 0);
   }
 }

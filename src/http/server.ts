@@ -1,39 +1,29 @@
 /**
- * The HTTP service: what the daemon says of itself, to every client that can reach the port. It answers GET and HEAD only,
- * takes no body, keeps no connection for long, and says no more of an error than its name.
+ * The HTTP service: the daemon's state, for every client that can reach the port. It answers GET and HEAD only, takes no
+ * body, keeps no connection for long, and reports no more of an error than its name.
  */
 import { type AddressInfo, isIP } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
-import type { Explanation } from "../core/explanation.ts";
 import type { Snapshot } from "../core/snapshot.ts";
-import type { RecentHistory } from "../core/status-history.ts";
 import type { Report } from "../events/daemon-event.ts";
-import type { ReadinessReport } from "../events/readiness.ts";
+import type { Readiness } from "../events/readiness.ts";
+import { Failed } from "../failed.ts";
+import type { MergeRule } from "../postgres/merge-source.ts";
 import { jsonText } from "../text/safe.ts";
 import { KeptAnswer, slicedJson, versionOf } from "./kept-answer.ts";
-import type { Shown } from "./memory.ts";
+import type { Memory } from "./memory.ts";
+import type { Prometheus } from "./prometheus.ts";
 import { PUBLISHED, readPublished } from "./published.ts";
 
-export type HttpPorts = {
+/** The parts of a daemon that are served. */
+export type Served = {
   /** Whether the loop is alive; it needs no database for that. */
   readonly isAlive: () => boolean;
-  readonly readiness: () => ReadinessReport;
-  /** What keeps the daemon from recording, and what to do about it; for the page. */
-  readonly problems: () => readonly string[];
-  /** Whether windows count up again, because rows are gone from the old end of the journal. */
-  readonly historyTruncated: () => boolean;
-  /** Null while memory cannot be trusted. */
-  readonly snapshot: () => Snapshot | null;
-  /** The last merges; null while memory cannot be trusted. */
-  readonly history: () => RecentHistory | null;
-  /** What is known, or was known before memory could not be trusted; for the page. */
-  readonly last: () => Shown | null;
-  /** How a project's numbers come about; null where there is no such project. */
-  readonly explain: (project: string) => readonly Explanation[] | null;
+  readonly readiness: Pick<Readiness, "current" | "problems">;
+  readonly memory: Pick<Memory, "current" | "last" | "explain" | "historyTruncated" | "lag" | "metrics">;
   /** The rows that count as merges. */
-  readonly merge: { readonly kind: string; readonly target: string };
-  /** What a scrape gets. */
-  readonly prometheus: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly merge: MergeRule;
+  readonly prometheus: () => Promise<Pick<Prometheus, "contentType" | "expose">>;
 };
 
 export type HttpService = {
@@ -41,18 +31,6 @@ export type HttpService = {
   readonly address: string;
   readonly close: () => Promise<void>;
 };
-
-/** The service cannot listen at its address. */
-export class HttpUnavailable extends Error {
-  readonly exitCode = 2;
-
-  constructor(host: string, port: number, code: string) {
-    super(
-      `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${REASONS[code] ?? `cannot listen there (${code}). ${ELSEWHERE}`}`,
-    );
-    this.name = "HttpUnavailable";
-  }
-}
 
 const ELSEWHERE = "Use 127.0.0.1, or 0.0.0.0 for all of them";
 
@@ -82,7 +60,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** No route has a schema, so the hundred modules that compile schemas are not loaded. */
+/** No route has a schema. Without this, fastify loads a hundred modules that compile schemas. */
 const NO_SCHEMAS = { compilersFactory: { buildValidator: never, buildSerializer: never } };
 
 function never(): never {
@@ -91,22 +69,23 @@ function never(): never {
 
 /**
  * Starts to listen and reports where.
- * @throws HttpUnavailable after reporting `http.failed`.
+ * @throws Failed after reporting `http.failed`.
  */
 export async function startHttp(
   { host, port }: { readonly host: string; readonly port: number },
-  ports: HttpPorts,
+  served: Served,
   report: Report,
 ): Promise<HttpService> {
-  const server = buildServer(ports, isLoopback(host));
+  const server = buildServer(served, isLoopback(host));
   try {
     await server.listen({ host, port });
   } catch (error) {
     await server.close();
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    const unavailable = new HttpUnavailable(host, port, code);
-    report({ event: "http.failed", failure: { code, message: unavailable.message } });
-    throw unavailable;
+    const reason = REASONS[code] ?? `cannot listen there (${code}). ${ELSEWHERE}`;
+    const message = `METRICS_HTTP_HOST ${host}, METRICS_HTTP_PORT ${port}: ${reason}`;
+    report({ event: "http.failed", failure: { code, message } });
+    throw new Failed(2, message);
   }
   server.server.maxConnections = MAX_CONNECTIONS;
   const address = urlOf(server.server.address() as AddressInfo);
@@ -115,7 +94,7 @@ export async function startHttp(
 }
 
 /** The service before it listens. @param onLoopback only this machine can connect. */
-export function buildServer(ports: HttpPorts, onLoopback = false): FastifyInstance {
+export function buildServer(served: Served, onLoopback = false): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: 1,
@@ -126,94 +105,96 @@ export function buildServer(ports: HttpPorts, onLoopback = false): FastifyInstan
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: TIMEOUT_MS,
-      // By default Node.js checks the timeouts every thirty seconds only.
+      // Node.js checks the timeouts only every thirty seconds by default.
       connectionsCheckingInterval: CHECK_MS,
     },
     schemaController: NO_SCHEMAS,
+    // Hooks do not run before these.
     frameworkErrors: (_error, _request, reply) => {
-      send(reply, 400, { error: "bad_request" });
+      send(reply.headers(HEADERS), 400, { error: "bad_request" });
     },
   });
   server.addHook("onRequest", async (request, reply) => refuse(request, reply.headers(HEADERS), onLoopback));
   server.setNotFoundHandler((_request, reply) => send(reply, 404, { error: "not_found" }));
   server.setErrorHandler((_error, _request, reply) => send(reply, 500, { error: "internal" }));
-
-  server.get("/healthz", (_request, reply) => {
-    const alive = ports.isAlive();
-    return send(reply, alive ? 200 : 503, { alive });
-  });
-  server.get("/readyz", (_request, reply) => {
-    const readiness = ports.readiness();
-    return send(reply, readiness.ready ? 200 : 503, {
-      ...readiness,
-      history_truncated: ports.historyTruncated(),
-    });
-  });
-  serveDocuments(server, ports);
-  servePage(server, ports);
+  serveProbes(server, served);
+  serveDocuments(server, served.memory);
+  servePage(server, served);
   serveSchemas(server);
-  server.get("/metrics", async (_request, reply) => {
-    const { contentType, text } = await ports.prometheus();
-    return reply.headers(HEADERS).type(contentType).send(text);
-  });
   return server;
 }
 
-function serveDocuments(server: FastifyInstance, ports: HttpPorts): void {
-  const [snapshots, histories] = [new KeptAnswer(), new KeptAnswer()];
-  server.get("/snapshot.json", (request, reply) => {
-    const document = ports.snapshot();
-    if (document === null) return send(reply, 503, { error: "not_restored" });
-    const { generated_at: moment } = document.as_of;
-    const place = { version: snapshotVersion(document), moment: moment.slice(0, WHOLE_SECOND) };
-    return snapshots.send(request, reply.headers(HEADERS).type(JSON_TYPE), place, () => slicedJson(document));
+function serveProbes(server: FastifyInstance, { isAlive, readiness, memory, prometheus }: Served): void {
+  server.get("/healthz", (_request, reply) => {
+    const alive = isAlive();
+    return send(reply, alive ? 200 : 503, { alive });
   });
-  server.get("/history.json", (request, reply) => {
-    const document = ports.history();
-    if (document === null) return send(reply, 503, { error: "not_restored" });
-    const place = { version: versionOf([document], null) };
-    return histories.send(request, reply.headers(HEADERS).type(JSON_TYPE), place, () => slicedJson(document));
+  server.get("/readyz", (_request, reply) => {
+    const report = { ...readiness.current(), history_truncated: memory.historyTruncated };
+    return send(reply, report.ready ? 200 : 503, report);
+  });
+  server.get("/metrics", async (_request, reply) => {
+    const { metrics, lag } = memory;
+    const snapshot = memory.current()?.snapshot ?? null;
+    const counted = await prometheus();
+    const text = await counted.expose({ metrics, lag, snapshot, readiness: readiness.current() });
+    return reply.type(counted.contentType).send(text);
   });
 }
 
-/** All that a snapshot says, except when. */
+function serveDocuments(server: FastifyInstance, memory: Served["memory"]): void {
+  const [snapshots, histories] = [new KeptAnswer(), new KeptAnswer()];
+  server.get("/snapshot.json", (request, reply) => {
+    const document = memory.current()?.snapshot;
+    if (document === undefined) return send(reply, 503, { error: "not_restored" });
+    const moment = document.as_of.generated_at.slice(0, WHOLE_SECOND);
+    const place = { version: snapshotVersion(document), moment };
+    return snapshots.send(request, reply.type(JSON_TYPE), place, () => slicedJson(document));
+  });
+  server.get("/history.json", (request, reply) => {
+    const document = memory.current()?.history;
+    if (document === undefined) return send(reply, 503, { error: "not_restored" });
+    const place = { version: versionOf([document], null) };
+    return histories.send(request, reply.type(JSON_TYPE), place, () => slicedJson(document));
+  });
+}
+
+/** The version of a snapshot: everything but its time. */
 function snapshotVersion({ metrics, projects, as_of, ...rest }: Snapshot): string {
   return versionOf([metrics, projects], { ...rest, as_of: { ...as_of, generated_at: null } });
 }
 
-/** Loaded for the first visitor: a start does not wait for the code that draws charts. */
+/** Loaded for the first visitor, so that a start does not wait for the charts' code. */
 const loadPage = () => import("./page/document.ts");
 
-function htmlReply(reply: FastifyReply, status: number, policy: string): FastifyReply {
-  return reply
-    .code(status)
-    .headers({ ...HEADERS, "content-security-policy": policy })
-    .type("text/html; charset=utf-8");
-}
-
-function servePage(server: FastifyInstance, ports: HttpPorts): void {
+function servePage(server: FastifyInstance, { readiness, memory, merge }: Served): void {
   const pages = new KeptAnswer();
   server.get<{ Querystring: { filter?: unknown; all?: unknown } }>("/", async (request, reply) => {
     const { page, PAGE_POLICY } = await loadPage();
     const { filter, all } = request.query;
     const view = { filter: typeof filter === "string" ? filter : "", all: all !== undefined };
-    const [readiness, problems, shown] = [ports.readiness(), ports.problems(), ports.last()];
-    const current = ports.snapshot() !== null;
+    const shown = memory.last();
+    const current = memory.current() !== null;
+    const condition = { readiness: readiness.current(), problems: readiness.problems(), current };
     const version = versionOf(shown === null ? [] : [shown.history], [
       shown === null ? null : snapshotVersion(shown.snapshot),
-      { view, readiness, problems, current },
+      { view, condition },
     ]);
-    return pages.send(request, htmlReply(reply, current ? 200 : 503, PAGE_POLICY), { version }, () =>
-      page({ readiness, problems, shown, current, view, merge: ports.merge }),
+    return pages.send(request, asHtml(reply, current ? 200 : 503, PAGE_POLICY), { version }, () =>
+      page({ ...condition, shown, view, merge }),
     );
   });
   server.get<{ Querystring: { name?: unknown } }>("/project", async (request, reply) => {
     const { projectPage, PAGE_POLICY } = await loadPage();
     const { name } = request.query;
-    const explanations = typeof name === "string" ? ports.explain(name) : null;
+    const explanations = typeof name === "string" ? memory.explain(name) : null;
     const status = explanations === null ? 404 : 200;
-    return htmlReply(reply, status, PAGE_POLICY).send(projectPage(String(name), explanations));
+    return asHtml(reply, status, PAGE_POLICY).send(projectPage(String(name), explanations));
   });
+}
+
+function asHtml(reply: FastifyReply, status: number, policy: string): FastifyReply {
+  return reply.code(status).header("content-security-policy", policy).type("text/html; charset=utf-8");
 }
 
 /** The published contracts: their list, and each of them under its name. */
@@ -227,7 +208,7 @@ function serveSchemas(server: FastifyInstance): void {
   }
   for (const published of PUBLISHED) {
     server.get(`/schemas/${published.file}`, (_request, reply) =>
-      reply.headers(HEADERS).type(JSON_TYPE).send(readPublished(published)),
+      reply.type(JSON_TYPE).send(readPublished(published)),
     );
   }
 }
@@ -249,7 +230,7 @@ function refuse(request: FastifyRequest, reply: FastifyReply, onLoopback: boolea
 }
 
 function send(reply: FastifyReply, status: number, document: unknown): FastifyReply {
-  return reply.code(status).headers(HEADERS).type(JSON_TYPE).send(jsonText(document));
+  return reply.code(status).type(JSON_TYPE).send(jsonText(document));
 }
 
 function isLoopback(host: string): boolean {

@@ -1,4 +1,5 @@
 /** Numbers and times as people read them. */
+import { safe } from "./safe.ts";
 
 /** Of a gate, as ratios. */
 export type Bounds = { readonly upper: number; readonly lower: number };
@@ -21,12 +22,17 @@ export function boundText(ratio: number): string {
   return `${Number((ratio * 100).toPrecision(12))}%`;
 }
 
-/** An ISO date as people read it, to the minute or second. */
-export function moment(iso: string, precision: "minutes" | "seconds"): string {
-  return `${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`;
+/** The bounds of a gate. */
+export function boundsText({ upper, lower }: Bounds): string {
+  return `up >= ${boundText(upper)}, down < ${boundText(lower)}`;
 }
 
-/** A duration in its largest sensible unit. */
+/** An ISO date as people read it, to the minute or second; safe to print, whatever the log has as a date. */
+export function moment(iso: string, precision: "minutes" | "seconds"): string {
+  return safe(`${iso.slice(0, precision === "minutes" ? 16 : 19).replace("T", " ")}Z`);
+}
+
+/** A duration in its largest sensible unit: 5400 seconds are 90 min. */
 export function span(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 120) return `${whole} s`;

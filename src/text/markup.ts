@@ -1,4 +1,4 @@
-/** Text within HTML and XML: between tags and within quoted attributes, a parser reads it as it is. */
+/** Escapes text for HTML and XML, between tags and within quoted attributes. */
 export function asMarkup(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

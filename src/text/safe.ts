@@ -3,7 +3,7 @@
  * the terminal, or read backwards. Characters that could do so are shown as escapes (CWE-150).
  */
 
-/** Wide enough for any sensible name, narrow enough that one name cannot fill a screen. */
+/** Wide enough for a sensible name; a longer one cannot fill the screen. */
 const WIDTH = 80;
 
 /**

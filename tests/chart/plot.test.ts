@@ -8,7 +8,7 @@ const textOf = (values: (number | null)[], options: PlotOptions) =>
   plot(points(...values), options).map(({ text }) => text);
 
 describe("a plot", () => {
-  it("draws values in ASCII, each merge in a column of its own or in several", () => {
+  it("draws values in ASCII, each merge in one column or several", () => {
     expect(textOf([0, 0.25, 0.5, 0.75, 1], { ...ASCII, width: 5 })).toStrictEqual([
       "    *",
       "   **",
@@ -35,7 +35,7 @@ describe("a plot", () => {
     expect(row).toMatchObject({ text: "--**", kinds: ["bound", "bound", "data", "data"] });
   });
 
-  it("never shows a value on the wrong side of a bound, as far as there are rows", () => {
+  it("never shows a value on the wrong side of a bound, if there are enough rows", () => {
     const ratio = fc.integer({ min: 0, max: 1000 }).map((thousandth) => thousandth / 1000);
     fc.assert(
       fc.property(
@@ -55,7 +55,7 @@ describe("a plot", () => {
     );
   });
 
-  it("is as large as asked for, whatever there is", () => {
+  it("always has the size that is asked for", () => {
     const values = fc.array(fc.option(fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 300 });
     const size = fc.integer({ min: 1, max: 40 });
     fc.assert(

@@ -17,7 +17,7 @@ const attribute = (svg: string, element: RegExp, name: string) =>
   Number(new RegExp(`${name}="([^"]*)"`).exec(element.exec(svg)?.[0] ?? "")?.[1]);
 
 describe("a history as SVG", () => {
-  it("is one element that says in words what it shows", () => {
+  it("is one element with a description in words", () => {
     const svg = historySvg(
       [point(1, null), point(2, 0.7), point(3, 0.86, { state: "high", crossing: ROSE })],
       OPTIONS,
@@ -106,7 +106,7 @@ describe("a history as SVG", () => {
     );
   });
 
-  it("says in words where there is nothing to draw", () => {
+  it("explains in words that nothing is drawn", () => {
     expect(historySvg([], OPTIONS)).toContain("no merges recorded yet");
     expect(historySvg(points(null, null), OPTIONS)).toContain("undefined: 2 of 50 merges so far");
   });
@@ -116,7 +116,7 @@ describe("a history as SVG", () => {
     expect(svg).toContain(">&#60;/title&#62;&#60;script x=&#34;\\x1b[2J\\u202e</title>");
   });
 
-  it("carries its style only where it stands alone", () => {
+  it("carries its style only as a document", () => {
     expect(historySvg(points(0.8), OPTIONS)).not.toContain("<style>");
     expect(historySvg(points(0.8), { ...OPTIONS, standalone: true })).toContain(HISTORY_CSS);
   });

@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 /** @returns what `metrics snapshot` says, which exits with 3. */
-async function told(change: (url: URL) => void, env: NodeJS.ProcessEnv = {}): Promise<string> {
+async function adviceOf(change: (url: URL) => void, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const url = new URL(database.daemonUrl);
   change(url);
   const { code, err } = await new Promise<{ code: unknown; err: string }>((resolve) => {
@@ -77,14 +77,14 @@ async function failing(setting: string, statement: string): Promise<string> {
 
 describe("a login:", () => {
   it("no password anywhere", async () => {
-    expect(await told(noPassword)).toMatch(
+    expect(await adviceOf(noPassword)).toMatch(
       /set PGPASSWORD_FILE, or PGPASSFILE .*NO_PASSWORD: the server asks for a password/,
     );
   });
 
   it("a password file that others may read is ignored, and that is said", async () => {
     const PGPASSFILE = passFile("*:*:*:*:secret\n", 0o644);
-    const text = await told(noPassword, { PGPASSFILE });
+    const text = await adviceOf(noPassword, { PGPASSFILE });
     expect(text).toMatch(
       /NO_PASSWORD: .*PGPASSFILE ".*" is ignored, as others may read it \(mode 0644\): chmod 600 it/,
     );
@@ -92,13 +92,13 @@ describe("a login:", () => {
   });
 
   it("a password file without a line for this database", async () => {
-    const text = await told(noPassword, { PGPASSFILE: passFile("elsewhere:*:*:*:x\n", 0o600) });
+    const text = await adviceOf(noPassword, { PGPASSFILE: passFile("elsewhere:*:*:*:x\n", 0o600) });
     expect(text).toMatch(/NO_PASSWORD: .*has no line for/);
   });
 
   it("a wrong password (28P01)", async () => {
     expect(
-      await told((url) => {
+      await adviceOf((url) => {
         url.password = "wrong";
       }),
     ).toMatch(/check the user and the password \(28P01: /);
@@ -106,14 +106,14 @@ describe("a login:", () => {
 
   it("a database that does not exist (3D000)", async () => {
     expect(
-      await told((url) => {
+      await adviceOf((url) => {
         url.pathname = "/nothing";
       }),
     ).toMatch(/check the name in DATABASE_URL \(3D000: /);
   });
 
   it("TLS asked of a server without it", async () => {
-    expect(await told((url) => url.searchParams.set("sslmode", "verify-full"))).toMatch(
+    expect(await adviceOf((url) => url.searchParams.set("sslmode", "verify-full"))).toMatch(
       /the server does not support TLS: enable it on the server, or use sslmode=disable .*\(NO_TLS: /,
     );
   });
@@ -150,7 +150,7 @@ describe("a limit of the server's:", () => {
   });
 });
 
-describe("the first error of a connection is the reason told:", () => {
+describe("the first error of a connection is the reported reason:", () => {
   it("idle_session_timeout (57P05), by a connection that did nothing", async () => {
     await database.admin.query(`ALTER ROLE ${database.role} SET idle_session_timeout = '300ms'`);
     await using daemon = startDaemon(database, { pollIntervalMs: 600_000 });
@@ -192,7 +192,7 @@ it("a trigger of the orchestrator's that refuses a merge is named by its functio
   await expectRight(own, daemon);
 });
 
-it("a privilege that is taken away is a refusal, and not a lost connection", async () => {
+it("a revoked privilege is a refusal, not a lost connection", async () => {
   await using own = await createDatabase();
   await using daemon = startDaemon(own);
   await daemon.ready();

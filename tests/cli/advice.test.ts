@@ -41,7 +41,7 @@ test.each([
   ["22P02", "see what the message names"],
   ["25006", "point DATABASE_URL at the primary"],
 ])("%s is reported with what to do, and in its own words", (code, what) => {
-  const told = advice({ code, message: "its own words" });
-  expect(told).toContain(what);
-  expect(told).toMatch(new RegExp(` \\(${code}: its own words\\)$`));
+  const line = advice({ code, message: "its own words" });
+  expect(line).toContain(what);
+  expect(line).toMatch(new RegExp(` \\(${code}: its own words\\)$`));
 });

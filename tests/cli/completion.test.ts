@@ -1,16 +1,16 @@
-/** Completion as a shell does it: the script is run by bash, where there is one. */
+/** Completion as a shell does it: bash runs the script, if it is installed. */
 import { spawnSync } from "node:child_process";
 import { mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 async function completion(shell: string) {
-  const { terminal, told } = fakeTerminal({ env: {} });
-  const code = await main("metrics", ["completion", shell], terminal, NOBODY);
-  return { code, ...told };
+  const { terminal, written } = fakeTerminal({ env: {} });
+  const code = await main("metrics", ["completion", shell], terminal, NOTHING);
+  return { code, ...written };
 }
 
 const has = (shell: string) => spawnSync(shell, ["-c", "exit 0"]).status === 0;
@@ -48,7 +48,7 @@ describe("metrics completion", () => {
     expect(offered((await completion("bash")).out, line)).toStrictEqual(expected);
   });
 
-  test.each(["bash", "zsh", "fish"])("%s: a script of its own, which that shell accepts", async (shell) => {
+  test.each(["bash", "zsh", "fish"])("%s: a script that this shell accepts", async (shell) => {
     const { code, out, err } = await completion(shell);
     expect([code, err]).toStrictEqual([0, ""]);
     for (const word of ["snapshot", "rebase_conflict_rate", "scope_overlap", "require-defined"])

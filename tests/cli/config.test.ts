@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 async function config(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, ...env } });
+  const { terminal, written } = fakeTerminal({ env: { ...DATABASE, ...env } });
   return {
-    code: await main("metrics", ["config", ...args], terminal, NOBODY),
-    ...told,
+    code: await main("metrics", ["config", ...args], terminal, NOTHING),
+    ...written,
   };
 }
 
@@ -59,7 +59,7 @@ describe("metrics config", () => {
     expect(out + err).not.toContain("canary");
   });
 
-  test("--check says that it is valid, or what is not", async () => {
+  test("--check reports that it is valid, or what is not", async () => {
     expect(await config(["--check"])).toStrictEqual({ code: 0, out: "configuration is valid\n", err: "" });
     const { code, out, err } = await config(["--check"], { METRICS_HTTP_PORT: "x" });
     expect([code, out]).toStrictEqual([2, ""]);

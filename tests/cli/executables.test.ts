@@ -31,16 +31,16 @@ function execute(
   });
   if (stdout === "reader gone") child.stdout?.destroy();
   if (stderr === "reader gone") child.stderr?.destroy();
-  const told = { out: "", err: "" };
+  const written = { out: "", err: "" };
   child.stdout?.on("data", (data: Buffer) => {
-    told.out += data.toString();
+    written.out += data.toString();
   });
   child.stderr?.on("data", (data: Buffer) => {
-    told.err += data.toString();
+    written.err += data.toString();
   });
   return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => resolve({ code, ...told }));
+    child.once("close", (code) => resolve({ code, ...written }));
   });
 }
 
@@ -76,7 +76,7 @@ describe("the executables", () => {
       });
   });
 
-  test("end quietly with 0 when nobody reads any more", async () => {
+  test("end quietly with 0 when the reader has closed the pipe", async () => {
     expect(await execute(METRICS, ["config"], { stdout: "reader gone" })).toStrictEqual({
       code: 0,
       out: "",
@@ -84,7 +84,7 @@ describe("the executables", () => {
     });
   });
 
-  test("keep their exit code when nobody reads what is wrong", async () => {
+  test("keep their exit code when standard error is closed", async () => {
     const env = { METRICS_HTTP_PORT: "x", METRICS_LOG_LEVEL: "x" };
     expect(await execute(METRICS, ["run"], { env, stderr: "reader gone" })).toStrictEqual({
       code: 2,
@@ -103,7 +103,7 @@ describe("the executables", () => {
     ]);
   });
 
-  test("tell an error that nobody caught in the daemon's log, and exit with 1", async () => {
+  test("log an uncaught error, and exit with 1", async () => {
     const preload = `const wait = setInterval(() => {
       if (process.listenerCount("uncaughtException") < 2) return;
       clearInterval(wait);

@@ -5,7 +5,7 @@ import type { ExplainOptions } from "../../src/cli/read-explanation.ts";
 import { type Explanation, type Explanations, explain } from "../../src/core/explanation.ts";
 import { snapshotOf } from "../../src/core/snapshot.ts";
 import { CLEAN, CONFLICT, history, REWORKED, record, SMALL, times } from "../core/build.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { readExample } from "./snapshot-example.ts";
 
 const MERGES = history([...times(3, CLEAN), ...times(2, CONFLICT), REWORKED, CLEAN]);
@@ -42,22 +42,22 @@ const DOCUMENT: Explanations = {
 const VIEW = { columns: 80, ascii: true, colour: false, listColumns: null, listed: 100 };
 
 async function type(args: string, document = DOCUMENT, setting: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   const asked: ExplainOptions[] = [];
   const readExplanations = async (_: unknown, options: ExplainOptions) => {
     asked.push(options);
     return document;
   };
   const code = await main("metrics", args.split(" "), terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readExplanations,
     readSnapshot: readExample,
   });
-  return { code, ...told, asked };
+  return { code, ...written, asked };
 }
 
 describe("an explanation", () => {
-  test("tells the merges of the window, which leaves next, and what could move the gate", () => {
+  test("shows the merges of the window, which leaves next, and what could move the gate", () => {
     expect(explanation("rebase_conflict_rate")).toMatchObject({
       value: 0.5,
       numerator: 2,
@@ -77,7 +77,7 @@ describe("an explanation", () => {
     ]);
   });
 
-  test("of a young project says that it may take over the global state, before it could reach a bound", () => {
+  test("of a young project: it may take over the global state before it reaches a bound", () => {
     const calm = times(8, CLEAN);
     const zeus = { project: "zeus" };
     const story = history([...calm, { ...CONFLICT, ...zeus }, zeus, { ...CONFLICT, ...zeus }, ...calm]);
@@ -158,13 +158,13 @@ describe("the list of merges", () => {
     [82, "  merge  merged at          work item  project  attempts  verdict          counts"],
     [80, "  merge  merged at          project  attempts  verdict          counts"],
     [60, "  merge  project  attempts  verdict          counts"],
-  ])("tells as much as fits into %i columns", (columns, heads) => {
+  ])("shows the columns that fit into %i", (columns, heads) => {
     const lines = listed(columns);
     expect(lines[0]).toBe(heads);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
   });
 
-  test("stands in columns also where a name takes two of them for each character", () => {
+  test("is aligned although a name has wide characters", () => {
     const [heads = "", first = ""] = listed(60, "項目管理");
     expect([heads, first]).toStrictEqual([
       "  merge  project   attempts  verdict          counts",
@@ -197,7 +197,7 @@ describe("metrics explain", () => {
     expect((await type(`explain ${name}`)).asked).toMatchObject([{ metric }]);
   });
 
-  test("lists no more merges than --limit says, the newest ones", async () => {
+  test("lists the newest merges, as many as --limit allows", async () => {
     expect(await listedBy("explain trust --limit 1")).toStrictEqual([
       "  2 older merges (--limit)",
       expect.stringMatching(/^ {2}merge /),
@@ -212,7 +212,7 @@ describe("metrics explain", () => {
     expect(err).toBe("");
   });
 
-  test("says what is not there, on standard error; --strict fails", async () => {
+  test("reports unknown projects on standard error; --strict fails", async () => {
     const empty = { ...DOCUMENT, explanations: [], lag: { merges: 1, seconds: 1 } };
     const due = "not in these numbers yet: 1 merge due\n";
     expect(await type("explain --project nobody\u202e", empty)).toMatchObject({
@@ -240,7 +240,7 @@ describe("metrics explain", () => {
     expect(asked).toHaveLength(why === null ? 1 : 0);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("explain", DOCUMENT, { readerGone: true })).code).toBe(0);
   });
 });

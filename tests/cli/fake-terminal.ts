@@ -1,9 +1,9 @@
 import { ReaderGone, type Terminal } from "../../src/cli/terminal.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
 
 export const DATABASE = { DATABASE_URL: "postgresql://metrics:canary@db:5432/damascus" };
 
-/** A terminal of so many columns, or a pipe, that keeps what it is told. */
+/** A terminal of so many columns, or a pipe, that keeps what is written to it. */
 export function fakeTerminal(
   some: {
     readonly columns?: number | null;
@@ -14,14 +14,14 @@ export function fakeTerminal(
     readonly readerGone?: boolean;
   } = {},
 ) {
-  const told = { out: "", err: "" };
+  const written = { out: "", err: "" };
   const terminal: Terminal = {
     out: async (text) => {
       if (some.readerGone === true) throw new ReaderGone();
-      told.out += text;
+      written.out += text;
     },
     err: async (text) => {
-      told.err += text;
+      written.err += text;
     },
     columns: () => some.columns ?? null,
     errColumns: () => some.errColumns ?? null,
@@ -29,15 +29,15 @@ export function fakeTerminal(
     interruption: () => some.interruption ?? new AbortController().signal,
     env: some.env ?? DATABASE,
   };
-  return { terminal, told };
+  return { terminal, written };
 }
 
-/** For command lines that contact nobody. */
-export const NOBODY: Verbs = {
+/** For command lines that contact nothing. */
+export const NOTHING: Work = {
   run: () => Promise.reject(new Error("contacted")),
   readSnapshot: () => Promise.reject(new Error("contacted")),
   readHistory: () => Promise.reject(new Error("contacted")),
   readExplanations: () => Promise.reject(new Error("contacted")),
   readSimulation: () => Promise.reject(new Error("contacted")),
-  verify: () => Promise.reject(new Error("contacted")),
+  readVerification: () => Promise.reject(new Error("contacted")),
 };

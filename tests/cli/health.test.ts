@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
 import type { ReadinessReport } from "../../src/events/readiness.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 const SINCE = "2026-11-22T10:06:27.384Z";
 const OK = { ok: true, since: SINCE, reason: null };
@@ -39,10 +39,12 @@ async function daemon(status: number, document: unknown, ports: readonly number[
 }
 
 async function health(port: number, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
-  const { terminal, told } = fakeTerminal({ env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env } });
+  const { terminal, written } = fakeTerminal({
+    env: { ...DATABASE, METRICS_HTTP_PORT: String(port), ...env },
+  });
   return {
-    code: await main("metrics", ["health", ...args], terminal, NOBODY),
-    ...told,
+    code: await main("metrics", ["health", ...args], terminal, NOTHING),
+    ...written,
   };
 }
 
@@ -73,7 +75,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("a daemon that is not ready says why, and the exit code is 1", async () => {
+  test("a daemon that is not ready gives its reasons, and the exit code is 1", async () => {
     const database = { ok: false, since: SINCE, reason: "disconnected" };
     const port = await daemon(503, { ...READY, ready: false, checks: { ...READY.checks, database } });
     expect(await health(port)).toMatchObject({
@@ -82,7 +84,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("another service is unhealthy, whatever it says", async () => {
+  test("another service at the port is unhealthy", async () => {
     for (const document of ["<html>", { ready: true }, []]) {
       const port = await daemon(200, document);
       expect(await health(port)).toMatchObject({
@@ -104,7 +106,7 @@ describe("metrics health", () => {
     });
   });
 
-  test("where there is nothing to ask, it is a matter of configuration", async () => {
+  test("a daemon that cannot be asked is a configuration error", async () => {
     expect(await health(0)).toMatchObject({
       code: 2,
       err: expect.stringContaining("METRICS_HTTP_PORT is 0"),

@@ -1,6 +1,6 @@
 /** The pieces of a history's JSON are the document, and none of them is large. */
 import { describe, expect, it } from "vitest";
-import { historyJson } from "../../src/cli/history-json.ts";
+import { historyJson } from "../../src/cli/history-text.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { jsonText } from "../../src/text/safe.ts";
 import { point, points, ROSE } from "../core/points.ts";
@@ -30,7 +30,7 @@ describe("the pieces of a history", () => {
     expect([...historyJson(document)].join("")).toBe(jsonText(document, 2));
   });
 
-  it("are small, however many points there are", () => {
+  it("are small, even of many points", () => {
     const long = history(series({ points: Array.from({ length: 20_000 }, (_, nth) => point(nth, 0.5)) }));
     const pieces = [...historyJson(long)];
     expect(pieces.join("")).toBe(jsonText(long, 2));

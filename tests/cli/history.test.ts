@@ -7,7 +7,7 @@ import { main } from "../../src/cli/program.ts";
 import type { HistoryOptions } from "../../src/cli/read-history.ts";
 import type { History, HistorySeries } from "../../src/core/history.ts";
 import { point, points, ROSE } from "../core/points.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { readExample } from "./snapshot-example.ts";
 
 const GATE = { name: "trust", upper: 0.85, lower: 0.7 };
@@ -35,18 +35,18 @@ const HISTORY: History = {
 };
 
 async function type(args: string, some: Parameters<typeof fakeTerminal>[0] & { history?: History } = {}) {
-  const { terminal, told } = fakeTerminal(some);
+  const { terminal, written } = fakeTerminal(some);
   const asked: HistoryOptions[] = [];
   const readHistory = async (_: unknown, options: HistoryOptions) => {
     asked.push(options);
     return some.history ?? HISTORY;
   };
   const code = await main("metrics", args.split(" "), terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readHistory,
     readSnapshot: readExample,
   });
-  return { code, ...told, asked };
+  return { code, ...written, asked };
 }
 
 const VIEW = { columns: 60, height: 7, ascii: true, colour: false };
@@ -79,7 +79,7 @@ describe("a history in text", () => {
     );
   });
 
-  test("uses braille and blocks, and no more columns than there are", () => {
+  test("uses braille and blocks, within the terminal's width", () => {
     const text = renderHistory([seriesOf()], { ...VIEW, ascii: false });
     expect(text).toMatch(/[⠁-⣿]/);
     expect(text).toMatch(/▁█+ +█ high ▁ low/);
@@ -103,7 +103,7 @@ describe("a history in text", () => {
     );
   });
 
-  test("says what there is not", () => {
+  test("reports missing merges and undefined values", () => {
     expect(renderHistory([seriesOf({ points: [] })], VIEW)).toBe(
       "first_pass_merge_rate: no merges recorded yet\n",
     );
@@ -148,7 +148,7 @@ describe("metrics history", () => {
     expect(err).toContain(why);
   });
 
-  test("of a project without merges says so on standard error; --strict fails", async () => {
+  test("reports a project without merges on standard error; --strict fails", async () => {
     const history = {
       ...HISTORY,
       series: ["atlas", "atals"].map((project) =>
@@ -178,7 +178,7 @@ describe("metrics history", () => {
     });
   });
 
-  test("--svg writes a document of its own", async () => {
+  test("--svg writes a complete document", async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), "history-"));
     const file = join(folder.path, "chart.svg");
     const { out, err } = await type(`history first --svg ${file}`);
@@ -192,7 +192,7 @@ describe("metrics history", () => {
     ]);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("history", { readerGone: true })).code).toBe(0);
   });
 });

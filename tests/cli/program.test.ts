@@ -1,23 +1,24 @@
 import { describe, expect, test } from "vitest";
 import { type Executable, main } from "../../src/cli/program.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
+import { Failed } from "../../src/failed.ts";
 import { VERSION } from "../../src/version.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, metricOf, snapshotWith, youngProject } from "./snapshot-example.ts";
 
-type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Verbs> & { readonly executable?: Executable };
+type Setting = Parameters<typeof fakeTerminal>[0] & Partial<Work> & { readonly executable?: Executable };
 
 /** Types a command line. */
 async function type(args: string, { executable = "metrics", ...setting }: Setting = {}) {
-  const { terminal, told } = fakeTerminal(setting);
-  const verbs: Verbs = {
-    ...NOBODY,
+  const { terminal, written } = fakeTerminal(setting);
+  const verbs: Work = {
+    ...NOTHING,
     run: async () => 0,
     readSnapshot: async () => snapshotWith(),
     ...setting,
   };
   const code = await main(executable, args === "" ? [] : args.split(" "), terminal, verbs);
-  return { code, ...told };
+  return { code, ...written };
 }
 
 const failingWith = (error: Error): Setting => ({
@@ -86,7 +87,7 @@ describe("help", () => {
     ]);
   });
 
-  test("snapshot is an executable of its own, with the same flags", async () => {
+  test("snapshot is also an executable, with the same flags", async () => {
     const alone = await type("--help", { executable: "snapshot" });
     const verb = await type("snapshot --help");
     expect(alone.out).toContain("Usage: snapshot [options]");
@@ -116,7 +117,7 @@ describe("usage errors", () => {
     ["snapshot --all --project atlas", "cannot be used with option"],
     ["snapshot --project", "argument missing"],
     ["", "Usage: metrics"],
-  ])("%j exits with 2, says why on standard error, and contacts nothing", async (args, why) => {
+  ])("%j exits with 2, gives the reason on standard error, and contacts nothing", async (args, why) => {
     const contacted = failingWith(new Error("contacted"));
     const { code, out, err } = await type(args, contacted);
     expect([code, out]).toStrictEqual([2, ""]);
@@ -128,7 +129,7 @@ describe("usage errors", () => {
 describe("run", () => {
   test("hands the configuration over, and its exit code back", async () => {
     const seen: string[] = [];
-    const run: Verbs["run"] = async (config) => {
+    const run: Work["run"] = async (config) => {
       seen.push(config.schema);
       return 3;
     };
@@ -207,7 +208,7 @@ describe("snapshot", () => {
 
   test("hands its timeout over", async () => {
     const timeouts: number[] = [];
-    const readSnapshot: Verbs["readSnapshot"] = async (_, { timeoutMs }) => {
+    const readSnapshot: Work["readSnapshot"] = async (_, { timeoutMs }) => {
       timeouts.push(timeoutMs);
       return snapshotWith();
     };
@@ -252,7 +253,7 @@ describe("snapshot", () => {
     expect((await type("snapshot --all --limit 3")).code).toBe(2);
   });
 
-  test("of a project without merges says so on standard error, and what was probably meant; --strict fails", async () => {
+  test("reports a project without merges on standard error, with the probable name; --strict fails", async () => {
     const said = "project atals: no merges recorded; did you mean atlas?\n";
     expect(await type("snapshot --project atals")).toMatchObject({
       code: 0,
@@ -265,15 +266,15 @@ describe("snapshot", () => {
     );
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect(await type("snapshot", { readerGone: true })).toStrictEqual({ code: 0, out: "", err: "" });
     expect((await type("--help", { readerGone: true })).code).toBe(0);
   });
 });
 
 describe("failures", () => {
-  test("an error that carries its exit code is told in its own words, line by line", async () => {
-    const error = Object.assign(new Error("no such table\nrun \x1b[2J config/grants.sql"), { exitCode: 3 });
+  test("an error that carries its exit code is written in its own words, line by line", async () => {
+    const error = new Failed(3, "no such table\nrun \x1b[2J config/grants.sql");
     expect(await type("snapshot", failingWith(error))).toStrictEqual({
       code: 3,
       out: "",

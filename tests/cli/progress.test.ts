@@ -8,7 +8,7 @@ async function shown(
   steps: readonly (readonly [ms: number, share: number])[],
   setting: Parameters<typeof fakeTerminal>[0],
 ) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   let now = 5_000;
   const clock = { monotonic: () => now };
   const work = async (progress: (share: number) => void) => {
@@ -18,11 +18,11 @@ async function shown(
     }
   };
   await withProgress("verifying", terminal, work, clock);
-  return told.err.replaceAll("\x1b", "ESC");
+  return written.err.replaceAll("\x1b", "ESC");
 }
 
 describe("a command's progress", () => {
-  test("is a bar on a terminal, drawn over itself and taken away at the end", async () => {
+  test("is a bar on a terminal, drawn over itself and erased at the end", async () => {
     expect(
       await shown(
         [
@@ -53,11 +53,11 @@ describe("a command's progress", () => {
     expect(await shown(steps, setting)).toBe("verifying: 25%, 9 s left\nverifying: 50%, 6 s left\n");
   });
 
-  test("makes no guess from next to nothing", async () => {
+  test("gives no estimate from a tiny share", async () => {
     expect(await shown([[3100, 0.004]], {})).toBe("");
   });
 
-  test("is not worth a word when the work is quick", async () => {
+  test("prints nothing when the work is quick", async () => {
     expect(
       await shown(
         [
@@ -96,13 +96,13 @@ const SKIPPED: DaemonEvent = {
 
 /** What a screen gets that shows both the log and the bar, or the bar alone. */
 function screen(events: readonly DaemonEvent[], { logOnScreen = true, errColumns = 80 } = {}): string {
-  const { terminal, told } = fakeTerminal({ errColumns });
+  const { terminal, written } = fakeTerminal({ errColumns });
   const run = runProgress(terminal, logOnScreen);
   for (const event of events)
     run(event, () => {
-      told.err += `<${event.event}>\n`;
+      written.err += `<${event.event}>\n`;
     });
-  return told.err.replaceAll("\r\x1b[K", "ERASE ");
+  return written.err.replaceAll("\r\x1b[K", "ERASE ");
 }
 
 describe("the daemon's progress on a terminal", () => {
@@ -140,7 +140,7 @@ describe("the daemon's progress on a terminal", () => {
       );
   });
 
-  test("is no word where nothing takes long, and no wider than the terminal", () => {
+  test("prints nothing if the work is quick, and is no wider than the terminal", () => {
     expect(screen([RESTORED, SKIPPED])).toBe("<restore.completed>\n<merge.skipped>\n");
     expect(screen([progress("restore.progress", 100)], { errColumns: 20 })).toBe("ERASE reading the log [##");
   });

@@ -73,14 +73,14 @@ describe("history", () => {
     expect(series[0]?.points.at(-1)).toMatchObject({ value: now?.value, n: now?.n, seq: 58 });
   });
 
-  it("goes from nothing to all once, however many series there are", async () => {
+  it("reports progress from 0 to 1 once, for any number of series", async () => {
     const shares: number[] = [];
     await readHistory(config, { ...asked, last: 1000, progress: (share) => shares.push(share) });
     expect(shares).toStrictEqual(shares.toSorted((a, b) => a - b));
     expect(shares.at(-1)).toBeLessThanOrEqual(1);
   });
 
-  it("of a project that nobody has heard of is empty", async () => {
+  it("of an unknown project is empty", async () => {
     const { series } = await readHistory(config, { ...asked, projects: ["nobody"], last: 40 });
     expect(series.flatMap(({ points }) => points)).toStrictEqual([]);
   });
@@ -98,7 +98,7 @@ describe("explain", () => {
     expect(rebase?.leaves_next).toMatchObject({ seq: 133, event_id: "133", project: "atlas" });
   });
 
-  it("of a project tells its own merges", async () => {
+  it("of a project has its own merges", async () => {
     const { explanations } = await readExplanations(config, { ...asked, projects: ["zeus"] });
     for (const { merges: shown, n } of explanations) {
       expect(shown).toHaveLength(n);
@@ -139,7 +139,7 @@ async function documents(of: Config) {
   };
 }
 
-it("each document is what its contract says, of a full log and of an empty one", async () => {
+it("each document fits its contract, of a full log and of an empty one", async () => {
   await using empty = await createDatabase();
   for (const of of [config, configOf(empty.daemonUrl)]) {
     for (const [name, document] of Object.entries(await documents(of)))
@@ -150,7 +150,7 @@ it("each document is what its contract says, of a full log and of an empty one",
   }
 });
 
-it("an empty log is no failure", async () => {
+it("an empty log is not a failure", async () => {
   await using empty = await createDatabase();
   const nothing = configOf(empty.daemonUrl);
   expect(await readHistory(nothing, { ...asked, last: 5 })).toMatchObject({
@@ -168,13 +168,13 @@ it("an empty log is no failure", async () => {
   });
 });
 
-it("a database that is away exits with 3", async () => {
-  const away = configOf("postgres://u:p@127.0.0.1:1/d");
-  for (const look of [readHistory(away, { ...asked, last: 5 }), readExplanations(away, asked)])
+it("an unavailable database exits with 3", async () => {
+  const unavailable = configOf("postgres://u:p@127.0.0.1:1/d");
+  for (const look of [readHistory(unavailable, { ...asked, last: 5 }), readExplanations(unavailable, asked)])
     await expect(look).rejects.toMatchObject({ exitCode: 3 });
 });
 
-it("a table that somebody has locked is told of as such", async () => {
+it("a table that another session has locked is reported as such", async () => {
   const holder = await database.admin.connect();
   try {
     await holder.query("BEGIN; LOCK TABLE events_outbox");

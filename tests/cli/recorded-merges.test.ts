@@ -63,11 +63,11 @@ async function folded(access: LogAccess) {
 const from = (seq: number) => Array.from({ length: 41 - seq }, (_, index) => seq + index);
 
 describe("a fold of the recorded merges", () => {
-  it("goes once where nothing is missing", async () => {
+  it("walks once if nothing is missing", async () => {
     expect(await folded(logOf(ROWS, () => null).access)).toStrictEqual([from(1)]);
   });
 
-  it("goes once where rows go that it has read", async () => {
+  it("walks once if only rows that were read are deleted", async () => {
     const { access } = logOf(ROWS, (page) => (page === 3 ? ROWS.slice(2 * PAGE) : null));
     expect(await folded(access)).toStrictEqual([from(1)]);
   });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { DOCUMENT_NAMES, EVENT_KINDS } from "../../contracts/json-schema.ts";
 import { main } from "../../src/cli/program.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
 import { fakeTerminal } from "./fake-terminal.ts";
 
 async function type(...args: string[]) {
-  const { terminal, told } = fakeTerminal({});
-  const code = await main("metrics", ["schema", ...args], terminal, {} as Verbs);
-  return { code, ...told };
+  const { terminal, written } = fakeTerminal({});
+  const code = await main("metrics", ["schema", ...args], terminal, {} as Work);
+  return { code, ...written };
 }
 
 describe("schema", () => {

@@ -5,10 +5,10 @@ import type { Simulated, SimulateOptions } from "../../src/cli/read-simulation.t
 import type { Outcome } from "../../src/core/simulation.ts";
 import { CONTRACT, FIRST_PASS } from "../core/build.ts";
 import { point, points, ROSE } from "../core/points.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { readExample } from "./snapshot-example.ts";
 
-const NOTHING = { window: [], upper: [], lower: [] };
+const UNCHANGED = { window: [], upper: [], lower: [] };
 
 function outcome(some: Partial<Outcome> = {}): Outcome {
   return {
@@ -60,18 +60,18 @@ const SIMULATED: Simulated = {
 };
 
 async function type(args: string, setting: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   const asked: SimulateOptions[] = [];
   const readSimulation = async (_: unknown, options: SimulateOptions) => {
     asked.push(options);
     return SIMULATED;
   };
   const code = await main("metrics", args.split(" "), terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readSimulation,
     readSnapshot: readExample,
   });
-  return { code, ...told, asked };
+  return { code, ...written, asked };
 }
 
 describe("other settings", () => {
@@ -89,7 +89,7 @@ describe("other settings", () => {
       [100, 0.125, 0.05, ["rebase_conflict", "needs_rebase"]],
       [20, undefined, undefined, null],
     ]);
-    expect(otherSettings(CONTRACT, NOTHING)).toStrictEqual([...CONTRACT]);
+    expect(otherSettings(CONTRACT, UNCHANGED)).toStrictEqual([...CONTRACT]);
   });
 
   test.each([
@@ -103,7 +103,7 @@ describe("other settings", () => {
     [{ verdicts: "rebase_conflict, ,needs_rebase" }, "must be verdicts separated by commas"],
     [{ lower: ["p95=1"] }, '"p95_attempts_to_merge": it has no gate; there are trust, scope_overlap'],
   ])("%j is refused", (changes, why) => {
-    expect(() => otherSettings(CONTRACT, { ...NOTHING, ...changes })).toThrow(why);
+    expect(() => otherSettings(CONTRACT, { ...UNCHANGED, ...changes })).toThrow(why);
   });
 });
 
@@ -130,7 +130,7 @@ describe("metrics simulate", () => {
     );
   });
 
-  test("plots both, below each other or, where there is room, beside each other", async () => {
+  test("plots both, below each other or, if there is room, side by side", async () => {
     const narrow = await type("simulate --window first=30 --ascii");
     expect(narrow.out).toMatch(/\n {2}today\n[^]*\n {2}simulated\n/);
     const wide = await type("simulate --window first=30 --ascii --no-color", { columns: 160 });
@@ -145,7 +145,7 @@ describe("metrics simulate", () => {
     ]);
   });
 
-  test("of a project without merges says so on standard error; --strict fails", async () => {
+  test("reports a project without merges on standard error; --strict fails", async () => {
     const { code, err } = await type("simulate --window trust=30 --project atlas --project nowhere --strict");
     expect([code, err]).toStrictEqual([1, "project nowhere: no merges recorded\n"]);
   });
@@ -166,7 +166,7 @@ describe("metrics simulate", () => {
     expect(err).toContain(why);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("simulate --window first=30", { readerGone: true })).code).toBe(0);
   });
 });

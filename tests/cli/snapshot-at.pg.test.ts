@@ -77,7 +77,7 @@ describe("the values at an event", () => {
   });
 });
 
-describe("an event that is not recorded exits with 1 and says what it is", () => {
+describe("an event that is not recorded exits with 1 and is described", () => {
   it("nothing", async () => {
     expect(await refusal("99999999")).toMatchObject({
       exitCode: 1,

@@ -117,7 +117,7 @@ borealis      – 39/50          – 39/100          – 39/100   LOW  (global 7
     expect(lines).toHaveLength(6 + names.length);
   });
 
-  test("before the windows are full says so, and how many merges are missing", () => {
+  test("before the windows are full shows how many merges are missing", () => {
     const metrics = [
       metricOf("first_pass_merge_rate", null, {
         value: null,
@@ -247,7 +247,7 @@ describe("the projects", () => {
 });
 
 describe("the footer", () => {
-  test("says as of which merge, and how things stand", () => {
+  test("shows the newest merge, the daemon and the lag", () => {
     expect(footerOf({})).toBe(
       "as of merge 1873 (event 48213, 2026-11-22 10:06:27Z, 14 s ago) · daemon running · lag 0 · skipped 0\n",
     );
@@ -259,7 +259,7 @@ describe("the footer", () => {
     );
   });
 
-  test("says what is not as it should be", () => {
+  test("shows lag, skipped and refused merges", () => {
     expect(
       footerOf({
         daemon: { running: 0 },

@@ -72,7 +72,7 @@ it("finds nothing in a log that the daemon wrote, checkpoint included", async ()
   expect(verification.counts.crossings).toBeGreaterThan(3);
 });
 
-it("says how far it has come", async () => {
+it("reports its progress", async () => {
   const shares: number[] = [];
   const progress = (share: number) => shares.push(share);
   await readVerification(configOf(database.daemonUrl), { timeoutMs: 10_000, limit: 1, progress });
@@ -137,7 +137,7 @@ describe("what was tampered with is reported, and refused by a replay of all row
   });
 });
 
-it("takes a pruned log for right, and says that it begins in the middle", async () => {
+it("accepts a pruned log, and reports that it begins in the middle", async () => {
   const prune =
     "DELETE FROM events_outbox WHERE id < (SELECT min(id) + 251 FROM events_outbox WHERE kind LIKE 'metric.%')";
   await after(prune, ({ verified, history_truncated, differences, counts }) => {
@@ -169,7 +169,7 @@ it("reads a json column that holds what its operators refuse", async () => {
 });
 
 it.each([0, 1, 2, 3, 4, 5])(
-  "takes a log pruned just before a checkpoint for right, at %i rows before it, and when it goes on",
+  "accepts a log pruned %i rows before a checkpoint, and later rows of it",
   async (rows) => {
     await using pruned = await createDatabase();
     await merges(pruned.admin, HISTORY);

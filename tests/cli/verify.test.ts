@@ -6,7 +6,7 @@ import { Differences } from "../../src/core/difference.ts";
 import { driftFacts, type Verification, verificationOf } from "../../src/core/verification.ts";
 import { Verifier } from "../../src/core/verifier.ts";
 import { history, record, SMALL, times } from "../core/build.ts";
-import { fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { fakeTerminal, NOTHING } from "./fake-terminal.ts";
 
 const NO_MERGES = { committed: 0, duplicates: 0, waiting: 0, pruned: 0, drifted: 0, without_transition: 0 };
 
@@ -36,18 +36,18 @@ const WRONG = verification((payload, index) => {
 });
 
 async function type(args: string, document: Verification, setting: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, told } = fakeTerminal(setting);
+  const { terminal, written } = fakeTerminal(setting);
   const asked: VerifyOptions[] = [];
-  const verify = async (_: unknown, options: VerifyOptions) => {
+  const readVerification = async (_: unknown, options: VerifyOptions) => {
     asked.push(options);
     return document;
   };
-  const code = await main("metrics", args.split(" "), terminal, { ...NOBODY, verify });
-  return { code, ...told, asked };
+  const code = await main("metrics", args.split(" "), terminal, { ...NOTHING, readVerification });
+  return { code, ...written, asked };
 }
 
 describe("a verification in words", () => {
-  test("of a log without differences says what was checked", () => {
+  test("of a log without differences shows what was checked", () => {
     expect(renderVerification(RIGHT)).toBe(
       [
         "checked 10 merges, up to merge 10 (event 1070, 2026-11-22 10:10:00Z)",
@@ -58,7 +58,7 @@ describe("a verification in words", () => {
     );
   });
 
-  test("tells the first differences readably, counts all, and lets no row forge a line", () => {
+  test("shows the first differences, counts all, and lets no row forge a line", () => {
     expect(renderVerification(WRONG)).toBe(
       [
         "row 120 · number · rebase_conflict_rate, global, merge 5, event 1035",
@@ -81,7 +81,7 @@ describe("a verification in words", () => {
     );
   });
 
-  test("tells what is no difference, too", () => {
+  test("shows notes that are not differences", () => {
     const facts = { project: "a\u202e", attempts: 1, lastVerdict: null };
     const text = renderVerification(
       verification(undefined, {
@@ -108,7 +108,7 @@ describe("a verification in words", () => {
     ]);
   });
 
-  test("of an empty log is no failure", async () => {
+  test("of an empty log is not a failure", async () => {
     const empty = verificationOf(
       new Verifier(SMALL, new Differences(1)),
       NO_MERGES,
@@ -140,7 +140,7 @@ describe("metrics verify", () => {
     expect((await type("verify --limit x", RIGHT)).code).toBe(2);
   });
 
-  test("a reader that has seen enough is no failure", async () => {
+  test("a reader that closes the pipe early is not a failure", async () => {
     expect((await type("verify", WRONG, { readerGone: true })).code).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-/** `snapshot --watch` as a process: it ends with 0 when interrupted, and when nobody reads any more. */
+/** `snapshot --watch` as a process: it ends with 0 when interrupted, and when its reader has gone. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
@@ -27,7 +27,7 @@ it.each(["SIGINT", "SIGTERM"] as const)("ends with 0 at %s", async (signal) => {
   expect(await ended).toStrictEqual([0, null]);
 });
 
-it("ends with 0 when its reader goes away", async () => {
+it("ends with 0 when its reader has gone", async () => {
   const { child, lines, ended } = watching();
   await lines.next();
   child.stdout.destroy();

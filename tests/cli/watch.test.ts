@@ -1,14 +1,15 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/program.ts";
-import type { Verbs } from "../../src/cli/verbs.ts";
+import type { Work } from "../../src/cli/verb.ts";
 import type { History } from "../../src/core/history.ts";
 import type { Snapshot } from "../../src/core/snapshot.ts";
+import { Failed } from "../../src/failed.ts";
 import { points } from "../core/points.ts";
-import { DATABASE, fakeTerminal, NOBODY } from "./fake-terminal.ts";
+import { DATABASE, fakeTerminal, NOTHING } from "./fake-terminal.ts";
 import { GLOBAL, snapshotWith, youngProject } from "./snapshot-example.ts";
 
-const AWAY = Object.assign(new Error("the database cannot be reached\nreally \x1b[2J"), { exitCode: 3 });
+const UNAVAILABLE = new Failed(3, "the database cannot be reached\nreally \x1b[2J");
 
 const HISTORY: History = {
   schema_version: 1,
@@ -32,10 +33,10 @@ async function watch(
   setting: Parameters<typeof fakeTerminal>[0] = {},
 ) {
   const interruption = new AbortController();
-  const { terminal, told } = fakeTerminal({ ...setting, interruption: interruption.signal });
+  const { terminal, written } = fakeTerminal({ ...setting, interruption: interruption.signal });
   let count = 0;
   const listeners: number[] = [];
-  const readSnapshot: Verbs["readSnapshot"] = async () => {
+  const readSnapshot: Work["readSnapshot"] = async () => {
     const seen = looks[count];
     listeners.push(getEventListeners(interruption.signal, "abort").length);
     count += 1;
@@ -47,11 +48,11 @@ async function watch(
     return seen;
   };
   const code = await main("metrics", ["snapshot", ...args.split(" ")], terminal, {
-    ...NOBODY,
+    ...NOTHING,
     readSnapshot,
     readHistory: async () => HISTORY,
   });
-  return { code, ...told, count, listeners };
+  return { code, ...written, count, listeners };
 }
 
 const PLAIN = { ...DATABASE, NO_COLOR: "1" };
@@ -90,7 +91,7 @@ describe("snapshot --watch", () => {
     expect(err.match(/^as of merge \d/gm)).toStrictEqual(["as of merge 1", "as of merge 2"]);
   });
 
-  test("leaves nothing behind with each look, however long it goes on", async () => {
+  test("leaks no listener with a look", async () => {
     const { listeners } = await watch("--watch=100ms", [at(1), at(2), at(3)]);
     expect(listeners).toStrictEqual([0, 0, 0, 0]);
   });
@@ -122,7 +123,7 @@ describe("snapshot --watch", () => {
     expect(visible).toMatch(/ESC\[\?25hESC\[\?1049lfirst_pass[^]*as of merge 2 [^]*$/);
   });
 
-  test("keeps what is about all merges on top, and says how many rows the terminal hides", async () => {
+  test("keeps the global lines on top, and reports how many rows do not fit", async () => {
     const names = Array.from({ length: 300 }, (_, index) => `p${index}`);
     const many = snapshotWith({ metrics: [...GLOBAL, ...names.flatMap((name) => youngProject(name))] });
     const screen = await screenOf([many], { columns: 82, rows: 12 });
@@ -174,8 +175,8 @@ describe("snapshot --watch", () => {
     expect(await marksOf(having(0.07, 23), having(0.08, 24), having(0.08, 24))).toStrictEqual([]);
   });
 
-  test("survives a database that goes away, by saying so once, and when it is back", async () => {
-    const { code, out, err } = await watch("--watch=100ms", [at(1), AWAY, AWAY, at(2)]);
+  test("survives an outage of the database, and reports its begin and end once", async () => {
+    const { code, out, err } = await watch("--watch=100ms", [at(1), UNAVAILABLE, UNAVAILABLE, at(2)]);
     expect(code).toBe(0);
     expect(out.match(/^first_pass/gm)).toHaveLength(2);
     expect(err.split("\n")).toStrictEqual([
@@ -188,7 +189,7 @@ describe("snapshot --watch", () => {
   });
 
   test("keeps the last values on the screen meanwhile", async () => {
-    const { out } = await watch("--watch=100ms", [at(7), AWAY], { columns: 80, rows: 24 });
+    const { out } = await watch("--watch=100ms", [at(7), UNAVAILABLE], { columns: 80, rows: 24 });
     const drawn = out.slice(out.lastIndexOf("\x1b[H"), out.indexOf("\x1b[?25h"));
     expect(drawn).toContain("as of merge 7 ");
     expect(drawn).toContain("the database cannot be reached");
@@ -199,7 +200,7 @@ describe("snapshot --watch", () => {
     expect([code, err]).toStrictEqual([1, "metrics: unexpected failure: a mistake of ours\n"]);
   });
 
-  test("ends quietly when nobody reads any more", async () => {
+  test("ends quietly when its reader has gone", async () => {
     expect((await watch("--watch", [at(1)], { readerGone: true })).code).toBe(0);
   });
 

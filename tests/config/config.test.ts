@@ -30,7 +30,9 @@ describe("defaults", () => {
     expect(rest).toStrictEqual({
       schema: "public",
       notifyChannel: "events_outbox",
-      http: { enabled: true, host: "127.0.0.1", port: 9464 },
+      httpEnabled: true,
+      httpHost: "127.0.0.1",
+      httpPort: 9464,
       pollIntervalMs: 5_000,
       auditIntervalMs: 60_000,
       statementTimeoutMs: 10_000,
@@ -64,20 +66,20 @@ describe("defaults", () => {
 
   test("the configuration is frozen to its leaves", () => {
     const config = loadConfig(DATABASE);
-    for (const part of [config, config.http, config.database, config.metrics, config.metrics[0]?.gate]) {
+    for (const part of [config, config.database, config.metrics, config.metrics[0]?.gate]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });
 });
 
 describe("the environment", () => {
-  test("overrides the default, and says so", () => {
+  test("overrides the default, and is named as the origin", () => {
     const config = configOf({
       METRICS_HTTP_PORT: "0",
       METRICS_POLL_INTERVAL: "500ms",
       METRICS_AUDIT_INTERVAL: "2m",
     });
-    expect(config).toMatchObject({ http: { port: 0 }, pollIntervalMs: 500, auditIntervalMs: 120_000 });
+    expect(config).toMatchObject({ httpPort: 0, pollIntervalMs: 500, auditIntervalMs: 120_000 });
     expect(config.origins).toMatchObject({ METRICS_HTTP_PORT: "environment", METRICS_HTTP_HOST: "default" });
   });
 
@@ -112,7 +114,7 @@ describe("the environment", () => {
   ])("a schema or channel named %j is refused: it would reach SQL text", (name) => {
     const problems = problemsOf(() => configOf({ METRICS_SCHEMA: name, METRICS_NOTIFY_CHANNEL: name }));
     expect(problems).toHaveLength(2);
-    expect(problems.join("\n")).toMatch(/^METRICS_NOTIFY_CHANNEL is .*\nMETRICS_SCHEMA is /);
+    expect(problems.join("\n")).toMatch(/^METRICS_SCHEMA is .*\nMETRICS_NOTIFY_CHANNEL is /);
   });
 
   test.each([
@@ -125,7 +127,7 @@ describe("the environment", () => {
     expect(problemsOf(() => configOf({ [name]: value })).join()).toMatch(new RegExp(`^${name} is`));
   });
 
-  test("everything wrong is told at once", () => {
+  test("all mistakes are reported at once", () => {
     const problems = problemsOf(() =>
       loadConfig({ METRICS_HTTP_PORT: "x", METRICS_LOG_LEVEL: "x", METRICS_CONFIG_FILE: "/nonexistent" }),
     );
@@ -159,7 +161,7 @@ describe("the configuration file", () => {
     expect(configOf(fileOf({ metrics })).metrics.map(({ name }) => name)).toStrictEqual([...METRIC_NAMES]);
   });
 
-  test("the rebase conflict rate counts the verdict rebase_conflict unless told otherwise", () => {
+  test("the rebase conflict rate counts the verdict rebase_conflict by default", () => {
     expect(metricOf("rebase_conflict_rate", {})?.verdicts).toStrictEqual(["rebase_conflict"]);
     const others = { rebase_conflict_rate: { ...rate, verdicts: ["a", "b"] } };
     expect(metricOf("rebase_conflict_rate", others)?.verdicts).toStrictEqual(["a", "b"]);
@@ -192,7 +194,7 @@ describe("the configuration file", () => {
     [{ name: "g", upper: 1.1, lower: 0.2 }, "gate.upper is 1.1: it must be a number from 0 to 1"],
     [{ name: "G g", upper: 1, lower: 0.2 }, 'gate.name is "G g": it must be a plain lower-case name'],
     [{ name: "g", upper: 1 }, "gate.lower is missing: it must be a number from 0 to 1"],
-    [{ name: "g", upper: 1, lower: 0, uper: 1 }, "gate.uper is not known here: did you mean upper?"],
+    [{ name: "g", upper: 1, lower: 0, uper: 1 }, "gate.uper is not known here; did you mean upper?"],
     [null, "gate is null: it must be an object"],
   ])("the gate %j is refused", (gate, problem) => {
     expect(problemOf({ metrics: { first_pass_merge_rate: { ...rate, gate } } }).join()).toContain(
@@ -237,7 +239,7 @@ describe("the configuration file", () => {
     [[], "the document is something else: it must be an object"],
     [
       { metric: {}, metrics: { p95_attempts_to_merge: rate } },
-      "metric is not known here: did you mean metrics?",
+      "metric is not known here; did you mean metrics?",
     ],
     [
       '{"metrics": {"p95_attempts_to_merge": {"window": 1, "record": ["global"]}, "__proto__": {}}}',

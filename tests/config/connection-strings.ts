@@ -44,7 +44,7 @@ export const CASES: readonly Case[] = [
   ["variables alone", PARTS, "leads there"],
   ["an empty variable, which counts as not set", { ...PARTS, PGSERVICE: "", PGOPTIONS: "" }, "leads there"],
   [
-    "a name of its own, which ours replaces",
+    "a name that ours replaces",
     url(`postgresql://${AT}?application_name=mine&fallback_application_name=x`),
     "leads there",
   ],
@@ -60,7 +60,7 @@ export const CASES: readonly Case[] = [
     ),
     "leads there",
   ],
-  ["no sslmode, as JDBC says it", url(`postgresql://${AT}?ssl=false`), "leads there"],
+  ["no sslmode, as in JDBC", url(`postgresql://${AT}?ssl=false`), "leads there"],
 
   [
     "several hosts in the URL",

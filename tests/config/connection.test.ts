@@ -83,7 +83,7 @@ describe("DATABASE_URL", () => {
       });
   });
 
-  test("connect_timeout is obeyed where METRICS_CONNECT_TIMEOUT says nothing", () => {
+  test("connect_timeout is obeyed unless METRICS_CONNECT_TIMEOUT is set", () => {
     const DATABASE_URL = "postgresql://u@db/d?connect_timeout=7";
     expect(loadConfig({ DATABASE_URL }).connectTimeoutMs).toBe(7_000);
     expect(loadConfig({ DATABASE_URL, METRICS_CONNECT_TIMEOUT: "2s" }).connectTimeoutMs).toBe(2_000);
@@ -98,7 +98,7 @@ describe("DATABASE_URL", () => {
     [`postgres://metrics:${CANARY} x@db`],
     [`postgres://metrics:%zz${ENCODED}@db/damascus`],
     [`postgres://metrics:${ENCODED}@db:abc/damascus`],
-  ])("%j is no URL, and nothing of it is said", (url) => {
+  ])("%j is not a URL, and is not quoted", (url) => {
     const text = problemsOf(() => loadConfig({ DATABASE_URL: url })).join("\n");
     expect(text).toContain("is not a URL");
     expect(text).not.toContain("c4nary");
@@ -171,7 +171,7 @@ describe("libpq's variables", () => {
     ]);
   });
 
-  test("without any word about the database there is no guess", () => {
+  test("without a database setting nothing is guessed", () => {
     expect(problemsOf(() => loadConfig({ PGUSER: "metrics" })).join()).toMatch(
       /^DATABASE_URL is not set: it must say where the database is, as postgresql:/,
     );

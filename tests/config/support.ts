@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { ConfigError } from "../../src/config.ts";
+import { Failed } from "../../src/failed.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "metrics-config-"));
 let files = 0;
@@ -17,7 +17,7 @@ export function problemsOf(load: () => unknown): readonly string[] {
   try {
     load();
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof Failed) return error.message.split("\n");
     throw error;
   }
   throw new Error("it was accepted");

@@ -68,7 +68,7 @@ function gated(trust: "low" | "unknown", overlap: "high"): Snapshot {
 }
 
 describe("current values", () => {
-  test("a defined reading is its value, how full its window is, and how its gate stands between which bounds", async () => {
+  test("a defined reading has its value, its window, and its gate's state and bounds", async () => {
     const samples = await scrape();
     expect(samples).toMatchObject({
       first_pass_merge_rate: 0.88,
@@ -280,7 +280,7 @@ describe("counters", () => {
     expect(await scrape()).toMatchObject({ commit_to_record_seconds_sum: 0 });
   });
 
-  test("the bell says who rang first, and a wait of no time is no wake-up", async () => {
+  test("the bell names its first source, and a wait of no time is not a wake-up", async () => {
     const sources: string[] = [];
     const bell = new Bell((source) => sources.push(source));
     await bell.wait(0);

@@ -36,7 +36,7 @@ function samples(text: string): Record<string, number> {
   );
 }
 
-it("serves what the log says, on every path, also right after a restart", async () => {
+it("serves the log's values on every path, also right after a restart", async () => {
   await using database = await createDatabase();
   await merges(database.admin, [...times(60), ...times(40, REWORKED), ...times(20, CONFLICT)]);
   await using first = await served(database);

@@ -130,7 +130,7 @@ function daemon(labels: string, n: number, value: number | null): Given[] {
   ];
 }
 
-test("one figure says the value and how full its window is; of the chosen database alone", async (ctx) => {
+test("one figure shows the value and its window, of the chosen database only", async (ctx) => {
   const promtool = promtoolOf(ctx);
   const [target] =
     PANELS.find(({ title, type }) => type === "stat" && title === "First-pass merge rate")?.targets ?? [];

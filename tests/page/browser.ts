@@ -23,7 +23,7 @@ const FLAGS = [
 ];
 let browser: Browser | null = null;
 
-/** For a file of tests that need a browser: started for all of them, and each is skipped where there is none. */
+/** For a file of tests that need a browser: started once, and each test is skipped if it is not installed. */
 export function withBrowser(): void {
   beforeAll(async () => {
     if (CHROMIUM === null) return;
@@ -45,11 +45,11 @@ type Shown = {
 };
 
 export async function show(
-  { ports }: Pick<ReturnType<typeof example>, "ports">,
+  { served }: Pick<ReturnType<typeof example>, "served">,
   options: Parameters<Browser["newContext"]>[0] = {},
   prepare: (context: BrowserContext) => Promise<void> = async () => undefined,
 ): Promise<Shown> {
-  const service = await startHttp({ host: "127.0.0.1", port: 0 }, ports, () => undefined);
+  const service = await startHttp({ host: "127.0.0.1", port: 0 }, served, () => undefined);
   const context = await (browser as Browser).newContext({
     viewport: { width: 1600, height: 900 },
     ...options,
@@ -73,7 +73,7 @@ export async function show(
   return { page, address: service.address, close: service.close, complaints, snapshot };
 }
 
-/** What stands in the tiles and the table, by metric; null where the page says that it is undefined. */
+/** The values of tiles and table, by metric; null if undefined. */
 export function valuesIn(page: Page): Promise<Record<string, (string | null)[]>> {
   return page.evaluate(`Object.fromEntries(
     Object.entries(Object.groupBy(document.querySelectorAll("[data-metric]"), (place) => place.dataset.metric)).map(

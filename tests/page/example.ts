@@ -5,7 +5,7 @@ import { StatusHistory } from "../../src/core/status-history.ts";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
 import { Readiness } from "../../src/events/readiness.ts";
 import { Memory } from "../../src/http/memory.ts";
-import type { HttpPorts } from "../../src/http/server.ts";
+import type { Served } from "../../src/http/server.ts";
 import { CONTRACT, merge, PRODUCER } from "../core/build.ts";
 
 const NAMES = ["atlas", "borealis", "cassini"];
@@ -50,7 +50,7 @@ function at(minutes: number): string {
   return new Date(Date.UTC(2026, 10, 22, 10, minutes)).toISOString();
 }
 
-/** The ports of a daemon that is well and has recorded so many merges of these projects; more can follow. */
+/** What is served of a daemon that is well and has recorded so many merges of these projects; more can follow. */
 export function example(projects: readonly string[], merges: number, events: readonly DaemonEvent[] = WELL) {
   const analyzer = new Analyzer(CONTRACT);
   const recent = new StatusHistory();
@@ -78,22 +78,17 @@ export function example(projects: readonly string[], merges: number, events: rea
     refused: 0,
   };
   const memory = new Memory(daemon, CONTRACT, () => new Date(at(seq + 1)));
-  const ports: HttpPorts = {
+  const served: Served = {
     isAlive: () => true,
-    readiness: () => readiness.current(),
-    problems: () => readiness.problems(),
-    historyTruncated: () => false,
-    snapshot: () => memory.snapshot(),
-    history: () => memory.history(),
-    last: () => memory.last(),
-    explain: (project) => memory.explain(project),
+    readiness,
+    memory,
     merge: { kind: "work_item.transition", target: "merged" },
-    prometheus: async () => ({ contentType: "text/plain", text: "" }),
+    prometheus: async () => ({ contentType: "text/plain", expose: async () => "" }),
   };
   /** The database fails in some way, or the daemon has restored its memory. */
   const report = (event: DaemonEvent): void => {
     readiness.accept(event);
     lost = event.event !== "restore.completed";
   };
-  return { ports, record, report };
+  return { served, memory, record, report };
 }

@@ -1,4 +1,4 @@
-/** What the status page shows, to whomever and on whatever screen. */
+/** What the status page shows, for every reader and screen. */
 import type { BrowserContext } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { DaemonEvent } from "../../src/events/daemon-event.ts";
@@ -28,6 +28,14 @@ const NO_TABLE: DaemonEvent = {
   problems: ["table public.events_outbox does not exist: create it"],
   retry_in_ms: 100,
 };
+const FORGOTTEN = {
+  metrics: [],
+  lag: { merges: 0, seconds: 0 },
+  historyTruncated: false,
+  current: () => null,
+  last: () => null,
+  explain: () => null,
+};
 const clocked = (context: BrowserContext): Promise<void> => context.clock.install();
 
 withBrowser();
@@ -36,7 +44,7 @@ function sorted(values: readonly (string | null)[]): string[] {
   return values.map(String).toSorted();
 }
 
-test("before the first merge one box says what the daemon waits for", async () => {
+test("before the first merge, one box explains what the daemon waits for", async () => {
   const { page, complaints } = await show(example([], 0));
   expect(await page.locator("#waiting").innerText()).toContain("the first row of kind work_item.transition");
   expect(await page.locator("#values > *").count()).toBe(1);
@@ -55,9 +63,9 @@ describe.for([
     const metrics = all.filter(({ project }) => project === null || listed.has(project));
     const values = await valuesIn(page);
     for (const [metric, readings] of Map.groupBy(metrics, (one) => one.metric)) {
-      const told = readings.map(({ value }) => (value === null ? null : String(value)));
-      expect(values[metric]?.[0]).toBe(told[0]);
-      expect(sorted(values[metric] ?? [])).toStrictEqual(sorted(told));
+      const shown = readings.map(({ value }) => (value === null ? null : String(value)));
+      expect(values[metric]?.[0]).toBe(shown[0]);
+      expect(sorted(values[metric] ?? [])).toStrictEqual(sorted(shown));
     }
     for (const { metric, value, numerator, n, window, gate } of metrics.filter(
       ({ scope }) => scope === "global",
@@ -76,7 +84,7 @@ describe.for([
     expect(complaints).toStrictEqual([]);
   });
 
-  test("nothing stands in the way of whoever reads it: light or dark, 320 or 1600 pixels", async () => {
+  test("is accessible and fits: light or dark, 320 or 1600 pixels", async () => {
     const { page, complaints } = await show(example(names(projects), merges));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -95,7 +103,7 @@ describe.for([
 describe("what it shows", () => {
   test("each merge as a cell with a character, each crossing, each chart with its gaps and bounds in words", async () => {
     const { page } = await show(example(names(3), 286));
-    const history = example(names(3), 286).ports.history();
+    const history = example(names(3), 286).memory.current()?.history;
     expect(await page.locator(".cells .cell").count()).toBe(100);
     const last = (history?.merges ?? [])
       .slice(-100)
@@ -109,9 +117,9 @@ describe("what it shows", () => {
     expect(await page.locator(".wide svg:visible, .narrow svg:visible").count()).toBe(3);
   });
 
-  test("the rate of each project that has one, behind a fold that says where they stand, and the others in a sentence", async () => {
+  test("the rate of each project that has one, behind a fold with their states, and the others in a sentence", async () => {
     const { page } = await show(example(names(4), 1000));
-    const { series } = example(names(4), 1000).ports.history() ?? { series: [] };
+    const { series } = example(names(4), 1000).memory.current()?.history ?? { series: [] };
     const own = series.filter(({ project, points }) => project !== null && points.at(-1)?.value != null);
     expect(own.map(({ project }) => project)).toStrictEqual(["atlas"]);
     const fold = page.locator("#charts details");
@@ -129,10 +137,10 @@ describe("what it shows", () => {
     expect(await violations(page)).toStrictEqual([]);
   });
 
-  test("before anything is known it says why, and what to do, with 503 and without numbers", async () => {
+  test("before the first restore it shows reason and remedy, with 503 and without numbers", async () => {
     const failing = example([], 0, []);
     failing.report(UNREACHABLE);
-    const { page, address } = await show({ ports: { ...failing.ports, last: () => null } });
+    const { page, address } = await show({ served: { ...failing.served, memory: FORGOTTEN } });
     expect((await fetch(address)).status).toBe(503);
     expect(await page.title()).toMatch(/^NOT RECORDING/);
     const text = (await page.locator("#state").innerText()).replaceAll(/\s+/g, " ");
@@ -161,10 +169,10 @@ describe("what it shows", () => {
       await page.clock.fastForward(5_000);
       await page.locator("#values.outdated").waitFor();
       expect(await page.locator(".metric data").allInnerTexts()).toStrictEqual(before);
-      const told = await page.locator(".obstacle").innerText();
-      expect(told).toMatch(reason);
-      expect(told).toMatch(remedy);
-      expect(told).toMatch(/The values below are the last known ones, of merge 286, \d+ . ago/);
+      const shown = await page.locator(".obstacle").innerText();
+      expect(shown).toMatch(reason);
+      expect(shown).toMatch(remedy);
+      expect(shown).toMatch(/The values below are the last known ones, of merge 286, \d+ . ago/);
       expect(await page.locator("body").innerText()).not.toContain("reading from");
       expect(await page.title()).toBe("NOT RECORDING · Damascus metrics");
       expect((await fetch(address)).status).toBe(503);
@@ -182,8 +190,8 @@ describe("what it shows", () => {
     const { page, complaints } = await show(example(HOSTILE, 400), { viewport: { width: 320, height: 900 } });
     expect(await page.locator("img, td script, iframe").count()).toBe(0);
     expect(await page.title()).toContain("Damascus metrics");
-    const told = await page.locator("tbody th").allTextContents();
-    expect(told.toSorted()).toStrictEqual(HOSTILE.map((one) => safe(one)).toSorted());
+    const shown = await page.locator("tbody th").allTextContents();
+    expect(shown.toSorted()).toStrictEqual(HOSTILE.map((one) => safe(one)).toSorted());
     await page.locator("#charts summary").click();
     expect(await page.locator("#charts details h3").allTextContents()).toStrictEqual([
       safe(HOSTILE[0] ?? ""),
@@ -229,9 +237,9 @@ describe("what it shows", () => {
     await page.locator("tbody tr", { hasText: "atlas" }).click();
     await page.locator(".project").waitFor();
     expect(await link.getAttribute("aria-expanded")).toBe("true");
-    const told = (await page.locator(".project").innerText()).replaceAll(/\s+/g, " ");
-    expect(told).toMatch(/Scope overlap: HIGH restricted since/);
-    expect(told).toMatch(/LOW \(< 5%\) takes at least \d+ more merges, all without a rebase conflict\./);
+    const shown = (await page.locator(".project").innerText()).replaceAll(/\s+/g, " ");
+    expect(shown).toMatch(/Scope overlap: HIGH restricted since/);
+    expect(shown).toMatch(/LOW \(< 5%\) takes at least \d+ more merges, all without a rebase conflict\./);
     expect(await page.locator(".window span").count()).toBe(100);
     expect(await violations(page)).toStrictEqual([]);
     daemon.record(9);
@@ -244,10 +252,10 @@ describe("what it shows", () => {
     expect(complaints).toStrictEqual([]);
   });
 
-  test("a chart's crosshair says value, merge, time and project, by pointer and arrow keys", async () => {
+  test("a chart's crosshair shows value, merge, time and project, by pointer and arrow keys", async () => {
     const daemon = example(names(3), 286);
     const { page } = await show(daemon);
-    const history = daemon.ports.history();
+    const history = daemon.memory.current()?.history;
     const figure = page.locator("figure:visible").first();
     const said = (seq: number): string => {
       const merge = history?.merges.find((one) => one.seq === seq);
@@ -266,7 +274,7 @@ describe("what it shows", () => {
     expect(await figure.locator(".cross").count()).toBe(1);
   });
 
-  test("moments are told as how long ago they were, with the moment itself in the tooltip", async () => {
+  test("times are shown as ages, with the date in the tooltip", async () => {
     const { page } = await show(example(names(3), 286));
     const time = page.locator(".decision time").first();
     expect(await time.innerText()).toMatch(/^\d+ (s|min|h|d)$/);
@@ -310,7 +318,7 @@ describe("what it shows", () => {
     expect(complaints).toStrictEqual([]);
   });
 
-  test("a script that somebody slipped in does not run", async () => {
+  test("an injected script does not run", async () => {
     const { page } = await show(example(names(3), 60));
     await ask(
       page,

@@ -83,7 +83,7 @@ describe("safe", () => {
 });
 
 describe("safeJson", () => {
-  test("JSON says the same after its dangerous characters became escapes", () => {
+  test("JSON with escapes for dangerous characters parses to the same document", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         const json = safeJson(JSON.stringify({ [text]: [text] }, null, 2));

@@ -1,4 +1,4 @@
-/** A value between its bounds, to scale: the stretch in which the gate falls, the one in which it stays, and the one in which it rises. */
+/** A value between its bounds, to scale: a bar of three parts, in which the gate falls, stays and rises. */
 import type { MetricName } from "../../core/metric.ts";
 import type { SnapshotGate } from "../../core/snapshot.ts";
 import { boundText, percent } from "../../text/figures.ts";
@@ -19,7 +19,7 @@ export function boundsBar(metric: MetricName, value: number | null, gate: Snapsh
   const stretch = (from: number, to: number, kind: string): Html =>
     html`<rect class="${kind}" x="${from}" y="${TRACK.top}" width="${Math.max(0, to - from)}" height="${TRACK.height}"/>`;
   const apart = x(upper) - x(lower);
-  // Where the labels would meet, each keeps to its own side.
+  // If the labels would overlap, each is drawn on its own side.
   const [left, right] = apart < 110 ? ["end", "start"] : ["middle", "middle"];
   return html`<svg class="bar" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${says}">
 ${stretch(0, x(lower), meaningOfState(metric, "low"))}${stretch(x(lower), x(upper), "between")}${stretch(x(upper), WIDTH, meaningOfState(metric, "high"))}
@@ -32,7 +32,7 @@ ${
 }</svg>`;
 }
 
-/** A label near an end of the bar keeps within it. */
+/** A label near an end of the bar stays within it. */
 function anchor(at: number, otherwise: string): string {
   if (at > WIDTH - 45) return "end";
   return at < 45 ? "start" : otherwise;

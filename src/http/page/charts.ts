@@ -1,6 +1,6 @@
 /**
- * Charts over the last merges. Those of projects are folded away: one for each project that has a rate of its own among
- * those that matter most, and the number of the others, which follow the global rate.
+ * Charts over the last merges. Those of projects are folded away: one for each listed project with a defined rate, and the
+ * number of the others, which follow the global rate.
  */
 import { historySvg } from "../../chart/svg.ts";
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
@@ -16,14 +16,14 @@ import { Html, html } from "./html.ts";
 /** In CSS pixels. A narrow card shows the narrow drawing; the wide one would shrink beyond reading. */
 const SIZES = { wide: { width: 620, height: 230 }, narrow: { width: 340, height: 200 } };
 
-/** Null where no project has a rate of its own. */
+/** Null if no project has a rate of its own. */
 export const projectCharts = oncePer(({ series }: RecentHistory): Html => {
   const ofProjects = series.filter(({ project }) => project !== null);
   const metrics = [...Map.groupBy(ofProjects, ({ metric }) => metric).values()];
   return html`<section id="charts" class="part" aria-label="Charts by project">${metrics.map(chartsOf)}</section>`;
 });
 
-/** One metric of the projects that matter most. */
+/** One metric, by project. */
 function chartsOf(series: readonly HistorySeries[]): Html | null {
   const drawn = series.filter(isDefined);
   const [first] = drawn;
@@ -66,25 +66,18 @@ export const drawing = oncePer((series: HistorySeries): Html => {
     : figure(series, "narrow");
 });
 
-/** A drawing that a pointer, or the arrow keys, can ask for single merges. */
+/** A drawing from which a pointer or the arrow keys read single merges. */
 function figure(series: HistorySeries, size: keyof typeof SIZES): Html {
   const { metric, gate, points } = series;
   const whose = series.project === null ? "" : ` of project ${safe(series.project)}`;
   const title = `${TITLES[metric]}${whose}, last ${count(points.length, "merge")}`;
-  // Names are any text, and an id is not.
+  // A project's name may be any text, an id may not.
   const whom = series.project === null ? size : Buffer.from(series.project).toString("hex");
   const id = `${metric.replaceAll("_", "-")}-${whom}`;
-  const { permissive } = CATALOGUE[metric];
-  const drawn = historySvg(points, {
-    title,
-    ratio: isRatio(metric),
-    bounds: gate,
-    permissive,
-    id,
-    ...SIZES[size],
-  });
+  const [ratio, { permissive }] = [isRatio(metric), CATALOGUE[metric]];
+  const drawn = historySvg(points, { title, ratio, bounds: gate, permissive, id, ...SIZES[size] });
   const values = points.map(({ value }) => value ?? "").join(",");
-  return html`<figure data-ratio="${String(isRatio(metric))}" data-values="${values}" tabindex="0" aria-label="${title}: arrow keys read single merges">
+  return html`<figure data-ratio="${String(ratio)}" data-values="${values}" tabindex="0" aria-label="${title}: arrow keys read single merges">
 ${new Html(drawn)}<figcaption><span class="read" aria-live="polite"></span><span class="hint">last ${count(points.length, "merge")}</span></figcaption></figure>`;
 }
 

@@ -26,12 +26,10 @@ function crossing({
   from,
   to,
   value,
-  upper,
-  lower,
   merged_at,
-  event_id,
+  ...rest
 }: RecentCrossing): Html {
   const where = scope === "global" ? null : html` of project <b class="name">${safe(project ?? "")}</b>`;
   return html`<li>${timeHtml(merged_at)} <b>${gateTitle(gate)}</b>${where}: ${from} → ${stateHtml(metric, to)}
-<span class="aside">at ${valueHtml(metric, value, { upper, lower })}, event ${event_id}</span></li>`;
+<span class="aside">at ${valueHtml(metric, value, rest)}, event ${rest.event_id}</span></li>`;
 }

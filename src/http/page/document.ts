@@ -23,7 +23,7 @@ import { type Condition, daemonState } from "./state.ts";
 import { STYLE } from "./style.ts";
 
 export type PageData = Condition & {
-  /** The last known values; null before there were any. */
+  /** The last known values; null before the first restore. */
   readonly shown: Shown | null;
   readonly view: View;
   /** The rows that count as merges. */
@@ -45,10 +45,10 @@ export const PAGE_POLICY = [
 
 const DOCUMENTS = ["snapshot.json", "history.json", "metrics", "readyz", "schemas/"];
 
-/** Rendered in slices, between which the loop goes on. */
+/** Rendered in slices; merges are recorded in between. */
 export async function page(data: PageData): Promise<string> {
   const { shown, current, readiness } = data;
-  // Drawn first, each in a slice of its own; the parts find them drawn.
+  // Draws each chart in a slice of its own. The parts below reuse the drawings.
   await inTurn((shown?.history.series ?? []).map((series) => () => drawing(series)));
   const values = await inTurn(shown === null ? [] : valuesOf(shown, data));
   const body = html`${daemonState(data, shown?.snapshot ?? null)}
@@ -74,7 +74,7 @@ function waiting({ kind, target }: PageData["merge"]): Html {
 <p>The daemon follows <code>events_outbox</code> and records the first row of kind <code>${safe(kind)}</code> whose target is <code>${safe(target)}</code>. Metrics, charts and projects appear then.</p></section>`;
 }
 
-/** A page about one project, to which its row leads. */
+/** A page about one project; its row links to it. */
 export function projectPage(name: string, explanations: readonly Explanation[] | null): string {
   const body = html`<p><a href="./">All projects</a></p>
 <h2 class="name">${safe(name)}</h2>

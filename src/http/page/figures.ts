@@ -1,8 +1,10 @@
 /** Values, gates and moments as the page writes them, each with its machine-readable form. */
 import { CATALOGUE, isRatio } from "../../core/catalogue.ts";
+import type { Explanation } from "../../core/explanation.ts";
 import type { GateState } from "../../core/gate.ts";
 import type { MetricName } from "../../core/metric.ts";
-import { type Bounds, moment, percent } from "../../text/figures.ts";
+import { type Bounds, count, moment, percent } from "../../text/figures.ts";
+import { moveText } from "../../text/moves.ts";
 import { safe } from "../../text/safe.ts";
 import { type Html, html } from "./html.ts";
 
@@ -28,7 +30,7 @@ export function meaningOfState(metric: MetricName, state: GateState): Meaning {
 
 const SIGNS: Readonly<Record<GateState, string>> = { high: "▲", low: "▼", unknown: "○" };
 
-/** A state as a sign, a word and a colour: green where the orchestrator may do more, orange where it is restricted. */
+/** A state as a sign, a word and a colour: green is permissive, orange restricted. */
 export function stateHtml(metric: MetricName, state: GateState, gate: string | null = null): Html {
   const name = gate === null ? null : html`${gateTitle(gate)}: `;
   return html`<span class="state ${meaningOfState(metric, state)}"><span aria-hidden="true">${SIGNS[state]}</span> ${name}${state.toUpperCase()}</span>`;
@@ -40,14 +42,27 @@ export function gateTitle(gate: string): string {
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }
 
-/** The script shows a moment as how long ago it was; it stays in the tooltip. */
+/** The script shows the age instead; the date stays in the tooltip. */
 export function timeHtml(iso: string | null): Html {
   return iso === null
     ? html`<span class="undefined">unknown</span>`
     : html`<time datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
 }
 
-/** "since" a moment; the script shows for how long. */
-export function sinceHtml(iso: string): Html {
-  return html` since <time class="since" datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
+/** "since" a date; the script shows the duration instead. Null if it is not known. */
+export function sinceHtml(iso: string | null): Html | null {
+  return iso === null
+    ? null
+    : html` since <time class="since" datetime="${iso}" title="${iso}">${moment(iso, "minutes")}</time>`;
+}
+
+/** What could move a gate: what `metrics explain` says of it. */
+export function movesHtml({ metric, window, moves }: Explanation): Html | null {
+  const items = moves.map((move) => html`<li>${moveText(metric, window, move).replace(">=", "≥")}.</li>`);
+  return items.length === 0 ? null : html`<ul class="moves">${items}</ul>`;
+}
+
+/** How many merges a value still needs; null if it is defined. */
+export function neededHtml({ value, n, window }: Pick<Explanation, "value" | "n" | "window">): Html | null {
+  return value === null ? html` · ${count(window - n, "more merge")} needed` : null;
 }

@@ -1,6 +1,6 @@
 /** The tab's icon: a colour and a shape for the state that matters most. */
 import type { Snapshot } from "../../core/snapshot.ts";
-import { meaningOfState } from "./figures.ts";
+import { type Meaning, meaningOfState } from "./figures.ts";
 
 const DRAWN = {
   "not recording":
@@ -12,20 +12,17 @@ const DRAWN = {
   unknown: '<circle cx="8" cy="8" r="6" fill="none" stroke="#6e7781" stroke-width="2"/>',
 };
 
-/** As an address that needs no further request. */
+/** As a data URL, which needs no request. */
 export function icon(ready: boolean, snapshot: Snapshot | null): string {
   const shape = DRAWN[ready ? worst(snapshot) : "not recording"];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${shape}</svg>`;
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-function worst(snapshot: Snapshot | null): "restricted" | "permissive" | "unknown" {
+function worst(snapshot: Snapshot | null): Meaning {
   const meanings = (snapshot?.metrics ?? []).flatMap(({ project, metric, gate }) =>
-    project === null && gate !== null ? [meaningOfState(metric, gate.state)] : [],
+    project === null && gate !== null ? meaningOfState(metric, gate.state) : [],
   );
-  return meanings.includes("restricted")
-    ? "restricted"
-    : meanings.includes("permissive")
-      ? "permissive"
-      : "unknown";
+  const order = ["restricted", "permissive"] as const;
+  return order.find((meaning) => meanings.includes(meaning)) ?? "unknown";
 }

@@ -17,21 +17,12 @@ export const merges = oncePer((history: RecentHistory): Html => {
 <ol class="cells">${last.map(cell)}</ol></div></section>`;
 });
 
-function cell(merge: RecentMerge): Html {
-  const {
-    seq,
-    project,
-    attempts,
-    last_verdict: verdict,
-    merged_at: mergedAt,
-    first_pass,
-    rebase_conflict,
-  } = merge;
+function cell({ seq, project, attempts, first_pass, rebase_conflict, ...merge }: RecentMerge): Html {
   const kind = rebase_conflict ? "conflict" : first_pass ? "first" : "again";
   const shown = rebase_conflict ? "C" : attempts > 99 ? "+" : attempts;
   const what = `${rebase_conflict ? "rebase conflict, " : ""}${first_pass ? "first pass" : count(attempts, "attempt")}`;
   const says = `merge ${seq}, ${safe(project, 40)}: ${what}`;
-  const when = mergedAt === null ? "" : `, ${mergedAt}`;
-  const verdictText = verdict === null ? "" : `, last verdict ${safe(verdict, 40)}`;
-  return html`<li class="cell ${kind}" title="${says}${verdictText}${when}"><span aria-hidden="true">${shown}</span><span class="unseen">${says}</span></li>`;
+  const verdict = merge.last_verdict === null ? "" : `, last verdict ${safe(merge.last_verdict, 40)}`;
+  const when = merge.merged_at === null ? "" : `, ${merge.merged_at}`;
+  return html`<li class="cell ${kind}" title="${says}${verdict}${when}"><span aria-hidden="true">${shown}</span><span class="unseen">${says}</span></li>`;
 }

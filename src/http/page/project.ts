@@ -3,8 +3,7 @@ import type { ExplainedMerge, Explanation } from "../../core/explanation.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
 import { boundsBar } from "./bounds-bar.ts";
-import { distances } from "./distance.ts";
-import { meaningOfState, sinceHtml, stateHtml, TITLES, valueHtml } from "./figures.ts";
+import { meaningOfState, movesHtml, neededHtml, sinceHtml, stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
 export function project(name: string, explanations: readonly Explanation[]): Html {
@@ -19,16 +18,13 @@ export function project(name: string, explanations: readonly Explanation[]): Htm
 function explained(explanation: Explanation): Html {
   const { metric, value, numerator, n, window, gate, effective, merges, leaves_next: leaving } = explanation;
   if (gate === null) return html``;
-  const since = gate.since === null ? null : sinceHtml(gate.since);
-  return html`<p>${stateHtml(metric, gate.state, gate.name)} ${meaningOfState(metric, gate.state)}${since}${
+  return html`<p>${stateHtml(metric, gate.state, gate.name)} ${meaningOfState(metric, gate.state)}${sinceHtml(gate.since)}${
     effective?.scope === "global"
       ? html` · a policy uses the global ${valueHtml(metric, effective.value, gate)} ${stateHtml(metric, effective.state)}`
       : null
   }</p>
-<p class="detail">${TITLES[metric]}: <b>${valueHtml(metric, value, gate)}</b>${numerator === null ? null : html` · ${numerator} of ${n}`} · n=${n}/${window}${
-    value === null ? html` · ${count(window - n, "more merge")} needed` : null
-  }</p>
-${boundsBar(metric, value, gate)}${distances(explanation)}
+<p class="detail">${TITLES[metric]}: <b>${valueHtml(metric, value, gate)}</b>${numerator === null ? null : html` · ${numerator} of ${n}`} · n=${n}/${window}${neededHtml(explanation)}</p>
+${boundsBar(metric, value, gate)}${movesHtml(explanation)}
 <p class="detail">Window, oldest first: ■ counts, □ does not${
     leaving === null
       ? null

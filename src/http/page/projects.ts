@@ -1,13 +1,12 @@
 /**
- * The projects: what a policy about each must use, and its own readings. The restricted ones come first, then those that
- * merged last. A filter finds the others, so that the page stays small however many there are.
+ * The table of projects: the state and value that a policy about each must use, and its own readings. Restricted projects
+ * come first, then those that merged last. The table is cut, and a filter finds the others.
  */
 
 import type { Snapshot, SnapshotMetric } from "../../core/snapshot.ts";
 import { mostRecentFirst } from "../../core/snapshot.ts";
 import { count } from "../../text/figures.ts";
 import { safe } from "../../text/safe.ts";
-import { oncePer } from "../once-per.ts";
 import { gateTitle, meaningOfState, stateHtml, TITLES, valueHtml } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 
@@ -23,16 +22,23 @@ const SHOWN = 100;
 
 type Project = readonly [name: string, readings: readonly SnapshotMetric[]];
 
-/** Keyed by the readings: they are the same as long as no merge is recorded. */
-const ordered = new WeakMap<readonly SnapshotMetric[], readonly Project[]>();
+type Order = {
+  readonly order: readonly Project[];
+  /** Projects that their own merges restrict. */
+  readonly restricted: number;
+};
 
-function inOrder(snapshot: Snapshot): readonly Project[] {
+/** Keyed by the readings: they are the same as long as no merge is recorded. */
+const ordered = new WeakMap<readonly SnapshotMetric[], Order>();
+
+function inOrder(snapshot: Snapshot): Order {
   const before = ordered.get(snapshot.metrics);
   if (before !== undefined) return before;
   const byRank = Map.groupBy(mostRecentFirst(snapshot), ([, readings]) => rank(readings));
   const order = [0, 1, 2].flatMap((one) => byRank.get(one) ?? []);
-  ordered.set(snapshot.metrics, order);
-  return order;
+  const made = { order, restricted: byRank.get(0)?.length ?? 0 };
+  ordered.set(snapshot.metrics, made);
+  return made;
 }
 
 /** 0 for a project that its own merges restrict, 1 for one that the global state restricts, 2 for the others. */
@@ -43,27 +49,14 @@ function rank(readings: readonly SnapshotMetric[]): number {
   return restricting.includes("project") ? 0 : restricting.length > 0 ? 1 : 2;
 }
 
-const restrictedProjects = oncePer(
-  (metrics: readonly SnapshotMetric[]): number =>
-    metrics.filter(
-      ({ metric, effective }) =>
-        effective?.scope === "project" && meaningOfState(metric, effective.state) === "restricted",
-    ).length,
-);
-
 export function projects(snapshot: Snapshot, { filter, all }: View): Html {
-  const every = inOrder(snapshot);
+  const { order: every, restricted } = inOrder(snapshot);
   const wanted = filter.toLowerCase();
   const found = wanted === "" ? every : every.filter(([name]) => name.toLowerCase().includes(wanted));
   const rows = all ? found : found.slice(0, SHOWN);
-  const restricted = restrictedProjects(snapshot.metrics);
   return html`<section id="projects" aria-labelledby="projects-title"><h2 id="projects-title">Projects</h2>
 <div class="card"><form role="search" class="filter"><label>Filter <input type="search" name="filter" value="${filter}" autocomplete="off" spellcheck="false"></label>
-<noscript><button>Show</button></noscript></form><div id="project-list" class="part"><p class="aside" role="status">${
-    wanted === ""
-      ? count(every.length, "project")
-      : html`${found.length} of ${count(every.length, "project")}`
-  }${restricted === 0 ? null : html`, ${restricted} restricted by their own merges`}; restricted first, then those that merged last</p>
+<noscript><button>Show</button></noscript></form><div id="project-list" class="part"><p class="aside" role="status">${wanted === "" ? "" : `${found.length} of `}${count(every.length, "project")}${restricted === 0 ? null : html`, ${restricted} restricted by their own merges`}; restricted first, then those that merged last</p>
 ${rows.length === 0 ? null : table(rows)}${
   rows.length === found.length
     ? null

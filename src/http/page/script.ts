@@ -1,8 +1,7 @@
 /**
- * What the page does beyond HTML, all of which it can be read without: it fetches itself again and replaces the parts that
- * changed, so that nothing flickers, and focus, folds, scroll positions and opened projects stay; it shows moments as how
- * long ago they were; it reads single merges from charts; it opens a project below its row; it filters while one types.
- * Without scripts the browser reloads the page instead, and links and the form lead to pages of their own.
+ * The page's script. It fetches the page again and replaces the parts that changed, so that focus, folds, scroll position
+ * and opened projects stay. It shows times as ages, reads single merges from charts, opens a project below its row, and
+ * filters while you type. Without scripts the browser reloads the page, and links and the form lead to other pages.
  */
 export const REFRESH_SECONDS = 5;
 
@@ -11,7 +10,7 @@ const query = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const unreachable = query("#unreachable");
 let etag = "";
-/** How far the server's clock is ahead of this one, in milliseconds. */
+/** Milliseconds by which the server's clock is ahead of this one. */
 let ahead = 0;
 
 const span = (seconds) =>
@@ -27,42 +26,38 @@ const showTimes = () => {
   }
 };
 
+/** The rows of opened projects, by the addresses of their pages. */
 const opened = new Map();
-const placeOpened = (list) => {
-  for (const [address, row] of opened) {
-    const link = all("a.name", list).find((one) => one.getAttribute("href") === address);
-    if (!link) { opened.delete(address); continue; }
-    link.setAttribute("aria-expanded", "true");
-    link.closest("tr").after(row);
+const showOpened = () => {
+  const links = new Map(all("#project-list a.name").map((link) => [link.getAttribute("href"), link]));
+  for (const address of opened.keys()) if (!links.has(address)) opened.delete(address);
+  for (const [address, link] of links) {
+    const row = opened.get(address);
+    link.setAttribute("aria-expanded", String(row !== undefined));
+    if (row && link.closest("tr").nextSibling !== row) link.closest("tr").after(row);
   }
 };
 const fill = async (address, row) => {
   const response = await fetch(address, { cache: "no-store" });
   const next = new DOMParser().parseFromString(await response.text(), "text/html");
-  const told = query(".project", next) ?? query("main", next);
-  const cell = row.firstElementChild;
-  if (cell.innerHTML !== told.outerHTML) cell.replaceChildren(document.importNode(told, true));
+  const project = query(".project", next) ?? query("main", next);
+  const [cell] = row.cells;
+  if (cell.innerHTML !== project.outerHTML) cell.replaceChildren(document.importNode(project, true));
   showTimes();
 };
 const toggle = (link) => {
   const address = link.getAttribute("href");
-  const row = opened.get(address);
-  if (row) {
-    opened.delete(address);
-    row.remove();
-    link.setAttribute("aria-expanded", "false");
-    return;
+  const row = opened.get(address) ?? document.createElement("tr");
+  if (opened.delete(address)) row.remove();
+  else {
+    row.className = "more";
+    const cell = row.insertCell();
+    cell.colSpan = link.closest("tr").cells.length;
+    opened.set(address, row);
+    fill(address, row).catch(() => { cell.textContent = "No answer."; });
+    refresh();
   }
-  const more = document.createElement("tr");
-  more.className = "more";
-  const cell = document.createElement("td");
-  cell.colSpan = link.closest("tr").cells.length;
-  more.append(cell);
-  opened.set(address, more);
-  link.setAttribute("aria-expanded", "true");
-  link.closest("tr").after(more);
-  fill(address, more).catch(() => { cell.textContent = "No answer."; });
-  refresh();
+  showOpened();
 };
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("a:not(.name)")) return;
@@ -72,22 +67,21 @@ document.addEventListener("click", (event) => {
   toggle(query("a.name", row));
 });
 
-const markLinks = () => {
-  for (const link of all("#project-list a.name")) if (!link.ariaExpanded) link.setAttribute("aria-expanded", "false");
-};
-
-/** What the reader looks at stays where it is on the screen, whatever grows above it. */
+/** The part that you look at keeps its place on the screen if parts above it grow. */
 const topOf = (id) => document.getElementById(id)?.getBoundingClientRect().top ?? 0;
 const looksAt = () => {
   const seen = all(".part").filter((part) => { const { top, bottom } = part.getBoundingClientRect(); return bottom > 0 && top < innerHeight; });
   return (seen.find((part) => part.contains(document.activeElement)) ?? seen.find((part) => part.getBoundingClientRect().top >= 0) ?? seen[0])?.id ?? "state";
 };
-/** Takes over what changed. */
+/** Replaces the parts that changed. */
 const take = (next) => {
   const id = looksAt();
   const top = topOf(id);
   exchange(next);
+  showOpened();
   showTimes();
+  document.title = next.title;
+  query("link[rel=icon]").href = query("link[rel=icon]", next).href;
   scrollBy({ top: topOf(id) - top, behavior: "instant" });
 };
 const exchange = (next) => {
@@ -95,28 +89,23 @@ const exchange = (next) => {
   const now = parts.map((old) => next.getElementById(old.id));
   if (now.includes(null) || all(".part", next).length !== parts.length) {
     query("main").replaceWith(query("main", next));
-    opened.clear();
-  } else {
-    for (const [index, old] of parts.entries()) {
-      const part = now[index];
-      if (part.outerHTML === original.get(old)) continue;
-      original.set(part, part.outerHTML);
-      for (const fold of all("details[open]", old)) query("#" + fold.id, part)?.setAttribute("open", "");
-      const focusable = "a, summary, figure";
-      const kept = all(focusable, old).indexOf(document.activeElement);
-      const held = document.activeElement?.getAttribute?.("href");
-      old.replaceWith(part);
-      if (part.id === "project-list") placeOpened(part);
-      if (kept >= 0) {
-        const places = all(focusable, part);
-        (places.find((place) => held && place.getAttribute("href") === held) ?? places[kept])?.focus({ preventScroll: true });
-      }
-    }
-    const [values, nextValues] = [query("#values"), query("#values", next)];
-    values.className = nextValues.className;
+    return;
   }
-  document.title = next.title;
-  query("link[rel=icon]").href = query("link[rel=icon]", next).href;
+  query("#values").className = query("#values", next).className;
+  for (const [index, old] of parts.entries()) {
+    const part = now[index];
+    if (part.outerHTML === original.get(old)) continue;
+    original.set(part, part.outerHTML);
+    for (const fold of all("details[open]", old)) query("#" + fold.id, part)?.setAttribute("open", "");
+    const focusable = "a, summary, figure";
+    const focused = all(focusable, old).indexOf(document.activeElement);
+    const address = document.activeElement?.getAttribute?.("href");
+    old.replaceWith(part);
+    if (focused < 0) continue;
+    const places = all(focusable, part);
+    const same = places.find((place) => address && place.getAttribute("href") === address);
+    (same ?? places[focused])?.focus({ preventScroll: true });
+  }
 };
 const original = new WeakMap(all(".part").map((part) => [part, part.outerHTML]));
 
@@ -144,7 +133,6 @@ const refresh = async () => {
     unreachable.hidden = false;
     query("#values").classList.add("unreached");
   }
-  markLinks();
   showTimes();
 };
 
@@ -161,7 +149,7 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("submit", (event) => event.preventDefault());
 
-/** The crosshair: the merge nearest to a place of a chart. */
+/** The crosshair marks the merge nearest to the pointer. */
 const SVG = "http://www.w3.org/2000/svg";
 const read = (figure, seq) => {
   const svg = query("svg", figure);
@@ -207,7 +195,7 @@ document.addEventListener("focusout", (event) => {
   if (event.target.matches?.("figure[data-at]")) leave(event.target);
 });
 
-markLinks();
+showOpened();
 showTimes();
 setInterval(refresh, ${REFRESH_SECONDS * 1000});
 setInterval(showTimes, 1000);

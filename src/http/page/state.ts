@@ -1,4 +1,4 @@
-/** On top: whether the daemon does its job, what to do if it does not, and how old the numbers are. */
+/** The top of the page: whether the daemon records, what to do if it does not, and the age of the numbers. */
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { ReadinessReport } from "../../events/readiness.ts";
 import { count, span } from "../../text/figures.ts";
@@ -10,7 +10,7 @@ export type Condition = {
   readonly readiness: ReadinessReport;
   /** What keeps the daemon from recording, and what to do about it. */
   readonly problems: readonly string[];
-  /** Whether memory equals the log now; what is shown otherwise is what it was before. */
+  /** Whether memory equals the log now. If not, the last known values are shown. */
   readonly current: boolean;
 };
 
@@ -22,7 +22,7 @@ export function daemonState(condition: Condition, snapshot: Snapshot | null): Ht
 <p><span class="state ${meaning}">${word}</span> ${snapshot === null ? null : asOf(snapshot)}</p>${obstacles(condition, snapshot)}</section>`;
 }
 
-/** Null where nothing is in the way. */
+/** Null if the daemon records. */
 function obstacles({ readiness, problems, current }: Condition, snapshot: Snapshot | null): Html | null {
   const failing = Object.entries(readiness.checks).filter(([, { ok }]) => !ok);
   if (failing.length === 0 && current) return null;
