@@ -64,28 +64,22 @@ export interface Connection {
 /** How long to wait for an answer beyond the server's own deadline: a server that exceeds it is silent, not slow. */
 const ANSWER_GRACE_MS = 2_000;
 
-export type ConnectionEvents = {
-  /** The server or the network ended the connection: without a statement under way nothing else would show it. */
-  readonly loss?: (failure: DatabaseFailure) => void;
-  readonly notification?: (channel: string) => void;
-};
-
 /**
  * Opens a connection.
+ * @param onLoss called when the server or the network ends it: without a statement under way nothing else would show that.
  * @throws DatabaseFailure when the server cannot be reached, refuses, or `stop` is aborted meanwhile.
  */
 export async function connect(
   settings: ConnectionSettings,
   stop?: AbortSignal,
-  events: ConnectionEvents = {},
+  onLoss?: () => void,
 ): Promise<Connection> {
   const client = clientOf(settings);
   let state: "connecting" | "connected" | "over" = "connecting";
   /** The first error of the connection is the reason for its end; later ones only report that it is over. */
   let reason: Failure | null = null;
   const lose = (): void => {
-    if (state === "connected")
-      events.loss?.(new DatabaseFailure(reason ?? failureOf(new Error("Connection terminated"))));
+    if (state === "connected") onLoss?.();
     state = "over";
   };
   // A killed backend emits 'error' twice; without a listener the second one would end the process.
@@ -98,7 +92,6 @@ export async function connect(
   client.on("notice", ({ message, hint }) => {
     if (state === "connecting") notices.push([message, hint].filter(Boolean).join(": "));
   });
-  client.on("notification", ({ channel }) => events.notification?.(channel));
   const destroy = (): void => {
     state = "over";
     client.connection.stream.destroy();
@@ -192,18 +185,23 @@ function checkWhole(results: readonly pg.QueryResult<TextRow>[], statements: num
 /** @throws DatabaseFailure when something that the settings name cannot be read. */
 function clientOf(settings: ConnectionSettings): pg.Client {
   try {
-    const config = {
-      ...settings.database.read(),
-      application_name: settings.applicationName,
-      connectionTimeoutMillis: settings.connectTimeoutMs,
-      query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
-      stream: () => databaseSocket(settings.connectTimeoutMs),
-    };
+    const config = clientConfig(settings);
     const types = { getTypeParser: () => (text: string) => text };
     return new pg.Client({ ...config, connection: innerConnection(config), types });
   } catch (error) {
     throw new DatabaseFailure(failureOf(error));
   }
+}
+
+/** @throws what reading the settings throws. */
+export function clientConfig(settings: ConnectionSettings): pg.ClientConfig {
+  return {
+    ...settings.database.read(),
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + ANSWER_GRACE_MS,
+    stream: () => databaseSocket(settings.connectTimeoutMs),
+  };
 }
 
 /**

@@ -27,7 +27,7 @@ export async function openLog(
   stop: AbortSignal,
   onLoss?: () => void,
 ): Promise<OutboxLog> {
-  const connection = await connect(settings, stop, onLoss && { loss: onLoss });
+  const connection = await connect(settings, stop, onLoss);
   try {
     const fitness = await preflight({ ...namesIn(settings.schema), query: connection.read });
     report({ event: "db.connected", server_version: fitness.serverVersion, role: fitness.role });

@@ -5,12 +5,14 @@
  * backend. So it must hear a notification on a channel of its own, again and again; the first one is sent by another connection,
  * because behind a pooler its own may come back all the same. A deaf connection is destroyed, and another one is made.
  */
+import pgListen from "pg-listen";
 import { type Backoff, backoffDelay, pause } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Report } from "../events/daemon-event.ts";
-import { type ConnectionSettings, connect } from "./connection.ts";
+import { type ConnectionSettings, clientConfig, connect } from "./connection.ts";
 import { failureOf } from "./failure.ts";
-import { quote } from "./names.ts";
+import { innerConnection } from "./inner-connection.ts";
+import { literal, quote } from "./names.ts";
 
 export type WakeupSettings = ConnectionSettings & {
   readonly notifyChannel: string;
@@ -70,37 +72,58 @@ async function listenOnce(
   stop: AbortSignal,
   hears: () => void,
 ): Promise<void> {
-  const { notifyChannel, selfChannel, selfCheck } = settings;
+  // The library hides its connection, reports no reason for its loss, and never closes a half-open one. So it is made here.
+  const config = clientConfig(settings);
+  const connection = innerConnection(config);
+  // The library writes a plain word without quotes, and does not know every reserved one.
+  const query = connection.query.bind(connection);
+  connection.query = (text) => {
+    query(text === `LISTEN ${settings.notifyChannel}` ? `LISTEN ${quote(settings.notifyChannel)}` : text);
+  };
+  // Disposable: no attempt to reconnect, no query of its own, no parsing of payloads.
+  const subscriber = pgListen.default(
+    { ...config, connection },
+    {
+      retryLimit: 1,
+      paranoidChecking: false,
+      parse: (text: string) => text,
+      serialize: (text: string) => text,
+    },
+  );
   const over = Promise.withResolvers<never>();
   over.promise.catch(() => undefined);
+  for (const sign of ["errorMessage", "error", "end"])
+    connection.on(sign, (error: unknown) => over.reject(error ?? new Error("Connection terminated")));
   let hear: (() => void) | null = null;
-  const connection = await connect(settings, stop, {
-    loss: over.reject,
-    notification: (channel) => (channel === selfChannel ? hear?.() : ring("notification")),
+  subscriber.events.on("error", over.reject);
+  subscriber.events.on("notification", ({ channel }) => {
+    if (channel === settings.selfChannel) hear?.();
+    else ring("notification");
   });
-  const notify = `NOTIFY ${quote(selfChannel)}`;
+  const fromHere = async (): Promise<void> => {
+    await subscriber.notify(settings.selfChannel, "");
+  };
   const fromElsewhere = async (): Promise<void> => {
     const other = await connect(settings, stop);
-    await other.run(notify);
+    await other.run(`SELECT pg_catalog.pg_notify(${literal(settings.selfChannel)}, '')`);
     // Not awaited: a silent server would keep the checks from continuing.
     void other.end();
   };
-  const fromHere = async (): Promise<void> => {
-    await connection.run(notify);
-  };
   const checks = async (): Promise<void> => {
-    for (const channel of [notifyChannel, selfChannel]) await connection.run(`LISTEN ${quote(channel)}`);
+    await subscriber.connect();
+    await subscriber.listenTo(settings.notifyChannel);
+    await subscriber.listenTo(settings.selfChannel);
     for (let send = fromElsewhere; !stop.aborted; send = fromHere) {
       const hearing = Promise.withResolvers<boolean>();
       hear = () => hearing.resolve(true);
       await send();
-      setTimeout(() => hearing.resolve(false), selfCheck.withinMs).unref();
+      setTimeout(() => hearing.resolve(false), settings.selfCheck.withinMs).unref();
       if (!(await hearing.promise))
         throw new Deaf(
           "its own notification did not arrive: if DATABASE_URL leads to a pooler in transaction mode, point it at the server itself",
         );
       hears();
-      await pause(selfCheck.everyMs, stop);
+      await pause(settings.selfCheck.everyMs, stop);
     }
   };
   stop.addEventListener("abort", over.reject, { once: true });
@@ -108,6 +131,7 @@ async function listenOnce(
     await Promise.race([checks(), over.promise]);
   } finally {
     stop.removeEventListener("abort", over.reject);
-    connection.destroy();
+    subscriber.close().catch(() => undefined);
+    connection.stream.destroy();
   }
 }
