@@ -18,7 +18,9 @@
  * # What the fence reads
  *
  * The last applied row, and what follows it (`projection.ts` says why that is enough). While the lock is held only a little is
- * read: where peers have written more, it is first read without the lock.
+ * read: where more follows than one statement brings, it is first read without the lock. What follows then is read under the
+ * lock to its end: what peers have written in between, and the unmarked rows once more. Read without the lock, unmarked rows do
+ * not advance the applied position, so releasing the lock again would never end.
  *
  * Without a last applied row nothing proves the log, and the ids of one that was reset begin again. Then a short log is read
  * whole, and the writer checks once more that its merges exist (`writer.ts`).
@@ -41,13 +43,14 @@ export function fenceOf(session: Session, projection: Projection) {
    * @throws HistoryReset | LockBlocked
    */
   async function begin(): Promise<void> {
-    for (;;) {
-      const since = await beginLocked();
-      projection.checkLastApplied(since.appliedFingerprint);
-      if (!since.more) return projection.apply([since.rows]);
-      await session.log.rollback();
-      await applyPeerWrites();
-    }
+    const { log } = session;
+    const since = await beginLocked();
+    projection.checkLastApplied(since.appliedFingerprint);
+    if (!since.more) return projection.apply([since.rows]);
+    await log.rollback();
+    await applyPeerWrites();
+    await log.beginLocked();
+    return applyPeerWrites();
   }
 
   async function beginLocked(): Promise<Since> {
@@ -83,7 +86,7 @@ export function fenceOf(session: Session, projection: Projection) {
     });
   }
 
-  /** Applies what peers have committed since, however much it is, without the lock. @throws HistoryReset */
+  /** Applies what peers have committed since, however much it is. @throws HistoryReset */
   function applyPeerWrites(): Promise<void> {
     return projection.apply(peerWrites());
   }

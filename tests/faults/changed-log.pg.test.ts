@@ -151,6 +151,19 @@ describe("the log", () => {
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 3 }, skipped: { total: 0 } });
   });
 
+  it("holds more rows of kind metric.* that are not ours than the fence reads at once: the next merge is recorded", async () => {
+    await using database = await createDatabase();
+    await using daemon = startDaemon(database);
+    await merge(database.admin);
+    await daemon.converged();
+    await database.admin.query(
+      "INSERT INTO events_outbox (kind, payload) SELECT 'metric.something', '{}' FROM generate_series(1, 2500)",
+    );
+    await merge(database.admin);
+    await expectRight(database, daemon);
+    expect(daemon.memory()).toMatchObject({ as_of: { seq: 2 } });
+  });
+
   it("holds rows that bear a part of our marker: their work items are recorded, each once", async () => {
     await using database = await createDatabase();
     for (const [kind, payload] of [

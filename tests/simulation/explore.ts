@@ -1,5 +1,5 @@
 /**
- * Explores many schedules of one kind, and tells how to see a failing one again.
+ * Explores many schedules of one kind, and prints how to run a failing one again.
  *
  * SIM_RUNS, SIM_SEED and SIM_PATH in the environment replace a search's own; the command that is printed for a failing
  * schedule uses them.
@@ -31,7 +31,7 @@ type Failure = {
 };
 
 const STEPS_SHOWN = 500;
-/** Steps of which there are many, and that nobody takes part in. */
+/** Frequent steps that are left out of the story. */
 const BESIDE = /^time passes$|^\(an incident/;
 
 /** For a file of simulations: their timers are virtual. */
@@ -42,7 +42,7 @@ export function withVirtualTime(): void {
   });
 }
 
-/** All that there is to tell of the first schedule that fails; nothing if none does. */
+/** The story of the first schedule that fails; empty if none does. */
 export async function failing({ task }: TestContext, search: Search): Promise<string> {
   const { SIM_RUNS, SIM_SEED, SIM_PATH } = process.env;
   const { failure } = await explore(

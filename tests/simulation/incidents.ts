@@ -2,19 +2,19 @@
 import type { Bell } from "../../src/recorder/bell.ts";
 import type { Daemon } from "../../src/recorder/daemon.ts";
 import type { Judge } from "./judge.ts";
-import type { SimulatedLog } from "./log.ts";
 import { nameOf } from "./orchestrator.ts";
 import { isCheckpoint, isRecord, payloadOf, type Row } from "./rows.ts";
 import type { Incident, Pruned } from "./scenario.ts";
 import type { Server } from "./server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
+import type { SimulatedChannel } from "./wire.ts";
 
 export type Running = {
   readonly name: string;
   readonly daemon: Pick<Daemon, "analyzer" | "due" | "run" | "abandon">;
   readonly bell: Bell;
   readonly stop: AbortController;
-  readonly logs: SimulatedLog[];
+  readonly channels: SimulatedChannel[];
 };
 
 /** Whom incidents befall. */
@@ -70,20 +70,22 @@ export async function happen(incident: Incident, stage: Stage): Promise<void> {
       server.setNull(nameOf(incident.item));
       break;
     case "refuse":
-      server.refused.add(nameOf(incident.item));
+      server.refuse(nameOf(incident.item), true);
       for (let steps = 0; steps < incident.steps; steps += 1) await step("an item's rows are refused");
-      server.refused.delete(nameOf(incident.item));
+      server.refuse(nameOf(incident.item), false);
       break;
     case "hour":
       time.now += HOUR_MS;
-      for (const { logs } of daemons) logs.at(-1)?.timeOut();
+      for (const { channels } of daemons) channels.at(-1)?.timeOut();
+      break;
+    case "recovery":
+      server.recovery(daemons.flatMap(({ channels }) => channels.at(-1)?.pooledSession ?? []));
       break;
     case "stranger": {
       const session = server.connect();
-      const asking = server.lock(session).catch(() => undefined);
+      server.ask(session);
       for (let steps = 0; steps < incident.steps; steps += 1) await step("a stranger has our lock");
       server.end(session);
-      await asking;
       break;
     }
     case "terminate":
@@ -91,7 +93,8 @@ export async function happen(incident: Incident, stage: Stage): Promise<void> {
     case "restart": {
       const victim = daemons[incident.daemon % daemons.length] as Running;
       if (incident.happens === "terminate") {
-        victim.logs.at(-1)?.terminate();
+        const session = victim.channels.at(-1)?.session;
+        if (session !== undefined) server.end(session);
         break;
       }
       victim.stop.abort();

@@ -18,8 +18,8 @@ import { isCheckpoint, isMerge, isRecord, payloadOf, type Row } from "./rows.ts"
 import type { Kind } from "./scenario.ts";
 import type { Server, State } from "./server.ts";
 
-/** The log never contradicts itself, and nobody else writes to the journal. */
-const NEVER: readonly DaemonEvent["event"][] = ["db.unfit", "journal.unmarked_rows_ignored"];
+/** The log never contradicts itself. */
+const NEVER: readonly DaemonEvent["event"][] = ["db.unfit"];
 /** As long as a checkpoint is left, nothing is guessed. */
 const NEVER_WITH_CHECKPOINT: readonly DaemonEvent["event"][] = [
   "history.truncated",
@@ -35,23 +35,14 @@ type Told = {
 export class Judge {
   readonly #server: Server;
   readonly #kind: Kind["name"];
-  /** What was ever committed, by whom it may be told. */
-  readonly #committed = new Set<string>();
+  readonly #wasCommitted: (claim: string) => boolean;
   #judged: State | null = null;
 
-  constructor(server: Server, kind: Kind["name"]) {
+  /** @param wasCommitted whether a row that makes this claim true was ever committed. */
+  constructor(server: Server, kind: Kind["name"], wasCommitted: (claim: string) => boolean) {
     this.#server = server;
     this.#kind = kind;
-  }
-
-  /** Rows of ours became visible. */
-  committed(rows: readonly Row[]): void {
-    for (const row of rows) {
-      const { merge, seq } = payloadOf(row);
-      this.#committed.add(
-        `${merge.event_id}|${row.kind === "metric.merge_skipped" ? "skipped" : String(seq)}`,
-      );
-    }
+    this.#wasCommitted = wasCommitted;
   }
 
   /** What a daemon says must be so. */
@@ -72,7 +63,7 @@ export class Judge {
   }
 
   #toldTruth(eventId: string, what: number | "skipped"): void {
-    if (!this.#committed.has(`${eventId}|${what}`))
+    if (!this.#wasCommitted(`${eventId}|${what}`))
       throw new Violation(`told of merge ${eventId} as ${what}, but nothing like that was committed`);
   }
 
@@ -132,6 +123,12 @@ export class Judge {
     }
     return null;
   }
+}
+
+/** What a daemon may say once this row is committed. */
+export function claimOf(row: Row): string {
+  const { merge, seq } = payloadOf(row);
+  return `${merge.event_id}|${row.kind === "metric.merge_skipped" ? "skipped" : String(seq)}`;
 }
 
 /** Whether nothing says any more that this merge was of this work item. */

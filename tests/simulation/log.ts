@@ -13,18 +13,29 @@ import {
 } from "../../src/outbox/outbox-log.ts";
 import { fingerprint, SimulatedReader } from "./reader.ts";
 import { isRecord } from "./rows.ts";
+import { andThen, orRefused, type Statement, statement } from "./statement.ts";
 import { failure, type Wire } from "./wire.ts";
 
-export type LogClass = new (wire: Wire, client: string) => SimulatedLog;
+/** Rows of an append before others may draw ids. */
+const FIRST_ROWS = 2;
+
+type Committed =
+  | { readonly command: "COMMIT"; readonly payload: string | null }
+  | { readonly command: "ROLLBACK" };
+
+export type LogClass = new (wire: Wire) => SimulatedLog;
 
 export class SimulatedLog extends SimulatedReader implements OutboxLog {
   async beginLocked(): Promise<void> {
-    const granted = await this.statement(
-      "lock",
-      () => this.locked(),
-      () => !this.wire.server.locked,
-    );
-    if (!granted) throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
+    const { server } = this.wire;
+    const refused = (): boolean => {
+      if (server.locked) return false;
+      server.begin(this.session);
+      server.ask(this.session);
+      return true;
+    };
+    if (!(await this.send(orRefused(this.locking(), refused))))
+      throw new LockBlocked({ code: "55P03", message: "lock timeout" }, []);
   }
 
   async beginFenced(lastApplied: AppliedRow, after: bigint): Promise<Since> {
@@ -32,75 +43,73 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
     return this.journalSince(lastApplied, after);
   }
 
-  protected async locked(): Promise<boolean> {
-    this.wire.server.begin(this.session);
-    await this.wire.server.lock(this.session);
-    return true;
+  /** BEGIN, and the lock's statement. */
+  protected locking(): Statement<boolean> {
+    const { server } = this.wire;
+    const asks = statement("lock", () => {
+      server.begin(this.session);
+      server.ask(this.session);
+    });
+    return andThen(asks, "granted", () => true, { underLock: true });
   }
 
   append(rows: readonly AppendedRow[]): Promise<Appended> {
-    return this.statement("append", async () => {
-      const { server, cached } = this.wire;
-      const { session } = this;
-      const { transaction } = session;
-      if (transaction === null) throw failure("25P01");
+    const { server, cached } = this.wire;
+    const appended = ({ kind, workItemId, payload }: AppendedRow): bigint => {
+      const id = server.draw(this.session);
+      const item = kind === "metric.checkpoint" ? null : workItemId;
+      server.insert(this.session, { id, kind, item, payload: JSON.stringify(payload) });
+      return BigInt(id);
+    };
+    const begins = statement("append", () => {
+      if (server.transaction(this.session) === null) throw failure("25P01");
       if (cached) this.discard();
-      transaction.locksTable = true;
-      transaction.locksSequence = true;
-      const ids: bigint[] = [];
-      if (rows.some(({ workItemId }) => workItemId !== null && server.refused.has(workItemId)))
+      server.takeLocks(this.session, { table: true, sequence: true });
+      if (rows.some(({ workItemId }) => workItemId !== null && server.now.refused.has(workItemId)))
         throw new AppendRefused({ code: "23514", message: "refused" });
-      for (const { kind, workItemId, payload } of rows) {
-        const id = server.draw(session);
-        const item = kind === "metric.checkpoint" ? null : workItemId;
-        transaction.rows.push({ id, kind, item, payload: JSON.stringify(payload) });
-        ids.push(BigInt(id));
-        // Others may draw ids in between.
-        if (ids.length === 2) await this.step("append: half of the ids drawn");
-        if (session.ended) throw failure("57P01");
-      }
-      return { ids };
+      return rows.slice(0, FIRST_ROWS).map(appended);
     });
+    const ids = (first: readonly bigint[]): Appended => ({
+      ids: [...first, ...rows.slice(FIRST_ROWS).map(appended)],
+    });
+    // Others may draw ids in between.
+    return this.send(andThen(begins, "half of the ids drawn", ids));
   }
 
   /** DISCARD SEQUENCES. */
   protected discard(): void {
-    this.session.cached = [];
+    this.wire.server.discard(this.session);
   }
 
   async commit(last: bigint): Promise<string | null> {
-    const row = this.session.transaction?.rows.find(({ id }) => BigInt(id) === last);
-    let command: "COMMIT" | "ROLLBACK";
+    const { server, committed } = this.wire;
+    const becomesVisible = statement("commit", () => {
+      const { rows } = server.transaction(this.session) ?? { rows: [] };
+      committed(rows.filter(isRecord));
+      server.makeVisible(this.session);
+      return rows.find(({ id }) => BigInt(id) === last)?.payload ?? null;
+    });
+    const released = andThen(becomesVisible, "visible, locks still held", (payload): Committed => {
+      server.release(this.session);
+      return { command: "COMMIT", payload };
+    });
+    const rolledBack = (): Committed => {
+      server.rollback(this.session);
+      return { command: "ROLLBACK" };
+    };
+    let answer: Committed;
     try {
-      command = await this.statement(
-        "commit",
-        () => this.#committed(),
-        () => this.#rolledBack(),
-      );
+      answer = await this.send(orRefused(released, rolledBack));
     } catch (error) {
       throw error instanceof DatabaseFailure ? new CommitUnknown(error.failure) : error;
     }
-    if (command === "COMMIT") return row === undefined ? null : fingerprint(row.payload);
+    if (answer.command === "COMMIT") return answer.payload === null ? null : fingerprint(answer.payload);
     this.destroy();
     throw failure("COMMIT_ROLLED_BACK");
   }
 
-  async #committed(): Promise<"COMMIT" | "ROLLBACK"> {
-    const { server, committed } = this.wire;
-    committed((this.session.transaction?.rows ?? []).filter(isRecord));
-    server.makeVisible(this.session);
-    await this.step("commit: visible, locks still held");
-    if (!this.session.ended) server.release(this.session);
-    return "COMMIT";
-  }
-
-  #rolledBack(): "ROLLBACK" {
-    this.wire.server.rollback(this.session);
-    return "ROLLBACK";
-  }
-
   rollback(): Promise<void> {
-    return this.statement("rollback", () => this.wire.server.rollback(this.session));
+    return this.send(statement("rollback", () => this.wire.server.rollback(this.session)));
   }
 
   readonly leastId = 1n;
@@ -113,10 +122,10 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
   }
 
   drawn(): Promise<bigint | null> {
-    return this.statement("drawn", () => BigInt(this.wire.server.drawn));
+    return this.send(statement("drawn", () => BigInt(this.wire.server.drawn)));
   }
 
-  describe(): Promise<[]> {
-    return this.statement("describe", () => []);
+  async describe(): Promise<[]> {
+    return this.send(statement("describe", () => []));
   }
 }

@@ -10,12 +10,12 @@ import { LATER, RAGGED, SHRINKING, UNSEEN } from "./scenario.ts";
 withVirtualTime();
 
 test("ids from a cache, ids given explicitly, holders passed over", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: UNSEEN, runs: 2_600 });
+  const failure = await failing(context, { kind: UNSEEN, runs: 1_300 });
   expect(failure).toBe("");
 });
 
 test("TRUNCATE and retention", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: SHRINKING, runs: 2_600 });
+  const failure = await failing(context, { kind: SHRINKING, runs: 1_300 });
   expect(failure).toBe("");
 });
 

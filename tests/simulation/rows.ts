@@ -24,16 +24,21 @@ export function isMerge(row: Row): boolean {
   return row.kind === "phase.transition" && row.payload === MERGED;
 }
 
+/** Of a kind that is ours, whoever wrote it. */
+export function isOfJournal(row: Row): boolean {
+  return row.kind.startsWith("metric.");
+}
+
 export function isCheckpoint(row: Row): boolean {
   return row.kind === "metric.checkpoint";
 }
 
-/** Of rows that somebody else writes. */
-export const STRANGE_KIND = "metric.somebody_elses";
+/** Of rows without our marker. */
+export const STRANGE_KIND = "metric.unmarked";
 
 /** A row of a merge's record. */
 export function isRecord(row: Row): boolean {
-  return row.kind.startsWith("metric.") && row.kind !== STRANGE_KIND && !isCheckpoint(row);
+  return isOfJournal(row) && row.kind !== STRANGE_KIND && !isCheckpoint(row);
 }
 
 export type JournalPayload = Readonly<Record<string, unknown>> & {

@@ -16,9 +16,13 @@ export type Write =
       readonly drawnAhead: number | null;
     }
   | { readonly does: "transition"; readonly item: number }
-  /** A row of kind `metric.*` that is nobody's of ours, written without our lock. */
+  /** An unmarked row of kind `metric.*`, written without our lock. */
   | { readonly does: "strange row"; readonly item: number }
   | { readonly does: "facts"; readonly item: number; readonly facts: RawFacts | null }
+  /** Deletes the work item: rows that name it name none any more. */
+  | { readonly does: "delete"; readonly item: number }
+  /** A merge that ROLLBACK TO SAVEPOINT takes back. */
+  | { readonly does: "undone"; readonly item: number }
   /** A merge under an id that a transaction left behind when it rolled back. */
   | { readonly does: "explicit id"; readonly item: number };
 
@@ -42,6 +46,8 @@ export type Incident =
   | { readonly happens: "set null"; readonly item: number }
   /** The table takes no row of this work item for so many steps. */
   | { readonly happens: "refuse"; readonly item: number; readonly steps: number }
+  /** One of the server's processes crashes; who connects through a pooler does not notice, unless in a transaction. */
+  | { readonly happens: "recovery" }
   /** An hour passes: whoever holds the low mark back is passed over. */
   | { readonly happens: "hour" };
 
@@ -117,6 +123,7 @@ const dying: fc.Arbitrary<Incident> = fc.oneof(
       steps: fc.integer({ min: 5, max: 30 }),
     }),
   },
+  { weight: 1, arbitrary: fc.constant({ happens: "recovery" as const }) },
 );
 const shrinking: fc.Arbitrary<Incident> = fc.oneof(
   { weight: 2, arbitrary: dying },
@@ -207,6 +214,7 @@ export function scenarios(kind: Kind, size: Size = SHORT): fc.Arbitrary<Scenario
     { weight: 1, arbitrary: fc.record({ does: fc.constant("transition" as const), item }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant("strange row" as const), item }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant("facts" as const), item, facts }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant("undone" as const), item }) },
     ...(kind.explicitIds
       ? [{ weight: 1, arbitrary: fc.record({ does: fc.constant("explicit id" as const), item }) }]
       : []),

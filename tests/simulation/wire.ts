@@ -4,7 +4,8 @@
  */
 import { AppendRefused, DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import type { Row } from "./rows.ts";
-import type { Server, Session } from "./server.ts";
+import type { Server, SessionId } from "./server.ts";
+import type { Statement } from "./statement.ts";
 
 export const FAULTS = [
   /** The connection is lost before the server has read the statement. */
@@ -20,48 +21,59 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** What a connection needs of the world around it. */
+/** How a log sends its statements. */
+export type Channel = {
+  readonly session: SessionId;
+  /** Runs one statement. Any failure but a refusal ends the connection. */
+  readonly send: <T>(statement: Statement<T>) => Promise<T>;
+  readonly end: () => void;
+  readonly destroy: () => void;
+};
+
+/** What a log needs of the world around it. */
 export type Wire = {
   readonly server: Server;
-  /** Waits until the scheduler lets whoever asks go on. */
-  readonly step: (label: string) => Promise<void>;
-  /** The fault that strikes the next statement. */
-  readonly nextFault: () => Fault | null;
+  readonly channel: Channel;
   /** Rows in a page at most. */
   readonly pageRows: number;
   /** Whether the sequence has a cache, so that ids set aside are thrown away before an append. */
   readonly cached: boolean;
-  /** Told of rows of ours when they become visible. */
+  /** Called with rows of ours when they become visible. */
   readonly committed: (rows: readonly Row[]) => void;
+};
+
+/** Where the faults and the order of everything come from. */
+export type Chance = {
+  /** Waits for the scheduler. */
+  readonly step: (label: string) => Promise<void>;
+  /** The fault that strikes the next statement. */
+  readonly nextFault: () => Fault | null;
 };
 
 const PAUSED_STEPS = 12;
 
-export class SimulatedConnection {
-  protected readonly wire: Wire;
-  protected readonly session: Session;
+export class SimulatedChannel implements Channel {
+  readonly session: SessionId;
+  readonly #server: Server;
+  readonly #chance: Chance;
   readonly #client: string;
   #hungUp = false;
   #asking = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(wire: Wire, client: string) {
-    this.wire = wire;
+  constructor(server: Server, chance: Chance, client: string) {
+    this.#server = server;
+    this.#chance = chance;
     this.#client = client;
-    this.session = wire.server.connect();
+    this.session = server.connect();
   }
 
-  async end(): Promise<void> {
-    this.wire.server.end(this.session);
+  end(): void {
+    this.#server.end(this.session);
   }
 
   destroy(): void {
     this.#hangUp();
-  }
-
-  /** The server ends the session, as `pg_terminate_backend` does. */
-  terminate(): void {
-    this.wire.server.end(this.session);
   }
 
   /** An hour passes: no statement is waited for that long. */
@@ -69,62 +81,75 @@ export class SimulatedConnection {
     if (this.#asking) this.#hangUp();
   }
 
-  /** Where others may go on within a statement. */
-  protected async step(label: string): Promise<void> {
-    await this.wire.step(`${this.#client}: ${label}`);
+  /** Where a pooler may put another session behind it: between two statements. Whether in a transaction, the server knows. */
+  get pooledSession(): SessionId | null {
+    return this.#asking || this.#hungUp ? null : this.session;
   }
 
-  /**
-   * Sends one statement and waits for its answer. Any failure but a lock timeout ends the connection.
-   * @param refused what the server does instead, where it can refuse without an error.
-   */
-  protected async statement<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
+  async send<T>(statement: Statement<T>): Promise<T> {
     this.#asking = true;
     try {
-      return await this.#ask(name, execute, refused);
+      return await this.#ask(statement);
     } finally {
       this.#asking = false;
     }
   }
 
-  async #ask<T>(name: string, execute: () => T | Promise<T>, refused?: () => T): Promise<T> {
-    const fault = this.wire.nextFault();
+  async #ask<T>(statement: Statement<T>): Promise<T> {
+    const { name, refused } = statement;
+    const fault = this.#chance.nextFault();
     if (fault === "paused") {
-      for (let steps = 0; steps < PAUSED_STEPS; steps += 1) await this.step(`${name} (paused)`);
+      for (let steps = 0; steps < PAUSED_STEPS; steps += 1) await this.#step(`${name} (paused)`);
     }
-    await this.step(fault === null || fault === "paused" ? name : `${name} (${fault})`);
-    if (this.#hungUp || this.session.ended) throw this.#lost();
+    await this.#step(fault === null || fault === "paused" ? name : `${name} (${fault})`);
+    if (this.#isLost) throw this.#lost();
     switch (fault) {
       case "request lost":
         throw this.#lost();
       case "refused":
-        if (refused !== undefined) return refused();
-        this.wire.server.end(this.session);
+        if (refused !== null) return refused();
+        this.#server.end(this.session);
         throw this.#lost();
       case "runs later":
-        this.#running = this.#later(name, execute);
+        this.#running = this.#later(statement);
         throw this.#lost();
       case "answer lost":
       case "paused":
       case null: {
-        const running = (async () => execute())();
+        const running = this.#run(statement);
         this.#running = running.catch(() => undefined);
         const answer = await running.catch((error: unknown) => {
-          throw error instanceof AppendRefused && !this.#hungUp && !this.session.ended ? error : this.#lost();
+          throw error instanceof AppendRefused && !this.#isLost ? error : this.#lost();
         });
-        if (fault === "answer lost" || this.#hungUp || this.session.ended) throw this.#lost();
+        if (fault === "answer lost" || this.#isLost) throw this.#lost();
         return answer;
       }
     }
   }
 
-  async #later(name: string, execute: () => unknown): Promise<void> {
-    await this.step(`${name}, whose client is gone`);
-    if (this.session.ended) return;
+  get #isLost(): boolean {
+    return this.#hungUp || this.#server.ended(this.session);
+  }
+
+  /** Its first part at once; before each later part, other sessions may run. */
+  async #run<T>({ parts }: Statement<T>): Promise<T> {
+    let value: unknown;
+    for (const [index, { label, run, underLock }] of parts.entries()) {
+      if (underLock) await this.#server.granted(this.session);
+      else if (index > 0) await this.#step(label);
+      if (this.#server.ended(this.session)) throw failure("57P01");
+      value = run(value);
+    }
+    return value as T;
+  }
+
+  async #later(statement: Statement<unknown>): Promise<void> {
+    await this.#step(`${statement.name}, whose client is gone`);
+    if (this.#server.ended(this.session)) return;
     try {
-      await execute();
+      await this.#run(statement);
     } catch {
-      // Nobody is there to be told.
+      // Its client is gone.
     }
   }
 
@@ -142,9 +167,13 @@ export class SimulatedConnection {
 
   async #noticed(): Promise<void> {
     await this.#running;
-    if (this.session.ended) return;
-    await this.step("the server notices that the client is gone");
-    this.wire.server.end(this.session);
+    if (this.#server.ended(this.session)) return;
+    await this.#step("the server notices that the client is gone");
+    this.#server.end(this.session);
+  }
+
+  #step(label: string): Promise<void> {
+    return this.#chance.step(`${this.#client}: ${label}`);
   }
 }
 

@@ -10,14 +10,14 @@ import { DatabaseFailure } from "../../src/outbox/outbox-log.ts";
 import { Bell } from "../../src/recorder/bell.ts";
 import { Daemon, type DaemonSettings } from "../../src/recorder/daemon.ts";
 import { happen, type Running } from "./incidents.ts";
-import { Judge } from "./judge.ts";
+import { claimOf, Judge } from "./judge.ts";
 import { CONFIGURATIONS, Violation } from "./judged-log.ts";
 import { type LogClass, SimulatedLog } from "./log.ts";
 import { nameOf, Orchestrator } from "./orchestrator.ts";
 import type { Kind, Scenario } from "./scenario.ts";
 import { EMPTY, Server, type State, type Versions } from "./server.ts";
 import { passes, VirtualTime } from "./virtual-time.ts";
-import type { Fault, Wire } from "./wire.ts";
+import { type Fault, SimulatedChannel } from "./wire.ts";
 
 export type Options = {
   readonly kind: Kind["name"];
@@ -67,6 +67,8 @@ class World {
   readonly #time = new VirtualTime();
   readonly #server: Server;
   readonly #judge: Judge;
+  /** What daemons may say. */
+  readonly #committed = new Set<string>();
   readonly #daemons: Running[] = [];
   /** With those that have been asked to stop, or killed, and go on for a while. */
   readonly #alive = new Set<Running>();
@@ -90,8 +92,8 @@ class World {
     const begins = options.begins ?? EMPTY;
     const items = new Map<string, Versions>(begins.items);
     scenario.items.forEach((facts, index) => items.set(nameOf(index), [facts]));
-    this.#server = new Server({ ...begins, items }, scenario.cache);
-    this.#judge = new Judge(this.#server, options.kind);
+    this.#server = new Server({ ...begins, items }, { cache: scenario.cache });
+    this.#judge = new Judge(this.#server, options.kind, (claim) => this.#committed.has(claim));
     this.#faults = new Map(scenario.faults.map(({ statement, fault }) => [statement, fault]));
   }
 
@@ -180,7 +182,7 @@ class World {
     ] as (typeof CONFIGURATIONS)[number];
     const stop = new AbortController();
     const bell = new Bell();
-    const logs: SimulatedLog[] = [];
+    const channels: SimulatedChannel[] = [];
     const report = (event: DaemonEvent): void => {
       this.#options.trace?.(`${name}: = ${JSON.stringify(event)}`);
       try {
@@ -194,9 +196,16 @@ class World {
       await this.#step(`${name}: connect`);
       if (this.#nextFault() !== null || stop.signal.aborted)
         throw new DatabaseFailure({ code: "ECONNREFUSED", message: "no connection" });
-      const log = new (this.#options.log ?? SimulatedLog)(this.#wire, name);
-      logs.push(log);
-      return log;
+      const chance = { step: this.#step, nextFault: this.#nextFault };
+      const channel = new SimulatedChannel(this.#server, chance, name);
+      channels.push(channel);
+      return new (this.#options.log ?? SimulatedLog)({
+        server: this.#server,
+        channel,
+        pageRows: this.#scenario.pageRows,
+        cached: this.#scenario.cache > 1,
+        committed: (rows) => rows.forEach((row) => this.#committed.add(claimOf(row))),
+      });
     };
     const create: DaemonFactory = this.#options.daemon ?? ((...all) => new Daemon(...all));
     const auditIntervalMs = this.#options.kind === "exact" ? NEVER_MS : AUDIT_INTERVAL_MS;
@@ -206,7 +215,7 @@ class World {
       bell,
       stop.signal,
     );
-    const running = { name, daemon, bell, stop, logs };
+    const running = { name, daemon, bell, stop, channels };
     this.#daemons.push(running);
     this.#alive.add(running);
     this.#running += 1;
@@ -217,17 +226,6 @@ class World {
         () => (this.#running -= 1),
         (error: unknown) => (this.#failure ??= error),
       );
-  }
-
-  get #wire(): Wire {
-    return {
-      server: this.#server,
-      step: this.#step,
-      nextFault: this.#nextFault,
-      pageRows: this.#scenario.pageRows,
-      cached: this.#scenario.cache > 1,
-      committed: (rows) => this.#judge.committed(rows),
-    };
   }
 
   readonly #nextFault = (): Fault | null => {
