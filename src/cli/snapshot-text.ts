@@ -3,10 +3,8 @@
  * `grep '^first_pass_merge_rate'` finds one line. A gate and its state are on the line of their metric whatever the width.
  * Below them is a row for each project, or every line of the projects that are named.
  */
-
 import type { Effective } from "../core/scope.ts";
-import type { Snapshot, SnapshotMetric } from "../core/snapshot.ts";
-import { mostRecentFirst } from "../core/snapshot.ts";
+import { mostRecentFirst, type Snapshot, type SnapshotMetric } from "../core/snapshot.ts";
 import { boundText, count, moment, span } from "../text/figures.ts";
 import { safe } from "../text/safe.ts";
 import { align, fitting, type Line, widthOf } from "./columns.ts";
