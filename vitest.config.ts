@@ -4,7 +4,10 @@ const POSTGRES_TESTS = "tests/**/*.pg.test.ts";
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Most tests of the database wait for it: a third worker keeps two cores busy.
+    maxWorkers: 3,
+    // Modules are loaded once for each worker, not for each file.
+    isolate: false,
     // Of what must be right: `npm run coverage`. Processes that tests start are not counted.
     coverage: {
       include: ["src/core/**", "src/postgres/**"],
