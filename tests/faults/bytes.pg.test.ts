@@ -68,8 +68,8 @@ it(
     await using daemon = startDaemon(database, {
       url: proxy.url(database.daemonUrl),
       pollIntervalMs: 600_000,
-      statementTimeoutMs: 400,
-      connectTimeoutMs: 400,
+      statementTimeoutMs: 250,
+      connectTimeoutMs: 250,
       backoff: { firstMs: 1, capMs: 2 },
     });
     await daemon.event("reconciliation.completed");
