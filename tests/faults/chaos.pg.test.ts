@@ -9,7 +9,7 @@ const SEED = Number(process.env["CHAOS_SEED"] ?? 20261122);
 /** One storm of faults (`chaos/plan.ts`). */
 const SECONDS = 10;
 
-it(`three daemons through ${SECONDS} seconds of chaos (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
+it(`three daemons through a storm of faults (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
   timeout: 240_000,
 }, async () => {
   const { violations, faults, counted, convergedMs } = await run({
@@ -25,7 +25,7 @@ it(`three daemons through ${SECONDS} seconds of chaos (seed ${SEED}): nothing mi
   expect(counted.recorded + counted.skipped).toBe(counted.merges);
 });
 
-it("the same where metric rows are deleted, work items are locked and transactions stay open, with verify beside it", {
+it("a storm where metric rows are deleted, work items are locked and transactions stay open, with verify beside it", {
   timeout: 240_000,
 }, async () => {
   const { violations, counted, convergedMs, reads } = await run({
