@@ -17,17 +17,17 @@ const FILE = join(FOLDER, "program.js");
 const CHECKSUM_BYTES = 4;
 const READING = ["snapshot", "history", "explain", "verify", "simulate"];
 
-exports.cacheFile = function cacheFile(verb) {
+function cacheFile(verb) {
   const group = verb === "run" ? "run" : READING.includes(verb) ? "reading" : "other";
   return join(FOLDER, `${group}-${process.version}-${process.platform}-${process.arch}.cache`);
-};
+}
 
 /** @param compiled is given the script before it runs. @returns what the bundle exports. */
 exports.loadBundle = function loadBundle(verb, compiled = () => undefined) {
   const text = readFileSync(FILE);
   const script = new Script(text.toString("latin1"), {
     filename: FILE,
-    cachedData: cacheOf(text, exports.cacheFile(verb)),
+    cachedData: cacheOf(text, cacheFile(verb)),
   });
   compiled(script);
   const program = { exports: {} };
@@ -39,7 +39,7 @@ exports.loadBundle = function loadBundle(verb, compiled = () => undefined) {
 exports.keepCache = function keepCache(verb, cache) {
   const checksum = Buffer.alloc(CHECKSUM_BYTES);
   checksum.writeUInt32BE(crc32(readFileSync(FILE), crc32(cache)));
-  writeFileSync(exports.cacheFile(verb), Buffer.concat([cache, checksum]));
+  writeFileSync(cacheFile(verb), Buffer.concat([cache, checksum]));
 };
 
 /** Undefined where the file is missing or damaged. */

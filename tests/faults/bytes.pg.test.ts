@@ -68,8 +68,8 @@ it(
     await using daemon = startDaemon(database, {
       url: proxy.url(database.daemonUrl),
       pollIntervalMs: 600_000,
-      statementTimeoutMs: 250,
-      connectTimeoutMs: 250,
+      statementTimeoutMs: 400,
+      connectTimeoutMs: 400,
       backoff: { firstMs: 1, capMs: 2 },
     });
     await daemon.event("reconciliation.completed");
@@ -101,7 +101,7 @@ it(
     for (const never of ["daemon.fatal", "history.reset", "db.unfit"] as const)
       expect(daemon.all(never)).toEqual([]);
   },
-  ROUNDS * 120_000,
+  ROUNDS * 240_000,
 );
 
 describe("a statement's answer", () => {
