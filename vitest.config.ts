@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+/** Ends a test that would wait indefinitely: a busy machine is not a failure. */
+const TIMEOUT_MS = 120_000;
 const POSTGRES_TESTS = "tests/**/*.pg.test.ts";
 
 export default defineConfig({
@@ -22,7 +24,7 @@ export default defineConfig({
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
           setupFiles: "tests/support/properties.ts",
-          testTimeout: 30_000,
+          testTimeout: TIMEOUT_MS,
         },
       },
       {
@@ -30,9 +32,8 @@ export default defineConfig({
           name: "pg",
           include: [POSTGRES_TESTS],
           globalSetup: "tests/support/postgres-setup.ts",
-          // What ends a test that waits for ever; a busy machine is no failure.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: TIMEOUT_MS,
+          hookTimeout: TIMEOUT_MS,
         },
       },
     ],
