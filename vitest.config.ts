@@ -1,10 +1,15 @@
 import { defineConfig } from "vitest/config";
 
+/** Ends a test that would wait indefinitely: a busy machine is not a failure. */
+const TIMEOUT_MS = 120_000;
 const POSTGRES_TESTS = "tests/**/*.pg.test.ts";
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Most tests of the database wait for it: a third worker keeps two cores busy.
+    maxWorkers: 3,
+    // Modules are loaded once for each worker, not for each file.
+    isolate: false,
     // Of what must be right: `npm run coverage`. Processes that tests start are not counted.
     coverage: {
       include: ["src/core/**", "src/postgres/**"],
@@ -19,7 +24,7 @@ export default defineConfig({
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
           setupFiles: "tests/support/properties.ts",
-          testTimeout: 30_000,
+          testTimeout: TIMEOUT_MS,
         },
       },
       {
@@ -27,9 +32,8 @@ export default defineConfig({
           name: "pg",
           include: [POSTGRES_TESTS],
           globalSetup: "tests/support/postgres-setup.ts",
-          // What ends a test that waits for ever; a busy machine is no failure.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: TIMEOUT_MS,
+          hookTimeout: TIMEOUT_MS,
         },
       },
     ],

@@ -215,9 +215,9 @@ describe("metrics explain", () => {
   test("reports unknown projects on standard error; --strict fails", async () => {
     const empty = { ...DOCUMENT, explanations: [], lag: { merges: 1, seconds: 1 } };
     const due = "not in these numbers yet: 1 merge due\n";
-    expect(await type("explain --project nobody\u202e", empty)).toMatchObject({
+    expect(await type("explain --project nothere\u202e", empty)).toMatchObject({
       code: 0,
-      err: `project nobody\\u202e: no merges recorded\n${due}`,
+      err: `project nothere\\u202e: no merges recorded\n${due}`,
     });
     expect(await type("explain --project atlass --strict", empty)).toMatchObject({
       code: 1,

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await using daemon = startDaemon(database);
   await daemon.converged();
   await daemon.stop();
-  // Somebody else's row is not in the way.
+  // An unmarked row is not in the way.
   await event(database.admin, { kind: "metric.cpu", payload: '{"value": 1}' });
 });
 

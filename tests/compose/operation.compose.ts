@@ -192,7 +192,7 @@ describe.skipIf(reason !== null)("docker compose", () => {
     );
     await until("ready", async () => (await health()).code === 0, 40_000);
     await exactlyOnce(before + 50);
-    // The server gives up its halves of the old connections (config/grants.sql), and so takes nobody for running.
+    // The server gives up its halves of the old connections (config/grants.sql), and so counts no daemon as running.
     await until("two running", async () => (await stack.snapshot()).daemon.running === 2, 50_000);
   });
 
@@ -208,7 +208,7 @@ describe.skipIf(reason !== null)("docker compose", () => {
     ]);
     // Half a connection that the partition left behind counts as running until the server has given it up.
     const alone = await until(
-      "nobody running",
+      "none running",
       async () => {
         const text = await stack.compose("run", "--rm", "-T", "metrics", "snapshot", "--json");
         const snapshot = JSON.parse(text) as { daemon: { running: number } };
@@ -239,7 +239,7 @@ describe.skipIf(reason !== null)("docker compose", () => {
     await until("one merge more", async () => (await stack.snapshot()).as_of.seq === seq + 1);
   });
 
-  test("no log tells a password, and no daemon's line is anything but JSON", async () => {
+  test("no log contains a password, and every line of a daemon is JSON", async () => {
     const everything = await stack.compose("logs", "--no-color", "--no-log-prefix");
     expect(everything).not.toBe("");
     for (const password of stack.passwords) expect(everything).not.toContain(password);

@@ -29,7 +29,7 @@ const WRONG = [LESS, { ...CROSSED, to: "unknown" }, { ...CROSSED, unheard_of: 1 
 
 const linesOf = (text: string): number => text.split("\n").length - 1;
 
-test("in TypeScript every example is of its type, kinds are told apart, and mistakes are found", () => {
+test("in TypeScript every example is of its type, kinds are distinguished, and mistakes are found", () => {
   mkdirSync(`${MODULES}.cache`, { recursive: true });
   using temporary = mkdtempDisposableSync(`${MODULES}.cache/client-`);
   const file = join(temporary.path, "consumer.ts");
@@ -57,7 +57,7 @@ test("in Python they are a module that can be imported", (ctx) => {
   expect(runProgram(python, ["-B", "-c", load])).toMatchObject({ status: 0, stderr: "" });
 });
 
-test("in Python every example is of its type, kinds are told apart, and mistakes are found", (ctx) => {
+test("in Python every example is of its type, kinds are distinguished, and mistakes are found", (ctx) => {
   const mypy = findProgram("mypy");
   if (mypy === null) return ctx.skip("mypy is not installed (Debian: mypy)");
   using temporary = mkdtempDisposableSync(join(tmpdir(), "client-"));

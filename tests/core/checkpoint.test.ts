@@ -139,7 +139,7 @@ describe("a checkpoint made under another configuration", () => {
     expect(back.global.reading(1)).toMatchObject({ numerator: 2 });
   });
 
-  it("does not serve a verdict that it could not tell apart from others", () => {
+  it("is unusable for a verdict that it could not distinguish from others", () => {
     const many = history(Array.from({ length: 5_000 }, (_, nth) => ({ lastVerdict: `verdict ${nth}` })));
     const crowded = record(many, SMALL).analyzer;
     expect(memory(restored(crowded, SMALL))).toEqual(memory(crowded));
@@ -169,7 +169,11 @@ describe("a checkpoint that is not whole", () => {
     ],
     ["no seq", edited((payload) => delete payload["seq"]), "it is not whole"],
     ["a seq of 0", edited((payload) => (payload["seq"] = 0)), "it is not whole"],
-    ["a low mark that is no id", edited((payload) => (payload["low_mark"] = "1; drop")), "it is not whole"],
+    [
+      "a low-water mark that is not an id",
+      edited((payload) => (payload["low_mark"] = "1; drop")),
+      "it is not whole",
+    ],
     ["a project that is no object", edited((payload) => (payload["projects"] = [1])), "it is not whole"],
     [
       "a project without a name",
@@ -182,11 +186,11 @@ describe("a checkpoint that is not whole", () => {
       edited((payload) => (payload["global"] = { ...whole.global, gates: { x: { state: "open" } } })),
       "it is not whole",
     ],
-  ])("is passed over with a reason: %s", (_, text, reason) => {
+  ])("is skipped with a reason: %s", (_, text, reason) => {
     expect(parseCheckpoint(text)).toBe(reason);
   });
 
-  it.each(["1*", "0", "1:", "-1", "1*0", "1,1", "x"])("is passed over when its facts say %j", (facts) => {
+  it.each(["1*", "0", "1:", "-1", "1*0", "1,1", "x"])("is skipped when its facts say %j", (facts) => {
     const payload = { ...whole, global: { ...whole.global, facts } };
     expect(analyzerFrom(payload, [...CONTRACT], 0)).toBe("its facts cannot be read");
   });

@@ -1,4 +1,4 @@
-/** What verification says of each row that nobody should have written: the row, what it holds, and what it should. */
+/** What verification reports of each wrong row: the row, what it holds, and what it should hold. */
 import { describe, expect, it } from "vitest";
 import { skippedRow } from "../../src/core/metric-event.ts";
 import type { AuditRow } from "../../src/core/verifier.ts";
@@ -19,13 +19,13 @@ const skip = (eventId: string, workItemId: string | null) =>
   rowsOf([skippedRow({ eventId, workItemId, reason: "attempts_invalid" }, PRODUCER)], 900);
 
 describe("a key", () => {
-  it("that two rows of an unknown kind share is told", () => {
+  it("that two rows of an unknown kind share is reported", () => {
     expect(walk([...ROWS, other("900"), other("901")]).found).toMatchObject([
       { kind: "key_repeated", row_id: "901", recorded: "idea|1", expected: "a key of its own" },
     ]);
   });
 
-  it("that is another row's is told as wrong, and as taken", () => {
+  it("that belongs to another row is reported as wrong, and as taken", () => {
     const taken = changed(
       changed(ROWS, P95, (payload) => (payload["key"] = "mine")),
       P95 + 4,
@@ -38,7 +38,7 @@ describe("a key", () => {
 });
 
 describe("a skip", () => {
-  it("stands under a key and a work item of its own", () => {
+  it("has a key and a work item of its own", () => {
     const [row] = skip("9000", "900") as [AuditRow];
     const odd = changed([{ ...row, workItemId: "7" }], 0, (payload) => (payload["key"] = "mine"));
     expect(walk([...ROWS, ...odd]).found).toMatchObject([
@@ -57,7 +57,7 @@ describe("a skip", () => {
     ]);
   });
 
-  it("is told twice where it is there twice, also without a work item", () => {
+  it("is reported twice where it is there twice, also without a work item", () => {
     const twice = [...skip("9000", null), { ...(skip("9000", null)[0] as AuditRow), id: "901" }];
     expect(walk([...ROWS, ...twice]).found).toMatchObject([
       { kind: "merge_repeated", row_id: "901", recorded: "event 9000 is skipped" },
@@ -74,7 +74,7 @@ describe("a merge's set", () => {
     ]);
   });
 
-  it("in another order is told, once for each row that comes too late", () => {
+  it("in another order is reported, once for each row that comes too late", () => {
     const [before, row] = [ROWS[P95 - 1], ROWS[P95]] as [AuditRow, AuditRow];
     const swapped = ROWS.with(P95 - 1, { ...row, id: before.id }).with(P95, { ...before, id: row.id });
     expect(walk(swapped).found).toMatchObject([
@@ -106,7 +106,7 @@ describe("numbers that nothing can be held against", () => {
 });
 
 describe("a crossing", () => {
-  it("that its value does not give is told with the state that stays", () => {
+  it("that its value does not give is reported with the state that stays", () => {
     const unchanged = changed(ROWS, CROSSED, (payload) => {
       payload["from"] = "unknown";
       payload["to"] = "low";
@@ -131,7 +131,7 @@ describe("a crossing", () => {
     );
   });
 
-  it("into another state than its metric row says is told at that row", () => {
+  it("into another state than its metric row says is reported at that row", () => {
     const elsewhere = changed(ROWS, CROSSED - 1, (payload) => (payload["state"] = "low"));
     expect(walk(elsewhere).found).toContainEqual(
       expect.objectContaining({

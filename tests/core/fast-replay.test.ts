@@ -69,7 +69,7 @@ function setsOf(raws: readonly RawJournalRow[], rowIds: readonly number[]): RawJ
   return rows.filter((one) => one.row.type === "metric" && events.has(eventOf(one))).map(({ raw }) => raw);
 }
 
-/** As whoever looks for the newest rows finds an older one that is unfit. */
+/** As a search for the newest rows finds an older one that is unfit. */
 function readable(raw: RawJournalRow): JournalRow {
   try {
     return parseJournalRow(raw);
@@ -186,7 +186,7 @@ describe("the facts of a journal", () => {
     expect(short(raws, SMALL, 16)).toBeNull();
   });
 
-  it("do not serve with an old end that went within the first set, before the row that tells the order", () => {
+  it("are unusable with an old end deleted within the first set, before the row that shows the order", () => {
     const [first, second, third] = SMALL as [MetricSettings, MetricSettings, MetricSettings];
     const reordered: MetricSettings[] = [
       { ...first, record: ["global", "project"] },
@@ -198,7 +198,7 @@ describe("the facts of a journal", () => {
     expect(short(raws.slice(1), reordered, 7)).toBeNull();
   });
 
-  it("pass over a row of such a kind without our marker", () => {
+  it("skip an unmarked row of such a kind", () => {
     const foreign = { id: "2.5", kind: "metric.first_pass_merge_rate", payload: '{"value":1}' };
     const raws = [...RAWS.slice(0, 2), foreign, ...RAWS.slice(2)];
     expect(memory(short(raws, SMALL, 16)?.analyzer ?? record([], SMALL).analyzer)).toEqual(
@@ -207,7 +207,7 @@ describe("the facts of a journal", () => {
     expect(short(raws, SMALL, 16)?.unmarked).toBe(1);
   });
 
-  it("are told by a metric without rows of projects where there is one, and by none where nothing is recorded", () => {
+  it("are found through a metric without rows of projects where there is one, and through none where nothing is recorded", () => {
     expect(factsSource(CONTRACT)).toEqual({
       order: "first_pass_merge_rate",
       inProjects: false,

@@ -1,4 +1,4 @@
-/** Rows of kind `metric.*` that are nearly ours: what is whole is read, what is not is somebody else's, or a contradiction. */
+/** Rows of kind `metric.*` that are nearly ours: a whole row is read, any other is an unmarked row or a contradiction. */
 import { expect, it } from "vitest";
 import { parseJournalRow } from "../../src/core/journal-row.ts";
 

@@ -1,4 +1,4 @@
-/** Settling: no row may appear at or below the low mark that was not read, however transactions overlap. */
+/** Settling: no unread row may appear at or below the low-water mark, however transactions overlap. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LowWaterMark } from "../../src/core/low-water-mark.ts";
@@ -87,7 +87,7 @@ function act(table: Table, what: string, pick: number): void {
   if (what === "abort") table.abort(one);
 }
 
-describe("the low mark", () => {
+describe("the low-water mark", () => {
   it("rises over no row that was not read, and over all in the end", () => {
     fc.assert(
       fc.property(steps, (all) => {

@@ -37,7 +37,7 @@ describe("a project's name", () => {
     },
   );
 
-  it("survives the journal, and every project stands in the snapshot once, in the order of code points", () => {
+  it("survives the journal, and every project is in the snapshot once, in the order of code points", () => {
     const raws = journal(rows);
     const again = replay(raws, [{ ...REBASE, window: 2 }]).analyzer;
     const surroundings = { generatedAt: "", running: 1, lag: { merges: 0, seconds: null } };

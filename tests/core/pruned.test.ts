@@ -82,7 +82,7 @@ describe("a log pruned at any row", () => {
 describe("a truncated history", () => {
   const WIDE = history(times(12, CONFLICT));
 
-  it("goes on counting seq where the log stood, globally and for each project", () => {
+  it("continues seq where the log ended, globally and for each project", () => {
     const { sets } = record(WIDE, SMALL);
     const { analyzer } = replay(journal(sets.slice(9).flat()), SMALL);
     expect(analyzer.global.seq).toBe(12);

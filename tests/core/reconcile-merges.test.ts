@@ -70,7 +70,7 @@ describe("committed merges", () => {
     });
   });
 
-  it("whose work item has changed since are told, and are no difference", () => {
+  it("whose work item has changed since are reported, and are not a difference", () => {
     const { counts, found, drifted } = audit(ALL_COMMITTED.with(4, some({ facts: null })));
     expect([counts.drifted, found, drifted.length]).toStrictEqual([1, [], 1]);
   });
@@ -96,7 +96,7 @@ describe("committed merges", () => {
     expect(audit(ALL_COMMITTED, { rows: pruned })).toMatchObject({ counts: { pruned: 9 }, found: [] });
   });
 
-  it("are missing where rows record what is no merge, or another item's", () => {
+  it("are missing where rows record a row that is not a merge, or another item's", () => {
     expect(audit(ALL_COMMITTED.toSpliced(4, 1)).found).toMatchObject([
       { kind: "merge_unknown", event_id: EVENTFUL[4]?.eventId },
     ]);

@@ -143,7 +143,7 @@ describe("a change of configuration", () => {
     ]);
   });
 
-  it("to a larger window than there are merges leaves it undefined, and the gate as it stands", () => {
+  it("to a larger window than there are merges leaves the rate undefined and the gate unchanged", () => {
     const rows = continued(
       { metrics: [TRUST], merges: times(5, CLEAN) },
       { metrics: [{ ...TRUST, window: 7 }], merges: [CLEAN] },

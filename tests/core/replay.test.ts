@@ -72,7 +72,7 @@ describe("the journal replayed", () => {
     expect(memory(follow.analyzer)).toEqual(memory(record(all, SMALL).analyzer));
   });
 
-  it("counts skipped merges and somebody else's rows, and folds neither", () => {
+  it("counts skipped merges and unmarked rows, and folds neither", () => {
     const { sets, analyzer } = record(history([CLEAN, CLEAN]), SMALL);
     const [first = [], second = []] = sets;
     const again = replay(
@@ -85,7 +85,7 @@ describe("the journal replayed", () => {
     expect(again.smallestEvent).toBe(5n);
   });
 
-  it("lets somebody else's row stand between the rows of one set", () => {
+  it("accepts an unmarked row between the rows of one set", () => {
     const { rows, analyzer } = record(history([CLEAN]), SMALL);
     expect(memory(replay(journal(rows.toSpliced(1, 0, FOREIGN)), SMALL).analyzer)).toEqual(memory(analyzer));
   });
@@ -124,7 +124,7 @@ describe("a row of the journal", () => {
     ["with an empty key", edited((row) => (row["key"] = ""))],
     ["without a seq", edited((row) => delete row["seq"])],
     ["with a seq of 2^53", edited((row) => (row["seq"] = 2 ** 53))],
-  ])("%s is somebody else's", (_, raw) => {
+  ])("%s is an unmarked row", (_, raw) => {
     expect(parseJournalRow(raw)).toEqual({ type: "unmarked", id: ours.id });
   });
 

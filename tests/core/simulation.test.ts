@@ -79,7 +79,7 @@ describe("a simulation", () => {
     );
   });
 
-  it("tells merges and time in each state", () => {
+  it("reports merges and time in each state", () => {
     const all = history([...times(5, {}), ...times(5, REWORKED)]);
     const outcome = simulate(recordedUnder(all, SMALL), SMALL).outcome("first_pass_merge_rate", null);
     // A window of 3: unknown until the third merge, low from the second one that needed rework.

@@ -68,7 +68,7 @@ describe("one changed row shows", () => {
     );
   });
 
-  it("in its state, unless no later row tells", () => {
+  it("in its state, unless no later row shows it", () => {
     fc.assert(
       fc.property(logAndRow, ANY_STATE, (log, value) => {
         const { state: old } = parsed(log.raws[log.index] as RawJournalRow);
@@ -159,7 +159,7 @@ describe("one changed row shows", () => {
     );
   });
 
-  it("when it is there twice, wherever its copy stands", () => {
+  it("when it is there twice, wherever its copy is", () => {
     fc.assert(
       fc.property(logAndRow, fc.nat(), (log, at) => {
         const copy = log.raws[log.index] as RawJournalRow;

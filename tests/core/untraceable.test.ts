@@ -55,7 +55,7 @@ describe("what cannot show", () => {
     expect(refused(edit(raws, index, (row) => (row["verdicts"] = ["approve"])))).toBe(true);
   });
 
-  it("facts where a merge is a single row: nothing stands beside it to differ from", () => {
+  it("facts where a merge is a single row: no other row contradicts it", () => {
     const single = [{ ...FIRST_PASS, window: 3 }];
     const alone = journal(record(history(times(6, CLEAN)), single).rows);
     const changed = (fact: string, value: unknown) =>

@@ -95,7 +95,7 @@ describe("a log that was written rightly", () => {
     expect(verifier.counts.crossings).toBeGreaterThan(3);
   });
 
-  it("may have been written under other bounds: told, but no difference", () => {
+  it("may have been written under other bounds: reported, but not a difference", () => {
     const stricter = SMALL.map((metric) =>
       metric.gate === null ? metric : { ...metric, gate: { ...metric.gate, upper: 1, lower: 1 } },
     );
@@ -192,7 +192,7 @@ describe("a log that was not", () => {
     ]);
   });
 
-  it("is walked to its end: differences far apart are all told", () => {
+  it("is walked to its end: differences far apart are all reported", () => {
     const twice = changed(
       changed(ROWS, indexOf("p95_attempts_to_merge", 8), wrong),
       indexOf("p95_attempts_to_merge", 20),

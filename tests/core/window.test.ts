@@ -67,7 +67,7 @@ describe("MergeRing", () => {
     },
   );
 
-  it("and its clone go on without each other", () => {
+  it("and its clone are independent", () => {
     fc.assert(
       fc.property(size, entries, entries, entries, (capacity, before, mine, theirs) => {
         const ring = new MergeRing(capacity);

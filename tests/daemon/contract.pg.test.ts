@@ -12,7 +12,7 @@ async function crossings(database: TestDatabase, scope?: string): Promise<unknow
 }
 
 describe("the trust gate", () => {
-  it("is undefined until the 50th merge, exact at both bounds, and stands still inside the band", async () => {
+  it("is undefined until the 50th merge, exact at both bounds, and unchanged between them", async () => {
     await using database = await createDatabase();
     // 50 × first pass; then 15 reworked: 35/50 is not below 0.70; the 16th: 34/50 is. Back: 42/50 is not 0.85, 43/50 is.
     await recorded(database, [...times(50), ...times(16, REWORKED), ...times(43), ...times(1, REWORKED)]);

@@ -6,7 +6,7 @@ import { violations } from "../support/oracle.ts";
 import { event, merge, merges, REWORKED, times, transitions } from "../support/orchestrator.ts";
 import { type Row, record, rows, values } from "../support/recorded.ts";
 
-it("only the first transition of a work item counts; a repeat is ignored and told once", async () => {
+it("only the first transition of a work item counts; a duplicate is ignored and reported once", async () => {
   await using database = await createDatabase();
   const made = await merges(database.admin, times(3));
   await transitions(database.admin, [made[0]?.itemId ?? "", made[0]?.itemId ?? ""]);
@@ -27,7 +27,7 @@ it("only the first transition of a work item counts; a repeat is ignored and tol
   expect(await violations(database.admin)).toEqual([]);
 });
 
-it("what only looks like a merge is none", async () => {
+it("what only looks like a merge is not one", async () => {
   await using database = await createDatabase();
   const { itemId } = await merge(database.admin);
   for (const payload of [
@@ -78,7 +78,7 @@ describe("unusable facts are skipped for good, with the reason, and shrink no wi
     await using daemon = startDaemon(database);
     await daemon.converged();
     expect(daemon.all("merge.skipped")).toMatchObject([{ event_id: "2", reason }]);
-    await database.admin.query("UPDATE work_items SET attempts = 1, project = 'mended'");
+    await database.admin.query("UPDATE work_items SET attempts = 1, project = 'fixed'");
     await transitions(database.admin, ["2"]);
     await daemon.event("merge.duplicate_ignored");
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 2 }, skipped: { total: 1 } });
@@ -205,7 +205,7 @@ it.each([
   },
 );
 
-it("a created_at without a time zone is told in UTC, whatever zone the database speaks", async () => {
+it("a created_at without a time zone is reported in UTC, whatever zone the database uses", async () => {
   await using database = await createDatabase();
   await database.admin.query(`ALTER TABLE events_outbox ALTER created_at TYPE timestamp`);
   await database.admin.query(`ALTER DATABASE ${database.name} SET timezone = 'Europe/Prague'`);

@@ -1,4 +1,4 @@
-/** Ids commit out of order: whatever becomes visible late is recorded when it does, by the scan, and stalls nobody. */
+/** Ids commit out of order: a merge that becomes visible late is recorded then, by a poll, and delays no other. */
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { barrier } from "../support/barrier.ts";
@@ -8,7 +8,7 @@ import { violations } from "../support/oracle.ts";
 import { drawId, event, hold, merge, mergeUnder, transitions } from "../support/orchestrator.ts";
 import { startWatched } from "../support/watched-daemon.ts";
 
-/** The low mark at the end, as the checkpoint of a good leave tells it. */
+/** The low-water mark at the end, as the checkpoint of an orderly stop has it. */
 async function lowMarkLeftBehind(database: TestDatabase, daemon: TestDaemon): Promise<bigint> {
   await daemon.stop();
   const { rows } = await database.admin.query<{ low: string }>(
@@ -21,7 +21,7 @@ async function recorded(daemon: TestDaemon, eventId: string) {
   return daemon.event("merge.recorded", (one) => one.event_id === eventId);
 }
 
-it("a low id that commits late is recorded when it becomes visible, and stalls nobody", async () => {
+it("a low id that commits late is recorded when it becomes visible, and delays no other merge", async () => {
   await using database = await createDatabase();
   await using daemon = await startWatched(database);
   await using late = await hold(database);
@@ -59,7 +59,7 @@ it("those that are late together are each recorded as they end, in any order", a
   expect(await violations(database.admin)).toEqual([]);
 });
 
-it("ids that were rolled back hold nothing up: the low mark passes them", async () => {
+it("ids that were rolled back delay nothing: the low-water mark passes them", async () => {
   await using database = await createDatabase();
   await using daemon = await startWatched(database);
   await using undone = await hold(database);
@@ -109,7 +109,7 @@ it("an id drawn in a savepoint that was rolled back, and used all the same, is w
   expect(await recorded(daemon, drawn)).toMatchObject({ seq: 2, found_by: "poll" });
 });
 
-it("what a savepoint takes back is no merge, what follows it is", async () => {
+it("a transition that a savepoint rolls back is not a merge, and one after it is", async () => {
   await using database = await createDatabase();
   await using daemon = await startWatched(database);
   await using late = await hold(database);
@@ -186,7 +186,7 @@ it("a repeat that commits before the first transition of its work item is the on
   expect(await violations(database.admin)).toEqual([]);
 });
 
-it("somebody who stays for a minute is named, for an hour passed over; the comparison still finds his merge", async () => {
+it("a transaction open for a minute is reported, one open for an hour is skipped; reconciliation still finds its merge", async () => {
   await using database = await createDatabase();
   let ahead = 0;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
@@ -229,7 +229,7 @@ it("transactions that never touch the log hold nothing up", async () => {
   expect(await lowMarkLeftBehind(database, daemon)).toBeGreaterThanOrEqual(BigInt(other));
 });
 
-it("the low mark does not pass the id of an open transaction", async () => {
+it("the low-water mark does not pass the id of an open transaction", async () => {
   await using database = await createDatabase();
   await using daemon = await startWatched(database);
   await using open = await hold(database);

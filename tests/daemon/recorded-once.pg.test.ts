@@ -18,7 +18,7 @@ import {
 import { record } from "../support/recorded.ts";
 import { stopsBeforeRecording } from "../support/writer-gate.ts";
 
-/** A comparison of the whole log that begins after this call. */
+/** A reconciliation that begins after this call. */
 async function compared(daemon: TestDaemon): Promise<void> {
   const mark = daemon.mark();
   await daemon.event("reconciliation.completed", undefined, mark);
@@ -76,7 +76,7 @@ describe("retention of metric.* rows alone,", () => {
   const METRIC_ROWS = "kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'";
 
   it.each(["under the daemon", "between two"] as const)(
-    "around merges that commit late, %s: each is recorded once, and windows go on",
+    "around merges that commit late, %s: each is recorded once, and windows continue",
     async (when) => {
       await using database = await createDatabase();
       await using late = await hold(database);

@@ -8,7 +8,7 @@ import { hold, merge, merges, REWORKED, times, transitions } from "../support/or
 import { record, rows } from "../support/recorded.ts";
 
 describe("a log of which the oldest rows went", () => {
-  it("goes on from what is left, counts up, says so, and records what is new", async () => {
+  it("continues from the rows that are left, counts up, reports it, and records new merges", async () => {
     await using database = await createDatabase();
     await merges(database.admin, times(150));
     await record(database);
@@ -98,7 +98,7 @@ describe("a log of which the oldest rows went", () => {
     expect(await violations(database.admin, { pruned: true })).toEqual([]);
   });
 
-  describe("at the moment when the daemon has looked and goes on reading", () => {
+  describe("between the daemon's poll and its next read", () => {
     const RECORDS_OF_40 = `DELETE FROM events_outbox WHERE kind LIKE 'metric.%'
       AND id <= (SELECT max(id) FROM events_outbox WHERE payload->'merge'->>'event_id' = '40')`;
 

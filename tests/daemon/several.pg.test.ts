@@ -71,7 +71,7 @@ describe.each([2, 5])("%i daemons", (count) => {
   });
 });
 
-it("goes on with the others when one of them crashes in the middle of a write", async () => {
+it("continue when one of them crashes within a write", async () => {
   await using database = await createDatabase();
   const gate = barrier();
   const victim = startDaemon(database, {
@@ -89,7 +89,7 @@ it("goes on with the others when one of them crashes in the middle of a write", 
   expect(await violations(database.admin)).toEqual([]);
 });
 
-it("see somebody else's row of kind metric.* while a merge's rows are on their way: the merge is recorded once", async () => {
+it("see an unmarked row while a merge's rows are not yet committed: the merge is recorded once", async () => {
   await using database = await createDatabase();
   await merge(database.admin);
   const looking = barrier();

@@ -41,7 +41,7 @@ it("a partitioned outbox: late commits are waited for, also those that go to a p
   expect(daemon.all("merge.recorded").map((one) => one.found_by)).toEqual(["poll", "poll", "poll"]);
 });
 
-it("a partition that is detached takes the oldest rows with it: the windows go on from what is left", async () => {
+it("a partition that is detached takes the oldest rows with it: the windows continue from the rows that are left", async () => {
   await using database = await createDatabase();
   await partition(database);
   // So few that no checkpoint is written.
@@ -115,7 +115,7 @@ it("columns that become of another type while the daemon runs", async () => {
   expect(daemon.memory()).toMatchObject({ as_of: { seq: 170 } });
 });
 
-it("emptied of our rows while the daemon runs: told, and every merge is counted anew", async () => {
+it("emptied of the daemon's rows while it runs: reported, and every merge is counted anew", async () => {
   await using database = await createDatabase();
   await merges(database.admin, times(70));
   await using daemon = startDaemon(database);

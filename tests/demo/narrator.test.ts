@@ -50,7 +50,7 @@ const CROSSED: EventOf<"threshold.crossed"> = {
 };
 
 describe("the demo's narrator", () => {
-  it("says after every tenth merge where the rates stand, and what happened on the way", () => {
+  it("prints the rates after every tenth merge, and each crossing on the way", () => {
     const { read } = narrator();
     const lines = [
       read(line({ event: "merge.duplicate_ignored", event_id: "7", work_item_id: "3" })),

@@ -54,7 +54,7 @@ it("logs every transition with the change of its item, in order, and leaves gaps
   expect(rows).toEqual([{ unbroken: true, in_step: true, gaps: true }]);
 });
 
-it("commits some merges after ones with higher ids, and tells of most but not all", async () => {
+it("commits some merges after ones with higher ids, and notifies of most but not all", async () => {
   await using database = await createDatabase();
   const listener = new pg.Client({ connectionString: database.url });
   await listener.connect();
@@ -89,7 +89,7 @@ it("commits some merges after ones with higher ids, and tells of most but not al
   expect(told).toBeLessThan(seen.size);
 });
 
-it("stops when it is told to, with every transaction ended", async () => {
+it("stops on request, with every transaction ended", async () => {
   await using database = await createDatabase();
   const stop = new AbortController();
   const orchestrator = await openOrchestrator({

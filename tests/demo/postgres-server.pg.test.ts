@@ -32,7 +32,7 @@ it("a killed postmaster is noticed, and starts again", async () => {
   expect(await query(server.url(), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
-it("with a password, nobody gets in without it", async () => {
+it("with a password, a login without it is refused", async () => {
   const password = "p'a:s/s@w %rd";
   await using server = await startServer({ password });
 
@@ -57,15 +57,18 @@ it.each(["SIGKILL", "SIGINT"] as const)("the server ends with its parent, even b
   await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 });
 
-it.skipIf(process.getuid?.() !== 0)("root may keep the data where nobody else can look", async () => {
-  const closed = await mkdtemp(join(tmpdir(), "damascus-closed-"));
-  await mkdir(join(closed, "clone"));
-  await using server = await startServer({ dataDir: join(closed, "clone", "data") });
+it.skipIf(process.getuid?.() !== 0)(
+  "root may keep the data in a folder that is closed to others",
+  async () => {
+    const closed = await mkdtemp(join(tmpdir(), "damascus-closed-"));
+    await mkdir(join(closed, "clone"));
+    await using server = await startServer({ dataDir: join(closed, "clone", "data") });
 
-  expect(server.dataDir.startsWith(closed)).toBe(false);
-  expect(await query(server.url(), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
-  await rm(closed, { recursive: true });
-});
+    expect(server.dataDir.startsWith(closed)).toBe(false);
+    expect(await query(server.url(), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await rm(closed, { recursive: true });
+  },
+);
 
 async function startInChild(dataDir: string): Promise<{ parent: ReturnType<typeof spawn>; port: number }> {
   const options = { dataDir, binDir: process.env["TEST_PG_BIN"] || undefined };

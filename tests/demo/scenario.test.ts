@@ -161,7 +161,7 @@ describe("the demo's story", () => {
     expect(tell(7)).not.toEqual(tell(8));
   });
 
-  it("goes on in the same manner after its end", () => {
+  it("continues in the same manner after its end", () => {
     const merges: Merge[] = [];
     for (const transaction of scenario(1)) {
       merges.push(...mergesOf([transaction]));

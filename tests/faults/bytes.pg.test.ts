@@ -61,7 +61,7 @@ function mangleNext(proxy: Proxy, type: string, name: ManglingName): void {
 }
 
 it(
-  "at every message of a start and of a write, mangled: the daemon goes on, and each merge is recorded once",
+  "at every message of a start and of a write, mangled: the daemon continues, and each merge is recorded once",
   async () => {
     await using proxy = await startProxy(database.daemonUrl);
     proxy.onReply = () => "pass";
@@ -101,7 +101,7 @@ it(
     for (const never of ["daemon.fatal", "history.reset", "db.unfit"] as const)
       expect(daemon.all(never)).toEqual([]);
   },
-  ROUNDS * 120_000,
+  ROUNDS * 240_000,
 );
 
 describe("a statement's answer", () => {

@@ -1,4 +1,4 @@
-/** Somebody changes the log under a daemon that runs: it counts anew what is left, passes it by, or stays silent and says why. */
+/** The log changes under a running daemon: it counts anew what is left, ignores the change, or writes nothing and reports why. */
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { barrier } from "../support/barrier.ts";
@@ -10,7 +10,7 @@ import { expectRight } from "../support/right.ts";
 import { stopsBeforeLook } from "../support/writer-gate.ts";
 
 describe("the log", () => {
-  it("truncated with its identity restarted: told, and counted anew", async () => {
+  it("truncated with its identity restarted: reported, and counted anew", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database);
     await merges(database.admin, times(60));
@@ -22,7 +22,7 @@ describe("the log", () => {
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 55 } });
   });
 
-  it("whose newest ids are given again while a daemon looks away, as at a failover behind a pooler: read anew", async () => {
+  it("whose newest ids are reused between two polls, as at a failover behind a pooler: read anew", async () => {
     await using database = await createDatabase();
     const reviews = async (): Promise<void> => {
       await database.admin.query(
@@ -73,7 +73,7 @@ describe("the log", () => {
       `UPDATE events_outbox SET payload = jsonb_set(payload, '{schema_version}', '99')`,
       "newer_schema",
     ],
-  ])("whose newest row is %s: nothing more is written until it is mended", async (_, change, reason) => {
+  ])("whose newest row is %s: nothing more is written until it is repaired", async (_, change, reason) => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database);
     await merges(database.admin, times(10));
@@ -96,7 +96,7 @@ describe("the log", () => {
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 11 } });
   });
 
-  it("that lost rows in the middle, before its checkpoint: no restore is told to be complete until it is mended", async () => {
+  it("that lost rows in the middle, before its checkpoint: no restore is reported as complete until they are restored", async () => {
     await using database = await createDatabase();
     await merges(database.admin, times(110));
     await record(database);
@@ -129,7 +129,7 @@ describe("the log", () => {
     expect((await countRecorded(database)).due).toBe(1);
   });
 
-  it("holds rows of kind metric.* that are not ours: ignored, told, and in nobody's way", async () => {
+  it("holds unmarked rows of kind metric.*: ignored and reported, and merges are recorded", async () => {
     await using database = await createDatabase();
     const { itemId } = await merge(database.admin);
     for (const [kind, payload] of [

@@ -4,14 +4,16 @@ import { MUTANTS } from "../../chaos/mutants.ts";
 import { run } from "../../chaos/run.ts";
 import { PLAIN } from "../../chaos/variant.ts";
 
-/** `npm run chaos -- --seconds 18 --seed …` does the same; another seed, another plan of faults. */
+/** Another seed is another plan of faults. `npm run chaos -- --seconds 90 --seed …` is the longer run. */
 const SEED = Number(process.env["CHAOS_SEED"] ?? 20261122);
+/** One storm of faults (`chaos/plan.ts`). */
+const SECONDS = 10;
 
-it(`three daemons through 18 seconds of chaos (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
+it(`three daemons through a storm of faults (seed ${SEED}): nothing missing, nothing repeated, nothing wrong`, {
   timeout: 240_000,
 }, async () => {
   const { violations, faults, counted, convergedMs } = await run({
-    seconds: 18,
+    seconds: SECONDS,
     seed: SEED,
     mutant: null,
     variant: PLAIN,
@@ -23,11 +25,11 @@ it(`three daemons through 18 seconds of chaos (seed ${SEED}): nothing missing, n
   expect(counted.recorded + counted.skipped).toBe(counted.merges);
 });
 
-it("8 seconds of it where metric rows go, work items are locked and transactions stay open, with verify beside it", {
+it("a storm where metric rows are deleted, work items are locked and transactions stay open, with verify beside it", {
   timeout: 240_000,
 }, async () => {
   const { violations, counted, convergedMs, reads } = await run({
-    seconds: 8,
+    seconds: 6,
     seed: SEED,
     mutant: null,
     variant: {
@@ -45,11 +47,13 @@ it("8 seconds of it where metric rows go, work items are locked and transactions
   expect(reads).toBeGreaterThan(0);
 });
 
-it.each(["repeatable-read", "one-statement"])(
-  "a mistake is noticed: %s",
-  { timeout: 180_000 },
-  async (name) => {
-    const { violations } = await run({ seconds: 25, seed: 1, mutant: MUTANTS[name] ?? null, variant: PLAIN });
-    expect(violations.join("\n")).toMatch(/recorded again|is not what its facts give/);
-  },
-);
+// `teeth.pg.test.ts` and the simulation show the other mistakes: this one shows that the judge of chaos is awake.
+it("the judge of chaos notices lock and fence in one statement", { timeout: 180_000 }, async () => {
+  const { violations } = await run({
+    seconds: 25,
+    seed: 1,
+    mutant: MUTANTS["one-statement"] ?? null,
+    variant: PLAIN,
+  });
+  expect(violations.join("\n")).toMatch(/recorded again|is not what its facts give/);
+});

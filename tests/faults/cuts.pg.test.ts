@@ -73,7 +73,7 @@ describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdic
   });
 });
 
-it("at every message of a start, from connecting to the end of the first comparison: it comes to be ready", async () => {
+it("at every message of a start, from connecting to the end of the first reconciliation: it becomes ready", async () => {
   let cuts = 0;
   for (let k = 1; ; k += 1) {
     const struck = atMessage(k, "cut-before");

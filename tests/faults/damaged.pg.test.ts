@@ -98,7 +98,7 @@ describe("damaged rows", () => {
     expect(left).toStrictEqual([ours]);
   });
 
-  it("verify tells those of ours as differences, and takes a damaged transition for no invention", async () => {
+  it("verify reports damaged rows of the journal as differences, and a damaged transition is not taken for an invented merge", async () => {
     const [{ differences, counts }, left] = await around((unreadable) =>
       readVerification(config, { ...asked, limit: 20, unreadable }),
     );

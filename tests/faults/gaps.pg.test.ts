@@ -1,4 +1,4 @@
-/** A journal with a gap, and what somebody else records meanwhile or below what was scanned. */
+/** A journal with a gap, and what others record meanwhile or below what was polled. */
 import { expect, test } from "vitest";
 import { comparable, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";

@@ -1,4 +1,4 @@
-/** What a host does to the process: a log that nobody takes, a clock that jumps, a long backlog waiting at the start. */
+/** What a host does to the process: a log that no reader takes, a clock that jumps, a long backlog waiting at the start. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, globSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * Nobody waits: not for a daemon that is stopped with the writers' lock in its hands, and not the orchestrator for a daemon
+ * No peer waits for a daemon that is stopped while it holds the writers' lock, and the orchestrator does not wait for a daemon
  * that waits for a row.
  */
 import { describe, expect, it } from "vitest";

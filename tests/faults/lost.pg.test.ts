@@ -39,7 +39,7 @@ async function terminate(database: TestDatabase, statement: string): Promise<num
 const told = (daemon: TestDaemon, mark: number, ...names: readonly string[]): readonly string[] =>
   daemon.events.slice(mark).flatMap(({ event }) => (names.includes(event) ? [event] : []));
 
-it("the writer's, ended while it is idle: told once, at once, with the server's reason, and connected again", async () => {
+it("the writer's, ended while it is idle: reported once, at once, with the server's reason, and connected again", async () => {
   await using database = await createDatabase();
   await using daemon = startDaemon(database, { listens: true, pollIntervalMs: NEVER_MS });
   await idle(daemon);
@@ -55,7 +55,7 @@ it("the writer's, ended while it is idle: told once, at once, with the server's 
   await expectRight(database, daemon);
 });
 
-it("the listener's, ended while it is idle: told once, at once, with the server's reason, and listening again", async () => {
+it("the listener's, ended while it is idle: reported once, at once, with the server's reason, and listening again", async () => {
   await using database = await createDatabase();
   let looks = 0;
   await using daemon = startDaemon(database, {

@@ -16,7 +16,7 @@ it.for([
   ["the last backend used", 0],
   ["each backend in turn", 1],
 ] as const)(
-  "PgBouncer in transaction mode, giving %s: degraded to polling, told once, and the numbers are right",
+  "PgBouncer in transaction mode, giving %s: degraded to polling, reported once, and the numbers are right",
   async ([, server_round_robin], ctx) => {
     if (PGBOUNCER === null) return ctx.skip("pgbouncer is not installed");
     await using database = await createDatabase();

@@ -31,7 +31,7 @@ it("killed again and again while it records: each merge once", async () => {
   expect(await daemon.stop()).toBe(0);
 });
 
-it("three processes at once: each merge once, nobody gives up, all leave in good order", async () => {
+it("three processes at once: each merge once, none gives up, and all stop in good order", async () => {
   await using database = await createDatabase();
   await merges(database.admin, times(300));
   const daemons = [1, 2, 3].map(() => spawnDaemon(database.daemonUrl));
@@ -53,7 +53,7 @@ it("three processes at once: each merge once, nobody gives up, all leave in good
   }
 });
 
-it("paused with the lock in its hands, it holds nobody up for long, and writes nothing stale when it goes on", async () => {
+it("paused while it holds the lock, it delays no peer for long, and writes nothing stale when it resumes", async () => {
   await using database = await createDatabase();
   await using proxy = await startProxy(database.daemonUrl);
   await using paused = spawnDaemon(proxy.url(database.daemonUrl), { METRICS_STATEMENT_TIMEOUT: "500ms" });

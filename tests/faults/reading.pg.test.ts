@@ -200,7 +200,7 @@ it("a set that commits while the journal's end is looked for belongs to it as a 
   const asking = { timeoutMs: 10_000 };
   const writer = await database.admin.connect();
   try {
-    // The newest set again, as if it had not committed so far: somebody else's row has an id between those of its rows.
+    // The newest set again, as if it had not committed so far: an unmarked row has an id between those of its rows.
     await writer.query(
       `CREATE TEMP TABLE newest_set AS SELECT * FROM events_outbox
         WHERE payload->'merge'->>'event_id' = (SELECT payload->'merge'->>'event_id' FROM events_outbox

@@ -11,7 +11,7 @@ const cited = [...PAGE.matchAll(/\[[\w-]+\]\(([^)]+)\): (.+?)(?=<br>| \|\n|\n)/g
 );
 
 describe("tests/faults/README.md", () => {
-  it("names tests by titles that stand in their files", () => {
+  it("names tests by titles that are in their files", () => {
     const missing = cited.filter(
       ({ file, title }) => !readFileSync(new URL(file, import.meta.url), "utf8").includes(title),
     );

@@ -1,4 +1,4 @@
-/** The server and others at work around a daemon that runs: it waits, comes back by itself, and hinders nobody. */
+/** The server and others at work around a daemon that runs: it waits, reconnects by itself, and blocks no other. */
 import { describe, expect, it } from "vitest";
 import { sendAway } from "../support/backends.ts";
 import { barrier } from "../support/barrier.ts";
@@ -13,7 +13,7 @@ import { LOCK_KEY } from "../support/writers-lock.ts";
 
 describe("the server", () => {
   it.each(["fast", "immediate"] as const)(
-    "restarted again and again (%s): reconnects, restores, goes on",
+    "restarted again and again (%s): reconnects, restores, continues",
     async (mode) => {
       await using server = await startServer();
       await using database = await createDatabase({ adminUrl: server.url() });
@@ -32,7 +32,7 @@ describe("the server", () => {
     },
   );
 
-  it("sends single backends away: nothing is lost", async () => {
+  it("terminates single backends: nothing is lost", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database);
     await daemon.ready();
@@ -48,7 +48,7 @@ describe("the server", () => {
 });
 
 describe("locks", () => {
-  it("the writers' lock in a stranger's hands: told with his name, and recorded when he lets go", async () => {
+  it("the writers' lock held by another program: its name is reported, and merges are recorded after its release", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database, { lockTimeoutMs: 100 });
     await daemon.ready();
@@ -94,7 +94,7 @@ describe("locks", () => {
     expect(daemon.all("merge.skipped")).toEqual([]);
   });
 
-  it("the table locked against everybody, then changed: waited for, and gone on with", async () => {
+  it("the table locked exclusively, then changed: the daemon waits and continues", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database, { lockTimeoutMs: 100 });
     await merges(database.admin, times(5));
@@ -112,7 +112,7 @@ describe("locks", () => {
     expect(daemon.memory()).toMatchObject({ as_of: { seq: 7 } });
   });
 
-  it("of ours hinder nobody: with a write under way the orchestrator inserts, changes, deletes and notifies", async () => {
+  it("of the daemon block no other: with a write under way the orchestrator inserts, changes, deletes and notifies", async () => {
     await using database = await createDatabase();
     const gate = barrier();
     await using daemon = startDaemon(database, { wrap: stopsBeforeCommit(gate.wait) });
@@ -131,7 +131,7 @@ describe("locks", () => {
     await expectRight(database, daemon);
   });
 
-  it("running out of privileges while it runs: silent, told, and ready again when they are back", async () => {
+  it("privileges revoked while it runs: nothing is written, the reason is reported, and it is ready again after they are granted", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database);
     await merge(database.admin);

@@ -42,7 +42,7 @@ describe("a failure that passes is retried with backoff:", () => {
     },
   );
 
-  it("a statement that takes longer than its timeout, because somebody locked the table", async () => {
+  it("a statement that takes longer than its timeout, because the table is locked", async () => {
     await using database = await createDatabase();
     await using daemon = startDaemon(database, { statementTimeoutMs: 150 });
     await daemon.ready();
@@ -75,7 +75,7 @@ describe("a failure that passes is retried with backoff:", () => {
     await daemon.ready();
     const last = await hold(database);
     const stopping = server.stop("smart");
-    // It waits for those who are there, and takes in nobody.
+    // It waits for those who are connected, and accepts no other.
     await sendAway(database, last.client);
     const refused = await daemon.event("db.connect_failed", ({ failure }) => failure.code === "57P03");
     expect(refused.attempt).toBeGreaterThan(0);

@@ -25,13 +25,13 @@ function snapshot(url: string, ...args: string[]): Promise<Ran> {
 }
 
 describe("it prints nothing, exits with 3 and says why", () => {
-  it("where nobody listens", async () => {
+  it("where no server listens", async () => {
     const { code, out, err } = await snapshot("postgres://nobody@127.0.0.1:1/nothing");
     expect({ code, out }).toEqual({ code: 3, out: "" });
     expect(err).toMatch(/cannot be reached.*ECONNREFUSED/);
   });
 
-  it("where nobody answers, within its timeout", async () => {
+  it("where no answer comes, within its timeout", async () => {
     await using database = await createDatabase();
     await using proxy = await startProxy(database.daemonUrl);
     proxy.mode = "blackhole";
@@ -49,7 +49,7 @@ describe("it prints nothing, exits with 3 and says why", () => {
     expect(err).not.toBe("");
   });
 
-  it("where somebody keeps the table locked", async () => {
+  it("where another transaction keeps the table locked", async () => {
     await using database = await createDatabase();
     await using migration = await hold(database);
     await migration.client.query("LOCK TABLE events_outbox IN ACCESS EXCLUSIVE MODE");
@@ -96,7 +96,7 @@ it("while the server crashes and comes back: the right numbers, or none", async 
   expect(answers.at(-1)?.code).toBe(0);
 });
 
-it("while the daemon stands still in the middle of a write: what is recorded, and what waits", async () => {
+it("while the daemon is stopped within a write: what is recorded, and what is due", async () => {
   await using database = await createDatabase();
   await merges(database.admin, times(55));
   await using proxy = await startProxy(database.daemonUrl);

@@ -44,7 +44,7 @@ async function promote(standby: TestServer): Promise<void> {
   await client.end();
 }
 
-it("a standby takes no writes: told, waited for, and gone on with after its promotion", async () => {
+it("a standby takes no writes: the daemon reports it, waits, and continues after its promotion", async () => {
   await using primary = await startServer();
   const database: TestDatabase = await createDatabase({ adminUrl: primary.url() });
   await merges(database.admin, times(30));
@@ -95,7 +95,7 @@ it("reading verbs work on a standby, where no lock of the primary is seen", asyn
   expect((await readHistory(config, { ...asked, last: 40 })).series[0]?.points).toHaveLength(30);
 });
 
-it("a primary whose place a standby takes while the daemon runs: silent until its promotion, then gone on with", async () => {
+it("a standby that takes the primary's place while the daemon runs: nothing is written until its promotion, then the daemon continues", async () => {
   await using primary = await startServer();
   const database: TestDatabase = await createDatabase({ adminUrl: primary.url() });
   await using proxy = await startProxy(primary.url());

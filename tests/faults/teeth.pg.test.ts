@@ -101,7 +101,7 @@ const MUTANTS: readonly (readonly [
     ],
   ],
   [
-    "id > last instead of the low mark",
+    "id > last instead of the low-water mark",
     lateCommit,
     /not recorded/,
     [{ file: "postgres/poll.ts", replace: 'new Set(row["holders"]?.split(" "))', by: "new Set()" }],

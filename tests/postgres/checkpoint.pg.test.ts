@@ -191,7 +191,7 @@ describe("a checkpoint", () => {
     await daemon.stop();
   });
 
-  test("does not stand for rows that went from the new end: their merges are recorded again, in their places", async () => {
+  test("does not replace rows deleted from the new end: their merges are recorded again, in their places", async () => {
     await using database = await createDatabase();
     await merges(database.admin, times(90));
     await recorded(database);
@@ -276,7 +276,7 @@ async function withCheckpoint(): Promise<TestDatabase> {
   return database;
 }
 
-describe("a checkpoint that does not serve is passed over, and the journal is folded instead", () => {
+describe("an unusable checkpoint is skipped, and the journal is replayed", () => {
   test.each([
     ["a newer schema", `jsonb_set(payload, '{schema_version}', '99')`, /schema_version 99/],
     ["facts that are none", `jsonb_set(payload, '{global,facts}', '"1*x"')`, /facts cannot be read/],
@@ -308,7 +308,7 @@ describe("a checkpoint that does not serve is passed over, and the journal is fo
   });
 });
 
-test("a late merge with an id below the checkpoint's low mark is found by the comparison, and recorded", async () => {
+test("a late merge with an id below the checkpoint's low-water mark is found by reconciliation, and recorded", async () => {
   await using database = await createDatabase();
   await database.admin.query("SELECT setval('events_outbox_id_seq', 1000)");
   await merges(database.admin, times(100));

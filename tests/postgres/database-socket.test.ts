@@ -5,14 +5,14 @@ import { connect, type Socket } from "node:net";
 import { expect, it } from "vitest";
 import { databaseSocket } from "../../src/postgres/database-socket.ts";
 
-/** Takes nobody in until its standard input says so: whoever comes after the first few waits for his handshake. */
+/** Accepts no connection until its standard input says so: after the first few, each waits for its handshake. */
 const SLOW = `
   const server = require("node:net").createServer((socket) => socket.on("error", () => {}).end("hello"));
   server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
     require("node:fs").writeSync(1, server.address().port + "\\n");
     require("node:fs").readSync(0, Buffer.alloc(1));
   });`;
-/** Of them, the first is slow and on the second nobody listens. */
+/** Of them, the first is slow and on the second no server listens. */
 const ADDRESSES = [
   { address: "127.0.0.1", family: 4 },
   { address: "127.0.0.2", family: 4 },

@@ -1,4 +1,4 @@
-/** Rows that nobody would write on purpose, or that somebody does: each merge counts by its work item, and hurts no other. */
+/** Rows written by mistake or in bad faith: each merge counts by its work item, and harms no other. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -54,7 +54,7 @@ describe.each(["json", "jsonb"] as const)("a payload of type %s with the target 
   });
 });
 
-it("a payload that is SQL's null is no merge", async () => {
+it("a payload that is SQL's null is not a merge", async () => {
   await using database = await createDatabase();
   await database.admin.query("ALTER TABLE events_outbox ALTER payload DROP NOT NULL");
   await database.admin.query(

@@ -30,7 +30,7 @@ async function listener(database: TestDatabase) {
 }
 
 it.each([{ payloadType: "jsonb" }, { payloadType: "json" }] as const)(
-  "tells of a merge at its commit, once per transaction, and of nothing else ($payloadType)",
+  "notifies of a merge at its commit, once per transaction, and of nothing else ($payloadType)",
   async (variant) => {
     await using database = await createDatabase(variant);
     await database.admin.query(TRIGGER);
@@ -88,7 +88,7 @@ it("wakes a daemon that would not have looked for ten minutes, and its own rows 
   expect(await ear.heard()).toBe(1);
 });
 
-it("can be taken away again, as it says", async () => {
+it("can be removed as its comment says", async () => {
   await using database = await createDatabase();
   await database.admin.query(TRIGGER);
   const undo = TRIGGER.split("\n")

@@ -281,7 +281,7 @@ describe("warns of", () => {
 });
 
 describe("is not led astray by", () => {
-  it("objects of the same names that somebody puts before ours", async () => {
+  it("objects of the same names earlier in the search path", async () => {
     await using database = await createDatabase();
     await database.admin.query(
       `CREATE SCHEMA ${database.role} AUTHORIZATION ${database.role};

@@ -371,7 +371,7 @@ describe("checkpoints that are refused", () => {
 });
 
 describe("a rehearsal", () => {
-  it("leaves nothing, notifies nobody, and draws a few ids", async () => {
+  it("leaves nothing, sends no notification, and draws a few ids", async () => {
     await using database = await createDatabase();
     await merge(database.admin);
     await database.admin.query(

@@ -72,9 +72,9 @@ function changed(change: (url: URL) => void): string {
 describe("metrics snapshot keeps the password to itself:", () => {
   it.each<[string, number, () => string]>([
     ["nothing wrong", 0, () => url.href],
-    ["nobody listens", 3, () => changed((other) => (other.port = "1"))],
+    ["no server listens", 3, () => changed((other) => (other.port = "1"))],
     ["no such host", 3, () => changed((other) => (other.hostname = "nowhere.invalid"))],
-    ["a wrong user", 3, () => changed((other) => (other.username = "somebody"))],
+    ["a wrong user", 3, () => changed((other) => (other.username = "stranger"))],
     ["a wrong password", 3, () => changed((other) => (other.password += "x"))],
     ["no such database", 3, () => changed((other) => (other.pathname = "/nothing"))],
     ["a server without TLS", 3, () => changed((other) => other.searchParams.set("sslmode", "verify-full"))],

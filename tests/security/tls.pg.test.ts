@@ -113,7 +113,7 @@ it("the certificate of another host is refused", async (ctx) => {
   expect(err).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
 });
 
-it("a server that gives up TLS is not talked to in clear: waited for, and gone on with when it is back", async (ctx) => {
+it("a server that gives up TLS gets nothing in clear text: the daemon waits, and continues when TLS is back", async (ctx) => {
   if (openssl === null) return ctx.skip("openssl is not installed");
   if (!encrypts) return ctx.skip("this PostgreSQL was built without TLS");
   const right = makeCertificate("steady", "IP:127.0.0.1");

@@ -9,7 +9,7 @@ export async function backends(database: TestDatabase): Promise<number> {
   return rows[0]?.count ?? -1;
 }
 
-/** Ends all of them. @param by whoever is connected as superuser. */
+/** Ends all of them. @param by a connection as superuser. */
 export async function sendAway(
   database: TestDatabase,
   by: Pick<TestDatabase["admin"], "query"> = database.admin,

@@ -1,4 +1,4 @@
-/** A place where somebody stops until the test lets him go: how concurrency is arranged without waiting by the clock. */
+/** A place where a program stops until the test releases it: how concurrency is arranged without waiting by the clock. */
 export function barrier(): {
   readonly reached: Promise<void>;
   readonly wait: () => Promise<void>;

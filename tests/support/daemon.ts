@@ -25,7 +25,7 @@ export type EventOf<Name extends EventName> = Extract<DaemonEvent, { event: Name
 export type DaemonCode = { readonly Daemon: typeof Daemon; readonly openLog: typeof openLog };
 
 export type TestDaemonOptions = {
-  /** Default: the test database's own. A proxy's stands between. */
+  /** Default: the test database's own. A proxy has another. */
   readonly url?: string;
   /** Default 25 ms. */
   readonly pollIntervalMs?: number;
@@ -69,7 +69,7 @@ export interface TestDaemon extends AsyncDisposable {
   memory(): Snapshot | null;
   /** Lets go in good order. */
   stop(): Promise<void>;
-  /** Is gone from one moment to the next, as by kill -9: connections break, nothing is told to anybody. */
+  /** Is gone from one moment to the next, as by kill -9: connections break without a word. */
   crash(): Promise<void>;
 }
 

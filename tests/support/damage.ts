@@ -25,7 +25,7 @@ export async function damage(database: TestDatabase, rowId: string): Promise<voi
     ]);
     await relkind("t");
     await client.query("COMMIT");
-    // Whoever puts a value together looks at no deletion: its parts are gone when their room is.
+    // A value is put together without a look at deletions: its parts are gone when their room is.
     await client.query(`VACUUM ${parts}`);
     if (deleted.rowCount === 0) throw new Error("the value was not stored in parts");
   } finally {

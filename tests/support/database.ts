@@ -1,4 +1,4 @@
-/** A fresh database for a test or a test file: the orchestrator's tables, our role's grants, and nobody else in it. */
+/** A fresh database for a test or a test file: the orchestrator's tables and our role's grants. */
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
@@ -21,7 +21,7 @@ export interface TestDatabase extends AsyncDisposable {
   readonly role: string;
   /** A pool as superuser: `query` for a statement, `connect` to hold a transaction open. */
   readonly admin: pg.Pool;
-  /** Sends everybody away and removes the database and its role. */
+  /** Ends all connections and removes the database and its role. */
   drop(): Promise<void>;
 }
 

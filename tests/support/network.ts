@@ -1,6 +1,6 @@
 /**
  * A network before PostgreSQL that has bad days. Unlike a proxy that drops bytes, it behaves as TCP does: what is held up
- * arrives later, in order, even when whoever sent it has long given up; or the connection ends.
+ * arrives later, in order, even when its sender has long given up; or the connection ends.
  */
 import { once } from "node:events";
 import { createServer, Socket } from "node:net";

@@ -2,7 +2,7 @@
  * The oracle: whether a log keeps its promises, by plain SQL over its rows and by nothing of the daemon's code.
  *
  * The facts are those that the log recorded, in the order in which it did (`seq`); every number is counted anew from
- * them, every gate walked anew from the numbers. What the contract decides stands here a second time on purpose: the
+ * them, every gate walked anew from the numbers. What the contract decides is here a second time on purpose: the
  * windows, the bounds, which rows a merge gives and how they are called.
  */
 import type pg from "pg";

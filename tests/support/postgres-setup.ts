@@ -1,21 +1,29 @@
 /**
  * One PostgreSQL server for the whole run of project `pg`, and on it a template database with the orchestrator's
- * tables, from which `createDatabase` copies. In order: TEST_DATABASE_URL, a server from TEST_PG_BIN, a container
- * (TEST_POSTGRES_IMAGE, default postgres:18) where a Docker engine answers, the embedded server.
+ * tables, from which `createDatabase` copies. The server is the one of TEST_DATABASE_URL, or a container of
+ * TEST_POSTGRES_IMAGE, or a process from the binaries in TEST_PG_BIN, or, where none of them is set, the embedded one.
  */
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { PostgreSqlContainer } from "@testcontainers/postgresql";
 import type { TestProject } from "vitest/node";
 import { withClient } from "../../demo/with-client.ts";
 import { orchestratorSchema } from "./orchestrator-schema.ts";
-import { startServer, TEST_SETTINGS } from "./server.ts";
+import { scratchFolder } from "./scratch.ts";
+import { makeCluster, startServer, TEST_SETTINGS } from "./server.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The shared server, and what names this run's databases on it (others may run there at the same time). */
-    readonly postgres: { readonly adminUrl: string; readonly run: string; readonly template: string };
+    readonly postgres: {
+      /** The shared server, as superuser. */
+      readonly adminUrl: string;
+      /** Begins the names of this run's databases and roles: other runs may use the server at the same time. */
+      readonly run: string;
+      /** A database with the orchestrator's tables. */
+      readonly template: string;
+      /** A fresh data directory, for servers of a test's own. */
+      readonly cluster: string;
+    };
   }
 }
 
@@ -25,37 +33,28 @@ interface Source {
   stop(): Promise<void>;
 }
 
-const run = promisify(execFile);
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const source = await databaseSource();
+  await using resources = new AsyncDisposableStack();
+  const scratch = resources.use(await scratchFolder("cluster"));
+  const cluster = await makeCluster(join(scratch.path, "data"));
+  const source = await databaseSource(cluster);
+  resources.defer(() => source.stop());
   const prefix = `dm_${randomBytes(4).toString("hex")}`;
   const template = `${prefix}_template`;
-  try {
-    const version = await makeTemplate(source.adminUrl, template);
-    process.stdout.write(`PostgreSQL ${version} (${source.name})\n`);
-  } catch (error) {
-    await source.stop();
-    throw error;
-  }
-  project.provide("postgres", { adminUrl: source.adminUrl, run: prefix, template });
-  return async () => {
-    try {
-      await dropLeftovers(source.adminUrl, prefix);
-    } finally {
-      await source.stop();
-    }
-  };
+  resources.defer(() => dropLeftovers(source.adminUrl, prefix));
+  const version = await makeTemplate(source.adminUrl, template);
+  process.stdout.write(`PostgreSQL ${version} (${source.name})\n`);
+  project.provide("postgres", { adminUrl: source.adminUrl, run: prefix, template, cluster });
+  const kept = resources.move();
+  return () => kept.disposeAsync();
 }
 
-async function databaseSource(): Promise<Source> {
+async function databaseSource(cluster: string): Promise<Source> {
   const given = process.env["TEST_DATABASE_URL"];
   if (given) return { name: "TEST_DATABASE_URL", adminUrl: given, stop: async () => {} };
-  if (!process.env["TEST_PG_BIN"]) {
-    const container = await startContainer();
-    if (container !== undefined) return container;
-  }
-  const server = await startServer();
+  const image = process.env["TEST_POSTGRES_IMAGE"];
+  if (image) return startContainer(image);
+  const server = await startServer({}, cluster);
   return {
     name: process.env["TEST_PG_BIN"] || "embedded",
     adminUrl: server.url(),
@@ -65,17 +64,7 @@ async function databaseSource(): Promise<Source> {
   };
 }
 
-/** Undefined where there is no engine, or no image to be had. */
-async function startContainer(): Promise<Source | undefined> {
-  const image = process.env["TEST_POSTGRES_IMAGE"] || "postgres:18";
-  if (!(await succeeds("docker", ["info"], 3_000))) return undefined;
-  const obtainable =
-    (await succeeds("docker", ["image", "inspect", image], 5_000)) ||
-    (await succeeds("docker", ["pull", "--quiet", image], 120_000));
-  if (!obtainable) {
-    process.stdout.write(`Docker answers, but ${image} cannot be obtained: using the embedded PostgreSQL\n`);
-    return undefined;
-  }
+async function startContainer(image: string): Promise<Source> {
   // The teardown stops the container itself; the reaper would be a second image to fetch.
   process.env["TESTCONTAINERS_RYUK_DISABLED"] ??= "true";
   // "localhost" may mean ::1 here while the engine publishes the port on IPv4 only.
@@ -89,15 +78,6 @@ async function startContainer(): Promise<Source | undefined> {
       await container.stop();
     },
   };
-}
-
-async function succeeds(command: string, args: string[], timeout: number): Promise<boolean> {
-  try {
-    await run(command, args, { timeout });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Returns the server's version. */

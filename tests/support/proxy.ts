@@ -19,7 +19,7 @@ export type FrontendMessage = {
 
 /**
  * What becomes of a message. `cut-before`: the server never sees it. `cut-after`: the server sees it, the client never
- * hears again. `lose-answer`: likewise, but only after the server has answered. `blackhole`: from now on nobody hears of
+ * hears again. `lose-answer`: likewise, but only after the server has answered. `blackhole`: from now on neither side hears of
  * the other one, and the connection stays. `half`: the server sees half of it, and then the same. `stall`: what the server
  * answers is not taken any more. A text: another statement in its place.
  */

@@ -10,7 +10,7 @@ const MEMORY = "/dev/shm";
 const ENOUGH_BYTES = 4 * 2 ** 30;
 
 export interface Scratch extends AsyncDisposable {
-  /** Anybody may pass through it: a server has a user of its own. */
+  /** Every user may pass through it: a server runs as its own. */
   readonly path: string;
 }
 

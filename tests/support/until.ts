@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 const EVERY_MS = 10;
-/** Ends a test that waits for ever; no test is about how long something takes on a busy machine. */
+/** Ends a test that would wait indefinitely; no test is about how long something takes on a busy machine. */
 export const WITHIN_MS = 45_000;
 
 /** Resolves with the first answer that is neither false, null nor undefined. Throws when none comes in time. */

@@ -13,7 +13,7 @@ export type WatchedDaemon = TestDaemon & {
 };
 
 /**
- * A daemon whose only comparison of the whole log has been made on the empty log: what comes late is found by the low
+ * A daemon whose only reconciliation was made on the empty log: what comes late is found by the low
  * mark or not at all. It looks when it is told to.
  */
 export async function startWatched(
@@ -31,7 +31,7 @@ export async function startWatched(
         readAfter = known.after;
         return watched.poll(known);
       },
-      // A look reads what is new; what somebody may have brought below it is read by pages.
+      // A poll reads what is new; what others may have brought below it is read by pages.
       pageEnd: (after, upTo, rows) => {
         if (after < readAfter) readAfter = after;
         return log.pageEnd(after, upTo, rows);

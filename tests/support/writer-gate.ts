@@ -66,7 +66,7 @@ export function stopsBeforeRecording(
   };
 }
 
-/** With the lock in its hands: its rows are appended, and nobody sees them yet. */
+/** While it holds the lock: its rows are appended, and not yet visible to others. */
 export function stopsBeforeCommit(wait: () => Promise<void>): (log: OutboxLog) => OutboxLog {
   return (log) => ({
     ...log,
