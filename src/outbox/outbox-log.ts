@@ -89,6 +89,11 @@ export interface OutboxLog {
    * statements of the same message read the rest.
    */
   poll(basis: PollBasis): Promise<Poll>;
+  /**
+   * Begins the writers' transaction and polls in it, all in one message.
+   * @returns null where a row or a lock is in the way: nothing is open then, and `poll` shows why. @throws LockBlocked
+   */
+  pollLocked(basis: PollBasis): Promise<Poll | null>;
   /** The id of the row `rows` rows after `after`, at most `upTo`. For `pages.ts` alone. */
   pageEnd(after: bigint, upTo: bigint, rows: number): Promise<bigint>;
   /** Merges with after < id ≤ upTo, in id order. */

@@ -21,6 +21,8 @@ export type MetricWriter = Pick<
   OutboxLog,
   "journalSince" | "beginLocked" | "beginFenced" | "append" | "commit" | "rollback"
 > & {
+  /** Begins the writers' transaction with the lock, and runs statements in it, in one message. @returns their answers. */
+  readonly beginWith: (statements: readonly string[]) => Promise<readonly Answer[]>;
   /** Runs a statement inside the writers' transaction while one is open, otherwise in a transaction of its own. */
   readonly query: (text: string) => Promise<Answer>;
 };
@@ -38,18 +40,17 @@ export function metricWriter(
   fitness: Fitness,
   { say, name }: Prepared,
 ): MetricWriter {
-  const { run, read } = connection;
+  const { run, runEach, read } = connection;
   const { since, fingerprint } = writerStatements(names);
   const begins = lockingStatements(settings, names, fitness.deadlockMs);
   const join = inSavepoint(run);
   const outside = { ...names, query: read };
   let locked = false;
-  /** @param more statements after the lock's. */
-  const beginWith = async (more: string): Promise<Answer> => {
+  const beginWith = async (statements: readonly string[]): Promise<readonly Answer[]> => {
     try {
-      const answer = await run(begins + more);
+      const answers = await runEach([begins, ...statements]);
       locked = true;
-      return answer;
+      return answers.slice(answers.length - statements.length);
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       await run("ROLLBACK");
@@ -62,16 +63,17 @@ export function metricWriter(
   const query = (text: string): Promise<Answer> => (locked ? join(text) : read(text));
   return {
     query,
+    beginWith,
     journalSince: async (applied, after) => {
       const { rows } = await query(say(since, applied?.id ?? null, after));
       return sinceIn(rows, fitness.watched.server);
     },
     beginLocked: async () => {
-      await beginWith("");
+      await beginWith([]);
     },
     beginFenced: async (applied, after) => {
-      const { rows } = await beginWith(`; ${PLANNED_ONCE}; ${say(since, applied.id, after)}`);
-      return sinceIn(rows, fitness.watched.server);
+      const answers = await beginWith([PLANNED_ONCE, say(since, applied.id, after)]);
+      return sinceIn(answers.at(-1)?.rows ?? [], fitness.watched.server);
     },
     append: (rows) => append(connection, names, fitness, rows, name("insert")),
     commit: async (last) => {

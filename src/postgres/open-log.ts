@@ -55,7 +55,7 @@ async function bind(
   const polls = pollStatements(names, watched, source);
   const statements = [...Object.values(polls), ...Object.values(writerStatements(names))];
   const prepared = await prepare(connection, fitness.backend, statements);
-  const { query, ...writer } = metricWriter(connection, names, settings, fitness, prepared);
+  const { query, beginWith, ...writer } = metricWriter(connection, names, settings, fitness, prepared);
   const reader = journalReader({ ...names, query }, connection.readOut, settings.merge, columns);
   return {
     ...reader,
@@ -64,7 +64,7 @@ async function bind(
     leastId,
     place,
     idsIndexed,
-    poll: poller(connection, prepared.say, polls, watched, source),
+    ...poller(connection, { ...writer, beginWith }, prepared.say, { statements: polls, watched, source }),
     rehearse: (rowsFor) => rehearse({ connection, writer, names, columns, place }, rowsFor),
     drawn: () => drawn(query, watched),
     describe: (transactions) => describeTransactions(query, transactions),

@@ -3,11 +3,19 @@
  * still there, the first new merges, and whether peers wrote.
  */
 import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
-import { DatabaseFailure, type FoundMerge, type OutboxLog, type Poll } from "../outbox/outbox-log.ts";
+import {
+  DatabaseFailure,
+  type FoundMerge,
+  LockBlocked,
+  type OutboxLog,
+  type Poll,
+  type PollBasis,
+} from "../outbox/outbox-log.ts";
 import type { Answer, Connection, Query, TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { OURS, PAYLOAD_FINGERPRINT } from "./journal.ts";
 import { FIRST_MERGES, foundMerge, type MergeSource } from "./merge-source.ts";
+import type { MetricWriter } from "./metric-writer.ts";
 import { literal, literals, type Names } from "./names.ts";
 import { PLANNED_ONCE, type Prepared, type Statement } from "./prepared.ts";
 import { expectServer, STARTED } from "./server-identity.ts";
@@ -72,6 +80,13 @@ const peerWritesStatement = ({ outbox }: Names): Statement => ({
             EXISTS (SELECT FROM ${outbox} e WHERE e.id = ${begins}::bigint)::text AS begins`,
 });
 
+/** What polls read, and how. */
+type Polling = {
+  readonly statements: PollStatements;
+  readonly watched: Watched;
+  readonly source: MergeSource;
+};
+
 type PollStatements = Readonly<Record<"seen" | "merges" | "peerWrites", Statement>>;
 
 /** The statements of a poll, to be prepared with the connection. */
@@ -83,39 +98,67 @@ export function pollStatements(names: Names, watched: Watched, source: MergeSour
   };
 }
 
-/** @returns the poll. It throws DatabaseFailure when the table or the server was replaced: the connection must be made anew. */
+/**
+ * Both ways to poll. They throw DatabaseFailure when the table or the server was replaced: the connection must be made anew.
+ * @param writer for the poll inside the writers' transaction.
+ */
 export function poller(
   { read, readEach }: Pick<Connection, "read" | "readEach">,
+  writer: Pick<MetricWriter, "beginWith" | "rollback">,
   say: Prepared["say"],
-  statements: PollStatements,
-  watched: Watched,
-  source: MergeSource,
-): OutboxLog["poll"] {
-  return async ({ lastApplied, after: from, appliedPosition, firstRow }) => {
+  { statements, watched, source }: Polling,
+): Pick<OutboxLog, "poll" | "pollLocked"> {
+  const textsOf = ({ lastApplied, after: from, appliedPosition, firstRow }: PollBasis) => {
     // A parameter of the statements must be a bigint.
     const after = from < SMALLEST_ID ? SMALLEST_ID : from;
     const upTo = after > LARGEST_ID - READ_IDS ? LARGEST_ID : after + READ_IDS;
-    const seenText = say(statements.seen, lastApplied?.id ?? null);
     const position = appliedPosition < SMALLEST_ID ? SMALLEST_ID : appliedPosition;
-    const peersText = say(statements.peerWrites, position, firstRow);
-    /** The same merges, row by row where one cannot be read. */
-    const withCare = async (seen: Seen, readUpTo: bigint): Promise<Poll> => {
-      const found = await source.merges(after, readUpTo);
-      return { ...seen, found, readUpTo, ...peerWritesIn(await read(peersText)) };
+    const seen = say(statements.seen, lastApplied?.id ?? null);
+    const peers = say(statements.peerWrites, position, firstRow);
+    return {
+      after,
+      upTo,
+      seen,
+      peers,
+      all: [PLANNED_ONCE, seen, say(statements.merges, after, upTo), peers],
     };
-    try {
-      const mergesText = say(statements.merges, after, upTo);
-      const [, seen, merged, peers] = await readEach([PLANNED_ONCE, seenText, mergesText, peersText]);
-      const found = merged?.rows.map(foundMerge) ?? [];
-      const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
-      const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
-      if (found.some(lacksItem)) return await withCare(seenIn(seen, watched), readUpTo);
-      return { ...seenIn(seen, watched), found, readUpTo, ...peerWritesIn(peers) };
-    } catch (error) {
-      if (!["value", "storage"].includes(faultOf(error))) throw error;
-      const seen = seenIn(await read(seenText), watched);
-      return withCare(seen, upTo < seen.newest ? upTo : seen.newest);
-    }
+  };
+  /** @param answers to `all`. */
+  const pollIn = ([, seen, merged, peers]: readonly Answer[], upTo: bigint): Poll => {
+    const found = merged?.rows.map(foundMerge) ?? [];
+    const last = found.length === FIRST_MERGES ? found.at(-1) : undefined;
+    const readUpTo = last === undefined ? upTo : BigInt(last.eventId);
+    return { ...seenIn(seen, watched), found, readUpTo, ...peerWritesIn(peers) };
+  };
+  return {
+    poll: async (basis) => {
+      const { after, upTo, seen: seenText, peers, all } = textsOf(basis);
+      /** The same merges, row by row where one cannot be read. */
+      const withCare = async (seen: Seen, readUpTo: bigint): Promise<Poll> => {
+        const found = await source.merges(after, readUpTo);
+        return { ...seen, found, readUpTo, ...peerWritesIn(await read(peers)) };
+      };
+      try {
+        const polled = pollIn(await readEach(all), upTo);
+        return polled.found.some(lacksItem) ? await withCare(polled, polled.readUpTo) : polled;
+      } catch (error) {
+        if (!["value", "storage"].includes(faultOf(error))) throw error;
+        const seen = seenIn(await read(seenText), watched);
+        return withCare(seen, upTo < seen.newest ? upTo : seen.newest);
+      }
+    },
+    pollLocked: async (basis) => {
+      const { upTo, all } = textsOf(basis);
+      try {
+        const polled = pollIn(await writer.beginWith(all), upTo);
+        if (!polled.found.some(lacksItem)) return polled;
+      } catch (error) {
+        if (error instanceof LockBlocked || !["value", "storage", "lock"].includes(faultOf(error)))
+          throw error;
+      }
+      await writer.rollback();
+      return null;
+    },
   };
 }
 

@@ -27,7 +27,7 @@
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import { parseJournalRow, type RawJournalRow } from "../core/journal-row.ts";
-import type { Since } from "../outbox/outbox-log.ts";
+import type { Poll, PollBasis, Since } from "../outbox/outbox-log.ts";
 import { pagesAfter } from "../outbox/pages.ts";
 import { HistoryReset, type Projection } from "./projection.ts";
 import type { Session } from "./session.ts";
@@ -38,11 +38,18 @@ const FENCED_IDS = 500_000n;
 export type Fence = ReturnType<typeof fenceOf>;
 
 export function fenceOf(session: Session, projection: Projection) {
+  /** Whether a poll has left the writers' transaction open. */
+  let isOpen = false;
+
   /**
    * Begins the writers' transaction, with everything applied that peers have committed until then.
    * @throws HistoryReset | LockBlocked
    */
   async function begin(): Promise<void> {
+    if (isOpen) {
+      isOpen = false;
+      return;
+    }
     const { log } = session;
     const since = await beginLocked();
     projection.checkLastApplied(since.appliedFingerprint);
@@ -51,6 +58,29 @@ export function fenceOf(session: Session, projection: Projection) {
     await applyPeerWrites();
     await log.beginLocked();
     return applyPeerWrites();
+  }
+
+  /**
+   * Polls inside the writers' transaction and leaves it open for the next `begin`: where merges follow each other, this saves a
+   * message for each. The last applied row and everything after it are read under the lock, as in `begin`.
+   * @returns null where that shows anything but new merges: then nothing is open, and a poll without the lock decides.
+   */
+  async function poll(basis: PollBasis): Promise<Poll | null> {
+    const { lastApplied } = basis;
+    if (lastApplied === null) return null;
+    const polled = await session.log.pollLocked({ ...basis, appliedPosition: BigInt(lastApplied.id) });
+    if (polled === null) return null;
+    isOpen = true;
+    if (polled.appliedFingerprint === lastApplied.fingerprint && !polled.peerWrites) return polled;
+    await release();
+    return null;
+  }
+
+  /** Ends the transaction that a poll has left open and nothing has used. */
+  async function release(): Promise<void> {
+    if (!isOpen) return;
+    isOpen = false;
+    await session.log.rollback();
   }
 
   async function beginLocked(): Promise<Since> {
@@ -112,5 +142,5 @@ export function fenceOf(session: Session, projection: Projection) {
     return { appliedFingerprint: null, rows: [], more: false };
   }
 
-  return { begin, applyPeerWrites };
+  return { begin, poll, release, isOpen: () => isOpen, applyPeerWrites };
 }

@@ -69,13 +69,17 @@ function recorderOf(session: Session, projection: Projection) {
   const checkLongTransactions = longTransactionWatch(session, lowWaterMark);
   const { record } = writer;
 
+  /** Whether the last poll recorded any: the next one begins with the lock. */
+  let expectsMerges = false;
+
   async function poll(): Promise<number | "unproven"> {
     writer.beginAnew();
     projection.peerWrites.forget();
     const { top } = lowWaterMark;
     const { lastApplied, appliedPosition } = projection;
     const { firstRow } = dueMerges;
-    const polled = await session.log.poll({ lastApplied, after: top, appliedPosition, firstRow });
+    const basis = { lastApplied, after: top, appliedPosition, firstRow };
+    const polled = (expectsMerges ? await fence.poll(basis) : null) ?? (await session.log.poll(basis));
     const newest = newestIn(polled);
     const readAfter = lowWaterMark.observe(newest, polled.holders);
     let recorded = 0;
@@ -87,9 +91,11 @@ function recorderOf(session: Session, projection: Projection) {
       recorded = await record(due, "poll");
       ({ readUpTo } = polled);
     }
+    await fence.release();
     if (!projection.isProven && readUpTo < newest) return "unproven";
     recorded += await recordRange(readUpTo, newest);
     if (projection.isProven) recorded += await retryRefused();
+    expectsMerges = recorded > 0;
     if (stop.aborted) return recorded;
     lowWaterMark.settle();
     dueMerges.coverage.rise(lowWaterMark.low);

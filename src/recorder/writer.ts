@@ -96,6 +96,7 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
   async function recordBatch(merges: readonly FoundMerge[], foundBy: FoundBy): Promise<number> {
     const { log } = session;
     const startedAt = clock.monotonic();
+    const wasOpen = fence.isOpen();
     const isProven = projection.lastApplied !== null;
     await fence.begin();
     const fencedAt = clock.monotonic();
@@ -115,7 +116,7 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
     const fingerprint = await commit(batch, last);
     const committedAt = clock.monotonic();
     size.took(merges.length, {
-      fenced: fencedAt - startedAt,
+      fenced: wasOpen ? committedAt - appendedAt : fencedAt - startedAt,
       appended: appendedAt - foldedAt,
       committed: committedAt - appendedAt,
     });

@@ -73,6 +73,33 @@ describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdic
   });
 });
 
+it.each(["cut-before", "cut-after", "lose-answer"] as const)(
+  "%s at every message of a write right after another, whose poll is in the message with the lock: recorded once",
+  async (verdict) => {
+    let cuts = 0;
+    for (let k = 1; ; k += 1) {
+      await using daemon = startDaemon(database, {
+        url: proxy.url(database.daemonUrl),
+        pollIntervalMs: 600_000,
+      });
+      await until("the daemon has settled down", () => settled(daemon));
+      await merge(database.admin);
+      daemon.ring();
+      await daemon.event("merge.recorded");
+      const struck = atMessage(k, verdict);
+      await merge(database.admin);
+      daemon.ring();
+      await daemon.converged();
+      proxy.onMessage = () => "pass";
+      if (!struck()) break;
+      cuts += 1;
+    }
+    // Lock, fence and poll; bind, execute, sync; commit.
+    expect(cuts).toBe(5);
+    expect(await violations(database.admin)).toEqual([]);
+  },
+);
+
 it("at every message of a start, from connecting to the end of the first reconciliation: it becomes ready", async () => {
   let cuts = 0;
   for (let k = 1; ; k += 1) {

@@ -189,3 +189,16 @@ export const editedFurtherBack: Scenario = async (code) => {
     .all("merge.recorded")
     .map(({ seq }) => `merge ${seq} recorded on a log that contradicts itself`);
 };
+
+/** Between two merges that one daemon records, a peer records one. */
+export const peerBetween: Scenario = async (code) => {
+  await using database = await createDatabase();
+  await using daemon = await stepped(database, code);
+  await using peer = await stepped(database, code);
+  for (const recorder of [daemon, peer, daemon]) {
+    await merge(database.admin);
+    await recorder.looks();
+  }
+  await daemon.looks();
+  return violations(database.admin);
+};

@@ -11,6 +11,7 @@ import {
   editedFurtherBack,
   lateCommit,
   newestGone,
+  peerBetween,
   preparedBetween,
   race,
   type Scenario,
@@ -151,6 +152,18 @@ const MUTANTS: readonly (readonly [
     [{ file: "restore/restore.ts", replace: "toServe: 20, toWrite: 100", by: "toServe: 20, toWrite: 20" }],
   ],
   [
+    "what a peer wrote not looked at in a poll under the lock",
+    peerBetween,
+    /seq|recorded again/,
+    [
+      {
+        file: "recorder/fence.ts",
+        replace: " && !polled.peerWrites) return polled;",
+        by: ") return polled;",
+      },
+    ],
+  ],
+  [
     "the last applied row not checked",
     newestGone,
     /not recorded/,
@@ -181,6 +194,7 @@ describe("the daemon as it is passes:", () => {
     ["a COMMIT that never arrives", brokenCommit("cut-before")],
     ["the journal's newest rows gone", newestGone],
     ["a row edited 60 merges back", editedFurtherBack],
+    ["a peer's merge between two of its own", peerBetween],
     ["a backlog shared by two", sharedBacklog],
   ])("%s", async (_, scenario) => {
     expect(await scenario(undefined)).toEqual([]);

@@ -28,6 +28,11 @@ beforeAll(async () => {
   return () => connection.end();
 });
 
+const NO_WRITER = {
+  beginWith: () => Promise.reject(new Error("nothing is written")),
+  rollback: async () => undefined,
+};
+
 it("a merge that is not recorded has no record, nor has what is no id", async () => {
   const { eventId } = await merge(database.admin);
   expect(await recordedMerge(outbox, eventId)).toBeNull();
@@ -41,8 +46,9 @@ it("a prepared transaction is described by its name: it has no session", async (
   await late.prepare();
   const { watched, columns } = await preflight(outbox);
   const source = mergeSource(outbox, { kind: "phase.transition", target: "merged" }, columns);
-  const look = poller(connection, IN_FULL.say, pollStatements(NAMES, watched, source), watched, source);
-  const { holders } = await look({
+  const statements = pollStatements(NAMES, watched, source);
+  const { poll } = poller(connection, NO_WRITER, IN_FULL.say, { statements, watched, source });
+  const { holders } = await poll({
     lastApplied: null,
     after: 0n,
     appliedPosition: 0n,

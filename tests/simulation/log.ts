@@ -8,6 +8,8 @@ import {
   DatabaseFailure,
   LockBlocked,
   type OutboxLog,
+  type Poll,
+  type PollBasis,
   type Rehearsed,
   type Since,
 } from "../../src/outbox/outbox-log.ts";
@@ -41,6 +43,11 @@ export class SimulatedLog extends SimulatedReader implements OutboxLog {
   async beginFenced(lastApplied: AppliedRow, after: bigint): Promise<Since> {
     await this.beginLocked();
     return this.journalSince(lastApplied, after);
+  }
+
+  async pollLocked(basis: PollBasis): Promise<Poll> {
+    await this.beginLocked();
+    return this.poll(basis);
   }
 
   /** BEGIN, and the lock's statement. */
