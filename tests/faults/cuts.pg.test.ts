@@ -94,8 +94,8 @@ it.each(["cut-before", "cut-after", "lose-answer"] as const)(
       if (!struck()) break;
       cuts += 1;
     }
-    // Lock, fence and poll; bind, execute, sync; commit.
-    expect(cuts).toBe(5);
+    // Lock and poll; bind, describe, execute, sync; commit.
+    expect(cuts).toBe(6);
     expect(await violations(database.admin)).toEqual([]);
   },
 );

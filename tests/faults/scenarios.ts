@@ -196,9 +196,10 @@ export const peerBetween: Scenario = async (code) => {
   await using daemon = await stepped(database, code);
   await using peer = await stepped(database, code);
   for (const recorder of [daemon, peer, daemon]) {
+    const mark = recorder.mark();
     await merge(database.admin);
-    await recorder.looks();
+    recorder.ring();
+    await recorder.event("merge.recorded", undefined, mark);
   }
-  await daemon.looks();
   return violations(database.admin);
 };

@@ -33,7 +33,7 @@ const { values } = parseArgs({
 const isLarge = process.env["EXPLORE"] === "large";
 /** States of a scope at most, which bounds memory too: about 1 GB, or 4 GB for large ones. */
 const MOST = isLarge ? 400_000 : 40_000;
-/** States within which a bounded scope or a mutant is searched. */
+/** States within which a bounded scope is searched. */
 const MOST_BOUNDED = isLarge ? MOST : 10_000;
 
 takeTimers();
@@ -71,7 +71,7 @@ async function storyOf({ scope, mutant }: Work, schedule: readonly string[]): Pr
 
 async function explore({ scope, mutant }: Work): Promise<Result> {
   const before = process.cpuUsage();
-  const most = mutant === null && scope.bounded !== true ? MOST : MOST_BOUNDED;
+  const most = scope.bounded === true ? MOST_BOUNDED : MOST;
   const explorer = new Explorer(scope, mistaken(mutant ?? {}));
   const explored = await explorer.explore(most);
   const { failure } = explored;
