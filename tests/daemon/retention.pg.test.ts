@@ -74,7 +74,9 @@ describe("a log of which the oldest rows went", () => {
     await merge(database.admin);
     await daemon.event("merge.recorded", ({ seq }) => seq === 61);
     await database.admin.query("ALTER TABLE events_outbox DROP CONSTRAINT other_items");
-    expect(await daemon.event("merge.recorded", ({ seq }) => seq === 62)).toMatchObject({ event_id: eventId });
+    expect(await daemon.event("merge.recorded", ({ seq }) => seq === 62)).toMatchObject({
+      event_id: eventId,
+    });
     await daemon.converged();
   });
 

@@ -60,7 +60,7 @@ export const race: Scenario = async (code) => {
   gate.open();
   await first.looks();
   await second.looks();
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** A low id commits after a higher one was recorded. */
@@ -73,7 +73,7 @@ export const lateCommit: Scenario = async (code) => {
   await daemon.looks(2);
   await late.commit();
   await daemon.looks(2);
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** An id is drawn early, and the table is touched late. */
@@ -87,7 +87,7 @@ export const drawnEarly: Scenario = async (code) => {
   await mergeUnder(late.client, drawn);
   await late.commit();
   await daemon.looks(2);
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** A low id belongs to a prepared transaction, which was an ordinary one at the first look. */
@@ -102,7 +102,7 @@ export const preparedBetween: Scenario = async (code) => {
   await daemon.looks(2);
   await late.finish("COMMIT");
   await daemon.looks(2);
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** COMMIT ends in a rollback, without an error; or it never arrives. What is told must be what happened. */
@@ -146,7 +146,7 @@ export const newestGone: Scenario = async (code) => {
   await cut.commit();
   // One finds the head gone, restoring takes another, the next one finds what is due.
   await daemon.looks(5);
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** A backlog of several batches is read by one and recorded by another before the first comes to write. */
@@ -163,7 +163,7 @@ export const sharedBacklog: Scenario = async (code) => {
   await quick.ready();
   gate.open();
   await slow.ready();
-  return violations(database.admin);
+  return await violations(database.admin);
 };
 
 /** A row is edited where a restore that serves values does not look, and one before a write does. */
@@ -201,5 +201,5 @@ export const peerBetween: Scenario = async (code) => {
     recorder.ring();
     await recorder.event("merge.recorded", undefined, mark);
   }
-  return violations(database.admin);
+  return await violations(database.admin);
 };
