@@ -38,13 +38,16 @@ const READ_IDS = 20_000n;
  * The newest id and the lock holders in one statement, see `core/low-water-mark.ts`: holders of the table, of its
  * partitions, and of the sequences from which its id is drawn. Prepared transactions have no pid. Only the partitions are
  * looked up each time, because they come and go: planning a lookup of the sequences takes longer than all the rest.
+ *
+ * The table is named to a function, which looks it up at each poll. A constant of type regclass would keep the table that had the
+ * name when the statement was prepared, and another one's locks would be watched.
  */
 const seenStatement = ({ outbox }: Names, watched: Watched): Statement => ({
   name: "seen",
   types: ["bigint"],
   text: (applied) => `
   SELECT
-    '${outbox}'::regclass::oid::text AS outbox, ${STARTED} AS server,
+    to_regclass('${outbox}')::oid::text AS outbox, ${STARTED} AS server,
     (SELECT max(id) FROM ${outbox})::text AS newest, ${lastDrawn(watched)} AS drawn,
     (SELECT ${PAYLOAD_FINGERPRINT} FROM ${outbox} e WHERE e.id = ${applied}::bigint AND ${OURS} LIMIT 1) AS applied,
     (SELECT string_agg(DISTINCT l.virtualtransaction, ' ')

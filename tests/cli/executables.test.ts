@@ -123,10 +123,10 @@ describe("the executables", () => {
     });
   });
 
-  // The bundle is evaluated at once: no signal arrives meanwhile.
-  test.runIf(IN_CHECKOUT).each(["SIGTERM", "SIGINT"])(
+  test.for(["SIGTERM", "SIGINT"])(
     "end a daemon that is still being loaded with 0 at %s",
-    async (signal) => {
+    async (signal, ctx) => {
+      if (!IN_CHECKOUT) return ctx.skip("the bundle is evaluated at once: no signal arrives meanwhile");
       const preload = `import { registerHooks } from "node:module";
     registerHooks({
       load: (url, context, next) => {

@@ -2,15 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { Failed } from "../../src/failed.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "metrics-config-"));
 let files = 0;
 
-afterAll(() => {
-  rmSync(FOLDER, { recursive: true });
-});
+// A worker runs several test files with this module.
+process.once("exit", () => rmSync(FOLDER, { recursive: true }));
 
 /** The problems of a configuration that is refused. */
 export function problemsOf(load: () => unknown): readonly string[] {
@@ -23,7 +21,7 @@ export function problemsOf(load: () => unknown): readonly string[] {
   throw new Error("it was accepted");
 }
 
-/** A file's path, until the tests of this file are over. */
+/** The path of a file that exists until the worker ends. */
 export function temporaryFile(content: string): string {
   files += 1;
   const path = join(FOLDER, String(files));
