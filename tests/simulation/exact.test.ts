@@ -13,7 +13,7 @@ import { EXACT, LATER, LONG } from "./scenario.ts";
 withVirtualTime();
 
 test("thousands of short schedules", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: EXACT, runs: 1_300 });
+  const failure = await failing(context, { kind: EXACT, runs: 650 });
   expect(failure).toBe("");
 });
 

@@ -10,7 +10,7 @@ import { KEPT, LATER, LONG } from "./scenario.ts";
 withVirtualTime();
 
 test("short schedules", { timeout: 600_000 }, async (context) => {
-  expect(await failing(context, { kind: KEPT, runs: 700 })).toBe("");
+  expect(await failing(context, { kind: KEPT, runs: 350 })).toBe("");
 });
 
 test("long ones", { timeout: 600_000 }, async (context) => {

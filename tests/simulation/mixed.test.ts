@@ -7,12 +7,12 @@ import { LATER, MIXED, MIXED_RAGGED } from "./scenario.ts";
 withVirtualTime();
 
 test("other windows, bounds, scopes and verdicts", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: MIXED, runs: 500 });
+  const failure = await failing(context, { kind: MIXED, runs: 250 });
   expect(failure).toBe("");
 });
 
 test("and TRUNCATE and retention, caches and ids given explicitly", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: MIXED_RAGGED, runs: 500 });
+  const failure = await failing(context, { kind: MIXED_RAGGED, runs: 250 });
   expect(failure).toBe("");
 });
 

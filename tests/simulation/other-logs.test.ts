@@ -10,17 +10,17 @@ import { LATER, RAGGED, SHRINKING, UNSEEN } from "./scenario.ts";
 withVirtualTime();
 
 test("ids from a cache, ids given explicitly, holders passed over", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: UNSEEN, runs: 650 });
+  const failure = await failing(context, { kind: UNSEEN, runs: 325 });
   expect(failure).toBe("");
 });
 
 test("TRUNCATE and retention", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: SHRINKING, runs: 650 });
+  const failure = await failing(context, { kind: SHRINKING, runs: 325 });
   expect(failure).toBe("");
 });
 
 test("all of it at once, and retention of some rows only", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: RAGGED, runs: 500 });
+  const failure = await failing(context, { kind: RAGGED, runs: 250 });
   expect(failure).toBe("");
 });
 
