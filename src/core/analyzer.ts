@@ -43,6 +43,8 @@ export class Analyzer implements Scopes {
   global: ScopeMemory;
   /** The project that merged last is the last one; a checkpoint keeps this order. */
   readonly projects = new Map<string, ScopeMemory>();
+  /** A project that is known to be the last one. */
+  #last: string | null = null;
   newest: Newest | null = null;
   /** Merges recorded as skipped. */
   skipped = 0;
@@ -61,13 +63,20 @@ export class Analyzer implements Scopes {
     let scope = this.projects.get(name);
     if (scope === undefined) {
       scope = new ScopeMemory(this, !this.truncated);
-      this.projects.set(name, scope);
+      this.moveToEnd(name, scope);
     }
     return scope;
   }
 
   mergingProject(name: string): ScopeMemory {
-    return moveToEnd(this.projects, name, this.project(name));
+    const scope = this.project(name);
+    // Merges of one project often follow each other, and moving costs more than sliding a window.
+    return name === this.#last ? scope : this.moveToEnd(name, scope);
+  }
+
+  moveToEnd(name: string, scope: ScopeMemory): ScopeMemory {
+    this.#last = name;
+    return moveToEnd(this.projects, name, scope);
   }
 
   /** Whether the global windows are still filling again because rows are missing at the old end of the journal. */
@@ -113,7 +122,7 @@ export class Draft implements Scopes {
   /** Makes the draft the analyzer's own memory. The draft must not be used afterwards. */
   adopt(skipped = 0): void {
     this.#base.global = this.global;
-    for (const [name, scope] of this.#projects) moveToEnd(this.#base.projects, name, scope);
+    for (const [name, scope] of this.#projects) this.#base.moveToEnd(name, scope);
     this.#base.newest = this.newest;
     this.#base.skipped += skipped;
   }

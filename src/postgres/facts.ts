@@ -32,10 +32,18 @@ export async function facts(
   let read = 0;
   const take: TakeFields = (fields) => {
     read += 1;
-    const [id, seq = null, project = null, attempts = null, lastVerdict = null, ...more] = fields;
-    const [version = null, scope = null, kind, payload = null] = more;
-    if (typeof kind === "string") other({ id: id ?? "", kind, payload });
-    else row({ id: id ?? "", seq, project, attempts, lastVerdict, version, scope });
+    const [id, seq, project, attempts, lastVerdict, version, scope, kind, payload] = fields;
+    if (typeof kind === "string") other({ id: id ?? "", kind, payload: payload ?? null });
+    else
+      row({
+        id: id ?? "",
+        seq: seq ?? null,
+        project: project ?? null,
+        attempts: attempts ?? null,
+        lastVerdict: lastVerdict ?? null,
+        version: version ?? null,
+        scope: scope ?? null,
+      });
   };
   try {
     // A page begins at the next row, because ids may have gaps of any size.
