@@ -16,6 +16,7 @@ const SILENT = new Set([
   "backlog.started",
   "batch.recorded",
   "checkpoint.written",
+  "reconciliation.completed",
   "shutdown.started",
 ]);
 const ALWAYS_THERE = new Set(["level", "time", "service", "version", "instance", "event", "msg"]);
