@@ -40,18 +40,20 @@ function settled({ events }: TestDaemon): boolean {
   return last("reconciliation.completed") > last("db.connected");
 }
 
+/** A daemon that polls when it is rung, behind the proxy. The reconciliation after every restore, whose messages would count, is over. */
+async function startSettled(): Promise<TestDaemon> {
+  const daemon = startDaemon(database, { url: proxy.url(database.daemonUrl), pollIntervalMs: 600_000 });
+  await until("the daemon has settled down", () => settled(daemon));
+  return daemon;
+}
+
 describe.each(["cut-before", "cut-after", "lose-answer"] as const)("%s", (verdict) => {
   it("at every message of a write, one after the other: each merge is recorded once", async () => {
     let cuts = 0;
     let unknown = 0;
     for (let k = 1; ; k += 1) {
       // Its first write, as a connection prepares the insert but once.
-      await using daemon = startDaemon(database, {
-        url: proxy.url(database.daemonUrl),
-        pollIntervalMs: 600_000,
-      });
-      // The comparison that follows every restore would be counted in.
-      await until("the daemon has settled down", () => settled(daemon));
+      await using daemon = await startSettled();
       const struck = atMessage(k, verdict);
       const mark = daemon.mark();
       await merge(database.admin);
@@ -78,11 +80,7 @@ it.each(["cut-before", "cut-after", "lose-answer"] as const)(
   async (verdict) => {
     let cuts = 0;
     for (let k = 1; ; k += 1) {
-      await using daemon = startDaemon(database, {
-        url: proxy.url(database.daemonUrl),
-        pollIntervalMs: 600_000,
-      });
-      await until("the daemon has settled down", () => settled(daemon));
+      await using daemon = await startSettled();
       await merge(database.admin);
       daemon.ring();
       await daemon.event("merge.recorded");

@@ -39,22 +39,16 @@ const MOST_BOUNDED = isLarge ? MOST : 10_000;
 takeTimers();
 const all = await scopes();
 
-function scopeNamed(name: string): Scope {
-  const scope = all.find((one) => one.name === name);
-  if (scope === undefined)
-    throw new Error(
-      `there is no scope ${JSON.stringify(name)}; there are:\n${all.map((one) => `  ${one.name}`).join("\n")}`,
-    );
-  return scope;
-}
+const scopeNamed = byName<Scope>("scope", all, ({ name }) => name);
+const mutantNamed = byName<Mutant>("mutant", MUTANTS, ({ mistake }) => mistake);
 
-function mutantNamed(mistake: string): Mutant {
-  const mutant = MUTANTS.find((one) => one.mistake === mistake);
-  if (mutant === undefined)
-    throw new Error(
-      `there is no mutant ${JSON.stringify(mistake)}; there are:\n${MUTANTS.map((one) => `  ${one.mistake}`).join("\n")}`,
-    );
-  return mutant;
+function byName<T>(what: string, these: readonly T[], nameOf: (one: T) => string): (name: string) => T {
+  return (name) => {
+    const found = these.find((one) => nameOf(one) === name);
+    if (found !== undefined) return found;
+    const names = these.map((one) => `  ${nameOf(one)}`).join("\n");
+    throw new Error(`there is no ${what} ${JSON.stringify(name)}; there are:\n${names}`);
+  };
 }
 
 function mistaken({ log, daemon }: Partial<Mutant>): Pick<Mutant, "log" | "daemon"> {
