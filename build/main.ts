@@ -21,6 +21,31 @@ const pgFormat: Plugin = {
   },
 };
 
+/** Modules of Node.js that take milliseconds to load and that most commands do not need: loaded when a member is first used. */
+const SELDOM_USED =
+  /^(node:)?(child_process|cluster|crypto|dns|fs\/promises|http2|https|stream\/consumers|tls|worker_threads|zlib)$/;
+const loadedWhenUsed: Plugin = {
+  name: "loaded-when-used",
+  setup(building) {
+    building.onResolve({ filter: SELDOM_USED }, ({ path, namespace }) =>
+      namespace === "loaded-when-used" ? { path, external: true } : { path, namespace: "loaded-when-used" },
+    );
+    building.onLoad({ filter: SELDOM_USED, namespace: "loaded-when-used" }, ({ path }) => {
+      const members = Object.keys(process.getBuiltinModule(path) ?? {});
+      const getters = members.map((name) => `get ${name}() { return require("${path}").${name}; }`);
+      return { contents: `module.exports = { ${getters.join(", ")} };` };
+    });
+  },
+};
+
+/** What zod says in 40 languages, a seventh of the bundle: each of our schemas has messages of its own. */
+const noLanguages: Plugin = {
+  name: "no-languages",
+  setup(building) {
+    building.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: "export {};" }));
+  },
+};
+
 const { outputFiles, warnings, metafile } = await build({
   absWorkingDir: ROOT,
   entryPoints: ["src/cli/program.ts"],
@@ -43,7 +68,7 @@ const { outputFiles, warnings, metafile } = await build({
   define: { "import.meta.dirname": "__dirname" },
   // Each is asked for only where a setting that we do not use wants it.
   external: ["pg-native", "@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler"],
-  plugins: [pgFormat],
+  plugins: [pgFormat, loadedWhenUsed, noLanguages],
 });
 // Such as a second place that reads `import.meta`, of which a CommonJS script has nothing.
 if (warnings.length > 0) throw new Error("esbuild has warnings");

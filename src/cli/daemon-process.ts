@@ -1,6 +1,7 @@
 /** The daemon's process: binds the loop to PostgreSQL, log, HTTP and signals, until a signal or a fatal error ends it. */
 import { randomBytes } from "node:crypto";
 import { isatty } from "node:tty";
+import { pause } from "../backoff.ts";
 import { systemClock } from "../clock.ts";
 import { settingsForLog } from "../config/effective.ts";
 import type { Config } from "../config.ts";
@@ -23,6 +24,8 @@ import { hasCursor, runProgress } from "./progress.ts";
 import { processTerminal } from "./terminal.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
+/** Loading the service keeps the process's one thread busy: it waits until everything is recorded, but no longer than this. */
+const SERVE_WITHIN_MS = 100;
 const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
 /** Unfinished work is abandoned when this much of the shutdown timeout is left. */
 const ABANDON_BEFORE_MS = 500;
@@ -36,7 +39,9 @@ export async function run(config: Config): Promise<number> {
   const readiness = new Readiness(systemClock.now);
   const prometheus = new LatePrometheus();
   const progress = progressOnScreen();
+  const recorded = new AbortController();
   const report: Report = (event) => {
+    if (event.event === "daemon.ready") recorded.abort();
     readiness.accept(event);
     prometheus.accept(event);
     if (progress === null) log.report(event);
@@ -73,23 +78,10 @@ export async function run(config: Config): Promise<number> {
   );
   const stopped = stopOnSignals(stop, daemon, config.shutdownTimeoutMs, report);
   let alive = true;
-  // Connects while the service is loaded.
   const running = daemon.run();
   // Its failure is handled below, when the service is there.
   running.catch(() => undefined);
-  const served: Served = {
-    isAlive: () => alive,
-    readiness,
-    memory: new Memory(daemon, config.metrics, systemClock.now),
-    merge: config.merge,
-    prometheus: () => prometheus.load(),
-  };
-  const http = await serve(config, served, report).catch(async (error: unknown) => {
-    stop.abort();
-    daemon.abandon();
-    await Promise.allSettled([running]);
-    throw error;
-  });
+  await pause(SERVE_WITHIN_MS, AbortSignal.any([recorded.signal, stop.signal]));
   const listening = listen(
     {
       ...connection,
@@ -103,6 +95,19 @@ export async function run(config: Config): Promise<number> {
     systemClock,
     stop.signal,
   );
+  const served: Served = {
+    isAlive: () => alive,
+    readiness,
+    memory: new Memory(daemon, config.metrics, systemClock.now),
+    merge: config.merge,
+    prometheus: () => prometheus.load(),
+  };
+  const http = await serve(config, served, report).catch(async (error: unknown) => {
+    stop.abort();
+    daemon.abandon();
+    await Promise.allSettled([running, listening]);
+    throw error;
+  });
   try {
     await running;
     return EXIT.done;

@@ -1,5 +1,5 @@
 /** The configuration file: what a merge is, and the windows, scopes, verdicts and gates of the metrics. */
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { CATALOGUE, DEFAULT_VERDICTS } from "../core/catalogue.ts";
 import type { Gate } from "../core/gate.ts";
 import { METRIC_NAMES, type MetricName, type MetricSettings } from "../core/metric.ts";

@@ -1,5 +1,9 @@
-/** The shape of the configuration file. Each error is an expectation, to be read after "it must be". */
-import { z } from "zod";
+/**
+ * The shape of the configuration file. Each error is an expectation, to be read after "it must be".
+ *
+ * By zod's small interface: of the large one all is loaded at each start, messages in 40 languages included.
+ */
+import * as z from "zod/mini";
 import { MAX_WINDOW, METRIC_NAMES } from "../core/metric.ts";
 import { WORD } from "../postgres/names.ts";
 
@@ -14,19 +18,22 @@ const VERDICTS = 'a list of verdicts, such as ["rebase_conflict"]; leave it out 
 const MOST_VERDICTS = 16_384;
 
 /** The message about an unknown member is the list of those that are known, with blanks between. */
-function object<Shape extends z.ZodRawShape>(shape: Shape, expectation: string) {
+function object<Shape extends z.core.$ZodShape>(shape: Shape, expectation: string) {
   const error = ({ code }: { readonly code: string }): string =>
     code === "unrecognized_keys" ? Object.keys(shape).join(" ") : expectation;
   return z.strictObject(shape, { error });
 }
 
-const text = (pattern: RegExp, expectation: string) => z.string(expectation).regex(pattern, expectation);
+const text = (pattern: RegExp, expectation: string) =>
+  z.string(expectation).check(z.regex(pattern, expectation));
 
 const merge = object(
   {
-    kind: text(WORD, "the kind of a transition row, such as phase.transition").refine(
-      (kind) => !kind.startsWith("metric."),
-      "a kind that the orchestrator writes; the daemon writes the metric.* rows",
+    kind: text(WORD, "the kind of a transition row, such as phase.transition").check(
+      z.refine(
+        (kind) => !kind.startsWith("metric."),
+        "a kind that the orchestrator writes; the daemon writes the metric.* rows",
+      ),
     ),
     target: text(WORD, "the target of a transition that merges, such as merged"),
   },
@@ -34,45 +41,53 @@ const merge = object(
 );
 
 const WINDOW = `a whole number of merges from 1 to ${MAX_WINDOW}`;
-const window = z.int(WINDOW).min(1, WINDOW).max(MAX_WINDOW, WINDOW);
+const window = z.int(WINDOW).check(z.gte(1, WINDOW), z.lte(MAX_WINDOW, WINDOW));
 
-const record = z
-  .array(z.enum(["global", "project"], RECORD), RECORD)
-  .refine(
-    (scopes) => (scopes.length === 0 || scopes.includes("global")) && new Set(scopes).size === scopes.length,
-    RECORD,
-  )
-  .transform((scopes) => scopes.toSorted());
+const record = z.pipe(
+  z
+    .array(z.enum(["global", "project"], RECORD), RECORD)
+    .check(
+      z.refine(
+        (scopes) =>
+          (scopes.length === 0 || scopes.includes("global")) && new Set(scopes).size === scopes.length,
+        RECORD,
+      ),
+    ),
+  z.transform((scopes) => scopes.toSorted()),
+);
 
 const RATIO = "a number from 0 to 1";
-const ratio = z.number(RATIO).min(0, RATIO).max(1, RATIO);
+const ratio = z.number(RATIO).check(z.gte(0, RATIO), z.lte(1, RATIO));
 
 const gate = object(
   { name: text(GATE_NAME, "a plain lower-case name, such as trust"), upper: ratio, lower: ratio },
   'an object such as {"name": "trust", "upper": 0.85, "lower": 0.7}; leave it out for no gate',
-).refine((bounds) => bounds.lower <= bounds.upper, {
-  path: ["lower"],
-  error: "at most upper: a gate rises at upper and falls below lower",
-});
+).check(
+  z.refine((bounds) => bounds.lower <= bounds.upper, {
+    path: ["lower"],
+    error: "at most upper: a gate rises at upper and falls below lower",
+  }),
+);
 
 const METRIC = 'an object such as {"window": 100, "record": ["global"]}';
 
 /** Only ratios have gates, and only one metric looks at verdicts. */
 const metric = {
-  first_pass_merge_rate: object({ window, record, gate: gate.optional() }, METRIC),
+  first_pass_merge_rate: object({ window, record, gate: z.optional(gate) }, METRIC),
   rebase_conflict_rate: object(
     {
       window,
       record,
-      gate: gate.optional(),
-      verdicts: z
-        .array(text(VERDICT, VERDICTS), VERDICTS)
-        .min(1, VERDICTS)
-        .refine(
-          (verdicts) => Buffer.byteLength(JSON.stringify(verdicts)) <= MOST_VERDICTS,
-          `verdicts that take at most ${MOST_VERDICTS} bytes together, as every row carries them`,
-        )
-        .optional(),
+      gate: z.optional(gate),
+      verdicts: z.optional(
+        z.array(text(VERDICT, VERDICTS), VERDICTS).check(
+          z.minLength(1, VERDICTS),
+          z.refine(
+            (verdicts) => Buffer.byteLength(JSON.stringify(verdicts)) <= MOST_VERDICTS,
+            `verdicts that take at most ${MOST_VERDICTS} bytes together, as every row carries them`,
+          ),
+        ),
+      ),
     },
     METRIC,
   ),
@@ -80,19 +95,19 @@ const metric = {
 };
 
 /** All metrics are computed, and so need a window. A metric with an empty `record` is shown, but not recorded. */
-const metrics = object(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`)
-  .refine((named) => METRIC_NAMES.some((name) => named[name].record.length > 0), {
-    error: "an object in which at least one metric is recorded: its rows are the order of the merges",
-  })
-  .refine(
+const metrics = object(metric, `an object with a member for each of ${METRIC_NAMES.join(", ")}`).check(
+  z.refine(
+    (named) => METRIC_NAMES.some((name) => named[name].record.length > 0),
+    "an object in which at least one metric is recorded: its rows are the order of the merges",
+  ),
+  z.refine(
     ({ first_pass_merge_rate: one, rebase_conflict_rate: other }) =>
       one.gate?.name !== other.gate?.name || !one.gate,
-    {
-      error: "an object in which each gate has a name of its own: consumers tell crossings apart by it",
-    },
-  );
+    "an object in which each gate has a name of its own: consumers tell crossings apart by it",
+  ),
+);
 
 export const METRICS_FILE = object(
-  { merge: merge.optional(), metrics },
+  { merge: z.optional(merge), metrics },
   'an object with "metrics", and optionally "merge"',
 );
