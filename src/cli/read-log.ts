@@ -133,20 +133,33 @@ export async function* logPages(
   }
 }
 
-/** What is read of each page, in their order. The server works on the next page while the caller works on this one. */
+/**
+ * What is read of each page, in their order. The server looks up and reads the next page while the caller works on this one.
+ */
 export async function* readPages<T>(
-  pages: AsyncIterable<PageBounds>,
+  pages: AsyncGenerator<PageBounds>,
   read: (page: PageBounds) => Promise<T>,
 ): AsyncGenerator<T> {
-  let current: Promise<T> | null = null;
-  for await (const page of pages) {
-    const next = read(page);
-    // Its failure is thrown when its turn comes.
-    next.catch(() => undefined);
+  try {
+    let page = await pages.next();
+    let current: Promise<T> | null = null;
+    while (page.done !== true) {
+      const next = inItsTurn(read(page.value));
+      const nextPage = inItsTurn(pages.next());
+      if (current !== null) yield current;
+      current = next;
+      page = await nextPage;
+    }
     if (current !== null) yield current;
-    current = next;
+  } finally {
+    await pages.return(undefined);
   }
-  if (current !== null) yield current;
+}
+
+/** A failure is thrown when its turn comes. */
+function inItsTurn<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 /** How far a walk from `start` to `end` has come at `place`, 0–1. */

@@ -9,7 +9,7 @@ import { Differences } from "../core/difference.ts";
 import { CHECKPOINT_KIND } from "../core/metric-event.ts";
 import { type CommittedMerge, MergeReconciliation, type Survivors } from "../core/reconcile-merges.ts";
 import { type Drift, driftFacts, type Verification, verificationOf } from "../core/verification.ts";
-import { Verifier } from "../core/verifier.ts";
+import { type AuditRow, Verifier } from "../core/verifier.ts";
 import type { PageBounds } from "../outbox/pages.ts";
 import { auditRows, recordedMerge, survivorsIn } from "../postgres/audit.ts";
 import { mergeSource } from "../postgres/merge-source.ts";
@@ -71,21 +71,35 @@ async function walk(
   from: bigint | null,
   progress?: (share: number) => void,
 ): Promise<string | null> {
-  const { reader, unreadable } = access;
   let first: string | null = null;
   const pages = logPages(access, from, end, progress);
-  for await (const rows of readPages(pages, ({ after, end: upTo }) => auditRows(access, after, upTo))) {
+  for await (const { rows, checkpoints } of readPages(pages, (page) => auditPage(access, page))) {
     for (const row of rows) {
       first ??= row.id;
-      if (row.unreadable !== undefined) unreadable({ id: row.id, reason: row.unreadable });
+      if (row.unreadable !== undefined) access.unreadable({ id: row.id, reason: row.unreadable });
       verifier.accept(row);
-      if (row.kind === CHECKPOINT_KIND && row.unreadable === undefined)
-        verifier.acceptCheckpoint(row.id, await reader.checkpoint(row.id));
+      const checkpoint = checkpoints.get(row.id);
+      if (checkpoint !== undefined) verifier.acceptCheckpoint(row.id, checkpoint);
     }
   }
   // Sets are committed whole, and the journal's end is the end of one.
   verifier.end();
   return first;
+}
+
+type AuditPage = {
+  readonly rows: readonly AuditRow[];
+  /** Payloads of the checkpoints among them, by row id. */
+  readonly checkpoints: ReadonlyMap<string, string | null>;
+};
+
+async function auditPage(access: LogAccess, { after, end }: PageBounds): Promise<AuditPage> {
+  const rows = await auditRows(access, after, end);
+  const checkpoints = new Map<string, string | null>();
+  for (const { id, kind, unreadable } of rows)
+    if (kind === CHECKPOINT_KIND && unreadable === undefined)
+      checkpoints.set(id, await access.reader.checkpoint(id));
+  return { rows, checkpoints };
 }
 
 async function reconcileMerges(
