@@ -45,6 +45,9 @@ type OtherFigure = {
   readAt: number;
 };
 
+/** One array for all scopes: a daemon alone needs no other figures, and may have 100,000 projects. */
+const NO_OTHERS: readonly OtherFigure[] = [];
+
 /** Three metrics, and room for daemons of different configuration that take turns. */
 const OTHERS_KEPT = 9;
 
@@ -61,7 +64,7 @@ export class ScopeMemory {
   #ring: MergeRing;
   /** One for each configured metric, in the same order. */
   #figures: readonly RunningFigure[];
-  #others: OtherFigure[] = [];
+  #others = NO_OTHERS;
   #gates: Partial<Record<MetricName, GateMemory>> = {};
 
   constructor(settings: ScopeSettings, complete = true) {
@@ -129,7 +132,7 @@ export class ScopeMemory {
     this.merges = 0;
     this.#ring = new MergeRing(this.#settings.capacity);
     this.#figures = configuredFigures(this.#settings);
-    this.#others = [];
+    this.#others = NO_OTHERS;
     this.#gates = {};
   }
 
