@@ -28,7 +28,7 @@ import { isMetricName, METRIC_NAMES, type MetricName, type MetricSettings } from
 import { CHECKPOINT_KIND, SCHEMA_VERSION } from "./metric-event.ts";
 import { type GateMemory, NO_MEMORY, type ScopeMemory } from "./scope-memory.ts";
 import { OTHER_VERDICT, VerdictNumbers } from "./verdict-numbers.ts";
-import { attemptsIn, type Entry, packEntry, verdictIn } from "./window.ts";
+import { attemptsIn, packEntry, type Run, verdictIn } from "./window.ts";
 
 /** A row to append. `workItemId` is the newest merge's, for an outbox that takes no row without one. */
 export type CheckpointRow = {
@@ -129,21 +129,20 @@ export function analyzerFrom(
   verdicts = new VerdictNumbers(),
 ): Analyzer | string {
   const analyzer = new Analyzer(metrics, capacity, verdicts);
-  const numbers = checkpoint.verdicts.map((verdict) => verdicts.numberOf(verdict));
+  const read = factReader(checkpoint.verdicts.map((verdict) => verdicts.numberOf(verdict)));
   analyzer.truncated = checkpoint.truncated;
   let others = false;
   for (const scope of [checkpoint.global, ...checkpoint.projects]) {
     const target = "project" in scope ? analyzer.project(String(scope.project)) : analyzer.global;
-    const entries = readFactWords(scope.facts, numbers);
-    if (entries === null) return "its facts cannot be read";
-    if (entries.length >= checkpoint.capacity && checkpoint.capacity < analyzer.capacity)
+    const runs = read(scope.facts);
+    if (runs === null) return "its facts cannot be read";
+    const facts = runs.reduce((sum, { times }) => sum + times, 0);
+    if (facts >= checkpoint.capacity && checkpoint.capacity < analyzer.capacity)
       return `it reaches back ${checkpoint.capacity} merges, ${analyzer.capacity} are needed`;
-    for (const entry of entries) {
-      target.push(entry);
-      others ||= verdictIn(entry) === OTHER_VERDICT;
-    }
+    target.fill(runs);
+    others ||= runs.some(({ entry }) => verdictIn(entry) === OTHER_VERDICT);
     for (const [name, gate] of Object.entries(scope.gates)) target.setGate(name as MetricName, gate);
-    target.complete = !checkpoint.truncated || scope.seq === entries.length;
+    target.complete = !checkpoint.truncated || scope.seq === facts;
     target.placed ||= target.complete || target === analyzer.global;
     if (target.complete) target.merges = scope.seq;
     target.seq = scope.seq;
@@ -223,15 +222,34 @@ function factWords({ ring }: ScopeMemory, words: ReadonlyMap<number, number>): s
 
 const FACT_WORD = /^([1-9][0-9]{0,9})(?::([0-9]{1,4}))?(?:\*([1-9][0-9]{0,5}))?$/;
 
-/** Oldest first; null where a word is none. @param numbers of the listed verdicts. */
-function readFactWords(text: string, numbers: readonly number[]): Entry[] | null {
-  const entries: Entry[] = [];
-  for (const word of text === "" ? [] : text.split(" ")) {
-    const match = FACT_WORD.exec(word);
-    const verdict = Number(match?.[2] ?? 0);
-    if (match === null || Number(match[1]) > MAX_ATTEMPTS || verdict > numbers.length) return null;
-    const entry = packEntry(Number(match[1]), numbers[verdict] ?? OTHER_VERDICT);
-    for (let times = Number(match[3] ?? 1); times > 0; times -= 1) entries.push(entry);
-  }
-  return entries;
+/**
+ * Reads facts, oldest first; null where a word is none. Scopes have the same few words, so each is read once.
+ * @param numbers of the listed verdicts.
+ */
+function factReader(numbers: readonly number[]): (text: string) => readonly Run[] | null {
+  const known = new Map<string, Run | null>();
+  const read = (word: string): Run | null => {
+    const run = readFactWord(word, numbers);
+    known.set(word, run);
+    return run;
+  };
+  return (text) => {
+    const runs: Run[] = [];
+    for (const word of text === "" ? [] : text.split(" ")) {
+      const run = known.get(word) ?? read(word);
+      if (run === null) return null;
+      runs.push(run);
+    }
+    return runs;
+  };
+}
+
+function readFactWord(word: string, numbers: readonly number[]): Run | null {
+  const match = FACT_WORD.exec(word);
+  const verdict = Number(match?.[2] ?? 0);
+  if (match === null || Number(match[1]) > MAX_ATTEMPTS || verdict > numbers.length) return null;
+  return {
+    entry: packEntry(Number(match[1]), numbers[verdict] ?? OTHER_VERDICT),
+    times: Number(match[3] ?? 1),
+  };
 }

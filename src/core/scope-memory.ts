@@ -9,7 +9,7 @@ import type { GateState } from "./gate.ts";
 import type { MetricName, MetricSettings } from "./metric.ts";
 import type { Reading } from "./reading.ts";
 import type { VerdictNumbers, VerdictSet } from "./verdict-numbers.ts";
-import { type Entry, MergeRing, NO_ENTRY, type RunningFigure } from "./window.ts";
+import { type Entry, MergeRing, NO_ENTRY, type Run, type RunningFigure } from "./window.ts";
 
 /** The merge at which a gate last crossed. */
 export type Crossing = {
@@ -98,6 +98,22 @@ export class ScopeMemory {
     this.#ring.push(entry);
   }
 
+  /** Fills an empty scope with merges, oldest first. It does not set `seq`. */
+  fill(runs: readonly Run[]): void {
+    for (const { entry, times } of runs) {
+      this.merges += times;
+      for (let time = 0; time < times; time += 1) this.#ring.push(entry);
+    }
+    for (const figure of this.#figures) {
+      let room = figure.size;
+      for (let index = runs.length - 1; index >= 0 && room > 0; index -= 1) {
+        const { entry, times } = runs[index] as Run;
+        figure.add(entry, Math.min(times, room));
+        room -= times;
+      }
+    }
+  }
+
   /** What the configured metric at this index says now. */
   reading(index: number): Reading {
     const figure = this.#figures[index] as RunningFigure;
@@ -183,7 +199,7 @@ export class ScopeMemory {
 
   #build(metric: MetricName, window: number, set: VerdictSet | null, n: number): RunningFigure {
     const figure = createFigure(metric, window, set);
-    for (let age = n - 1; age >= 0; age -= 1) figure.slide(this.#ring.at(age), NO_ENTRY);
+    for (let age = n - 1; age >= 0; age -= 1) figure.add(this.#ring.at(age), 1);
     return figure;
   }
 }

@@ -29,6 +29,9 @@ export function verdictIn(entry: Entry): number {
   return entry & (VERDICT_NUMBERS - 1);
 }
 
+/** The same entry several times in a row. */
+export type Run = { readonly entry: Entry; readonly times: number };
+
 const SMALLEST_RING = 8;
 
 /** The newest merges of a scope, oldest dropped first. Grows as it fills, so that a small project stays small. */
@@ -83,6 +86,8 @@ export interface RunningFigure {
   readonly size: number;
   /** @param leaving NO_ENTRY while the window fills. */
   slide(entering: Entry, leaving: Entry): void;
+  /** Takes in the same entry several times, while the window fills. */
+  add(entry: Entry, times: number): void;
   /** The reading of a window of which `n` merges are there, n ≤ size. */
   reading(n: number): Reading;
   clone(): RunningFigure;
@@ -106,6 +111,12 @@ export class RunningCount implements RunningFigure {
       verdicts === null
         ? Number(attemptsIn(entering) === 1) - Number(attemptsIn(leaving) === 1)
         : (verdicts[verdictIn(entering)] as number) - (verdicts[verdictIn(leaving)] as number);
+  }
+
+  add(entry: Entry, times: number): void {
+    const verdicts = this.#verdicts;
+    this.#count +=
+      times * (verdicts === null ? Number(attemptsIn(entry) === 1) : (verdicts[verdictIn(entry)] as number));
   }
 
   reading(n: number): Reading {
@@ -143,6 +154,10 @@ export class RunningHistogram implements RunningFigure {
     if (leaving !== NO_ENTRY) this.#add(leaves, -1);
   }
 
+  add(entry: Entry, times: number): void {
+    this.#add(attemptsIn(entry), times);
+  }
+
   reading(n: number): Reading {
     if (n < this.size) return undefinedReading(n, this.size, null);
     return { defined: true, value: this.#percentile(), numerator: null, n, window: n };
@@ -166,7 +181,7 @@ export class RunningHistogram implements RunningFigure {
     return copy;
   }
 
-  #add(attempts: number, change: 1 | -1): void {
+  #add(attempts: number, change: number): void {
     const counts = this.#counts;
     let index = 0;
     while (index < counts.length && (counts[index] as number) < attempts) index += 2;
