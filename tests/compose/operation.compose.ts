@@ -64,12 +64,12 @@ describe.skipIf(reason !== null)("docker compose", () => {
 
   test("exec metrics snapshot, also --json; run --rm metrics config; logs --follow metrics", async () => {
     expect(await stack.compose("exec", "-T", "metrics", "snapshot")).toMatch(
-      /^first_pass_merge_rate = undefined \(n=0\/50\)$/m,
+      /^first_pass_merge_rate = undefined \(n=0\/50\) +trust UNKNOWN +up>=85% down<70%$/m,
     );
     expect(await stack.snapshot()).toMatchObject({ schema_version: 1, daemon: { running: 1 } });
     expect(await stack.compose("exec", "-T", "metrics", "metrics", "health")).toBe("ready\n");
     expect(await stack.compose("run", "--rm", "-T", "metrics", "config")).toMatch(
-      /^database\.password +\(environment\) +\(secret\)$/m,
+      /^database\.password +environment +\(secret\)$/m,
     );
     expect((await stack.try("run", "--rm", "-T", "metrics", "nonsense")).code).toBe(2);
     const follow = spawn("docker", [
