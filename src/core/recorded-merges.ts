@@ -4,14 +4,14 @@ import type { Facts, Identified } from "./merge.ts";
 /** In place of the facts of a skipped merge. */
 export const SKIPPED = 0;
 
-type Recorded = {
-  /** `factsHash`, or SKIPPED. */
-  readonly facts: number;
-  /** When its transition was written, milliseconds since 1970; NaN where no time is recorded. */
-  readonly at: number;
-  /** Whether its transition was met. */
-  met: boolean;
-};
+/** An id: as a number where it is the text of one, because millions of texts would fill the memory. */
+type Id = number | string;
+
+const NUMBER = /^(?:0|-?[1-9][0-9]{0,14})$/;
+
+function idOf(text: string): Id {
+  return NUMBER.test(text) ? Number(text) : text;
+}
 
 export class RecordedMerges {
   /** The smallest and the largest event; null while there is none. */
@@ -19,22 +19,31 @@ export class RecordedMerges {
   largest: bigint | null = null;
   /** Whether transitions have been read already: then those of merges that are added now count as met. */
   afterwards = false;
-  readonly #events = new Map<string, Recorded>();
-  readonly #items = new Set<string>();
+  /** The place of each event in the lists below. */
+  readonly #events = new Map<Id, number>();
+  /** `factsHash` of each event, or SKIPPED. */
+  readonly #facts: number[] = [];
+  /** When its transition was written, milliseconds since 1970; NaN where no time is recorded. */
+  readonly #at: number[] = [];
+  /** Whether its transition was met. */
+  readonly #met: boolean[] = [];
+  readonly #items = new Set<Id>();
   /** Events that name no work item. */
-  readonly #alone = new Set<string>();
+  readonly #alone = new Set<Id>();
 
   /**
    * @param facts `factsHash` of what was recorded, or SKIPPED; of an event that is there already they stay.
    * @param mergedAt when its transition was written; null where that is not recorded.
    */
   add({ eventId, workItemId }: Identified, facts: number, mergedAt: string | null): void {
-    if (!this.#events.has(eventId)) {
-      const at = mergedAt === null ? Number.NaN : Date.parse(mergedAt);
-      this.#events.set(eventId, { facts, at, met: this.afterwards });
+    const event = idOf(eventId);
+    if (!this.#events.has(event)) {
+      this.#events.set(event, this.#facts.push(facts) - 1);
+      this.#at.push(mergedAt === null ? Number.NaN : Date.parse(mergedAt));
+      this.#met.push(this.afterwards);
     }
-    if (workItemId === null) this.#alone.add(eventId);
-    else this.#items.add(workItemId);
+    if (workItemId === null) this.#alone.add(event);
+    else this.#items.add(idOf(workItemId));
     const id = BigInt(eventId);
     if (this.smallest === null || id < this.smallest) this.smallest = id;
     if (this.largest === null || id > this.largest) this.largest = id;
@@ -42,25 +51,26 @@ export class RecordedMerges {
 
   /** Whether this event is recorded, or a merge of the same work item. */
   has(merge: Identified): boolean {
-    return this.#events.has(merge.eventId) || this.hasItemOf(merge);
+    return this.#events.has(idOf(merge.eventId)) || this.hasItemOf(merge);
   }
 
   /** Whether a merge of the same work item is recorded, or this event where it names none. */
   hasItemOf({ eventId, workItemId }: Identified): boolean {
-    return workItemId === null ? this.#alone.has(eventId) : this.#items.has(workItemId);
+    return workItemId === null ? this.#alone.has(idOf(eventId)) : this.#items.has(idOf(workItemId));
   }
 
   /** The transition of an event was met. @returns the facts that were recorded; null where the event is not. */
   meet(eventId: string): number | null {
-    const recorded = this.#events.get(eventId);
-    if (recorded === undefined) return null;
-    recorded.met = true;
-    return recorded.facts;
+    const place = this.#events.get(idOf(eventId));
+    if (place === undefined) return null;
+    this.#met[place] = true;
+    return this.#facts[place] ?? null;
   }
 
   /** The events whose transitions were not met. */
   *unmet(): Generator<{ readonly eventId: string; readonly at: number }> {
-    for (const [eventId, { at, met }] of this.#events) if (!met) yield { eventId, at };
+    for (const [event, place] of this.#events)
+      if (this.#met[place] === false) yield { eventId: String(event), at: this.#at[place] ?? Number.NaN };
   }
 }
 
