@@ -76,7 +76,8 @@ function createStatement(name: string, template: string | undefined, locale?: st
   const icu = locale === undefined ? "" : ` LOCALE_PROVIDER icu ICU_LOCALE '${locale}'`;
   return template === undefined
     ? `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'${icu}`
-    : `CREATE DATABASE ${name} TEMPLATE ${template}`;
+    : // The default writes every page to the WAL, which takes three times as long.
+      `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`;
 }
 
 function urlOf(base: string, database: string, login?: { user: string; password: string }): string {

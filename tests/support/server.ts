@@ -6,8 +6,15 @@ import { inject } from "vitest";
 import { createServer, type PostgresServer, type ServerOptions } from "../../demo/postgres-server.ts";
 import { scratchFolder } from "./scratch.ts";
 
-/** Settings that the tests rely on, whichever server they run on. Processes die in them, the machine does not: no fsync. */
-export const TEST_SETTINGS = { max_prepared_transactions: 10, fsync: false } as const;
+/**
+ * Settings that the tests rely on, whichever server they run on. Processes die in them, the machine does not: no fsync, and
+ * no page is ever torn.
+ */
+export const TEST_SETTINGS = {
+  max_prepared_transactions: 10,
+  fsync: false,
+  full_page_writes: false,
+} as const;
 
 const TEST_BINARIES = process.env["TEST_PG_BIN"] || undefined;
 
