@@ -26,7 +26,7 @@ const CONTRACT = `
   ) AS c (metric, scope, place, window_size, gate, upper, lower)`;
 
 /** A json column may hold escapes at which its own operators stop; most payloads hold none at all. */
-const READABLE = "(strpos(payload::text, '\\u') = 0 OR payload::text !~ '\\\\u(0000|[dD][89a-fA-F])')";
+export const READABLE = "(strpos(payload::text, '\\u') = 0 OR payload::text !~ '\\\\u(0000|[dD][89a-fA-F])')";
 
 /**
  * The log spread out into tables of one transaction. `line` is a scope, `pos` a merge's place in its order; what counts
@@ -35,7 +35,7 @@ const READABLE = "(strpos(payload::text, '\\u') = 0 OR payload::text !~ '\\\\u(0
 const TABLES: Readonly<Record<string, string>> = {
   contract: CONTRACT,
   log: `
-    SELECT id, kind, work_item_id::text AS item, xmin::text AS tx, CASE WHEN ${READABLE} THEN payload::text::jsonb END AS p,
+    SELECT id, kind, work_item_id::text AS item, xmin::text AS tx, CASE WHEN ${READABLE} THEN to_jsonb(payload) END AS p,
            payload::text AS raw
       FROM events_outbox WHERE kind = 'phase.transition' OR kind LIKE 'metric.%'`,
   merges: `
