@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/support/longest-first.ts";
 
 /** Ends a test that would wait indefinitely: a busy machine is not a failure. */
 const TIMEOUT_MS = 120_000;
@@ -6,8 +7,9 @@ const POSTGRES_TESTS = "tests/**/*.pg.test.ts";
 
 export default defineConfig({
   test: {
-    // Most tests of the database wait for it: a third worker keeps two cores busy.
-    maxWorkers: 3,
+    // Most tests of the database wait for it: four workers keep two cores busy.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     // Modules are loaded once for each worker, not for each file.
     isolate: false,
     // Of what must be right: `npm run coverage`. Processes that tests start are not counted.
