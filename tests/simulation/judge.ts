@@ -10,7 +10,8 @@ import {
   judgeLowMark,
   judgePruned,
   judgeWhole,
-  records,
+  mergesOf,
+  recordedBy,
   Violation,
 } from "./judged-log.ts";
 import { differences, staleness } from "./judged-memory.ts";
@@ -74,11 +75,12 @@ export class Judge {
     this.#judged = state;
     const journal = state.rows.filter(isRecord);
     judgeKeys(state);
+    const merges = mergesOf(state);
     const recorded = new Map<string, string>();
     const skips = new Set<string>();
     for (const row of this.#kind === "kept" ? [...state.gone.filter(isRecord), ...journal] : journal) {
       const { merge } = payloadOf(row);
-      judgeFacts(state, row, payloadOf(row));
+      judgeFacts(state, merges, row);
       if (row.kind === "metric.merge_skipped" && skips.has(merge.event_id))
         throw new Violation(`event ${merge.event_id} is skipped twice`);
       if (row.kind === "metric.merge_skipped") skips.add(merge.event_id);
@@ -91,11 +93,13 @@ export class Judge {
         throw new Violation(`${identity} recorded under ${before} and ${merge.event_id}`);
       recorded.set(identity, merge.event_id);
     }
-    const skipped = journal
-      .filter((row) => row.kind === "metric.merge_skipped")
-      .map((row) => payloadOf(row).merge.event_id);
+    const skipped = new Set(
+      journal
+        .filter((row) => row.kind === "metric.merge_skipped")
+        .map((row) => payloadOf(row).merge.event_id),
+    );
     for (const row of journal) {
-      if (row.kind !== "metric.merge_skipped" && skipped.includes(payloadOf(row).merge.event_id))
+      if (row.kind !== "metric.merge_skipped" && skipped.has(payloadOf(row).merge.event_id))
         throw new Violation(`row ${row.id}: its merge is skipped as well`);
     }
     if (this.#kind === "exact") for (const row of state.rows.filter(isCheckpoint)) judgeLowMark(state, row);
@@ -107,12 +111,13 @@ export class Judge {
   notYetConverged(daemons: readonly Told[]): string | null {
     const { state } = this.#server;
     const journal = state.rows.filter(isRecord);
-    const ever = this.#kind === "kept" ? [...journal, ...state.gone.filter(isRecord)] : journal;
+    const isRecorded = recordedBy(
+      this.#kind === "kept" ? [...journal, ...state.gone.filter(isRecord)] : journal,
+    );
     const floor = this.#kind === "kept" ? 0 : state.floor;
     for (const merge of state.rows) {
       if (!isMerge(merge) || isPresumed(state, floor, merge)) continue;
-      if (!ever.some((row) => records(row, merge)))
-        return `merge ${merge.id} of ${merge.item} is not recorded`;
+      if (!isRecorded(merge)) return `merge ${merge.id} of ${merge.item} is not recorded`;
     }
     for (const { name, daemon } of daemons) {
       if (daemon.analyzer === null) return `${name} knows nothing`;

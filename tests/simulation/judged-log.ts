@@ -6,15 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Merge, RawFacts } from "../../src/core/merge.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
 import { type NaiveWriter, naiveFigure, naiveSets } from "../core/naive.ts";
-import {
-  isCheckpoint,
-  isMerge,
-  isRecord,
-  type JournalPayload,
-  mergedAt,
-  payloadOf,
-  type Row,
-} from "./rows.ts";
+import { isCheckpoint, isMerge, isRecord, mergedAt, payloadOf, type Row } from "./rows.ts";
 import type { State } from "./server.ts";
 
 const PRODUCER = "damascus-metrics/simulated";
@@ -105,29 +97,38 @@ export function judgeKeys(state: State): void {
 /** A checkpoint says that no merge up to its low mark is left to record. */
 export function judgeLowMark(state: State, checkpoint: Row): void {
   const low = Number(payloadOf(checkpoint)["low_mark"]);
-  const recorded = state.rows.filter(isRecord);
+  const isRecorded = recordedBy(state.rows.filter(isRecord));
   for (const merge of state.rows) {
-    if (isMerge(merge) && merge.id <= low && !recorded.some((row) => records(row, merge)))
+    if (isMerge(merge) && merge.id <= low && !isRecorded(merge))
       throw new Violation(
         `merge ${merge.id} is not recorded, though checkpoint ${checkpoint.id} has the low mark ${low}`,
       );
   }
 }
 
-export function records(row: Row, merge: Row): boolean {
-  if (row.kind === "metric.threshold_crossed") return false;
-  const { event_id, work_item_id } = payloadOf(row).merge;
-  // What was a duplicate stays one when its work item is deleted.
-  const item = merge.item ?? merge.was ?? null;
-  return event_id === String(merge.id) || (item !== null && item === work_item_id);
+/** Whether these rows record a merge. */
+export function recordedBy(journal: readonly Row[]): (merge: Row) => boolean {
+  const sets = journal.filter(({ kind }) => kind !== "metric.threshold_crossed");
+  const ids = new Set(sets.map((row) => payloadOf(row).merge.event_id));
+  const items = new Set(sets.map((row) => payloadOf(row).merge.work_item_id));
+  return (merge) => {
+    // What was a duplicate stays one when its work item is deleted.
+    const item = merge.item ?? merge.was ?? null;
+    return ids.has(String(merge.id)) || (item !== null && items.has(item));
+  };
 }
 
-export function judgeFacts(state: State, row: Row, { merge, reason }: JournalPayload): void {
-  const known = (one: Row): boolean =>
-    isMerge(one) &&
-    String(one.id) === merge.event_id &&
-    (one.item === merge.work_item_id || one.item === null);
-  if (!state.rows.some(known) && !state.gone.some(known))
+/** Merges that a log has or had, by id. After a failover one id may have been given twice. */
+export type Merges = ReadonlyMap<string, readonly Row[]>;
+
+export function mergesOf({ rows, gone }: State): Merges {
+  return Map.groupBy([...rows, ...gone].filter(isMerge), ({ id }) => String(id));
+}
+
+export function judgeFacts(state: State, merges: Merges, row: Row): void {
+  const { merge, reason } = payloadOf(row);
+  const known = ({ item }: Row): boolean => item === merge.work_item_id || item === null;
+  if (merges.get(merge.event_id)?.some(known) !== true)
     throw new Violation(`row ${row.id} records a merge ${merge.event_id} that there is not`);
   if (row.item !== merge.work_item_id && row.item !== null)
     throw new Violation(`row ${row.id} is filed under ${row.item}`);

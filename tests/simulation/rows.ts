@@ -15,9 +15,16 @@ export function mergeRow(id: number, item: string | null): Row {
   return { id, kind: "phase.transition", item, payload: MERGED };
 }
 
+const times = new Map<number, string>();
+
 /** When the row with this id was written. */
 export function mergedAt(id: number): string {
-  return new Date(Date.UTC(2026, 10, 22) + id * 1000).toISOString();
+  let time = times.get(id);
+  if (time === undefined) {
+    time = new Date(Date.UTC(2026, 10, 22) + id * 1000).toISOString();
+    times.set(id, time);
+  }
+  return time;
 }
 
 export function isMerge(row: Row): boolean {
