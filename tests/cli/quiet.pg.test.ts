@@ -39,7 +39,8 @@ it.each<[string, Record<string, string>]>([
     // Of a server without TLS it says so, and that is enough.
     const word = env["PGSSLMODE"] === undefined ? "listen.connected" : "NO_TLS";
     await until("it works", () => said.out.includes(word));
-    const address = /"address":"(http[^"]+)"/.exec(said.out)?.[1];
+    // Where it connects and where it listens is logged in either order.
+    const address = await until("its address", () => /"address":"(http[^"]+)"/.exec(said.out)?.[1]);
     await fetch(`${address}/metrics`);
   } finally {
     child.kill("SIGTERM");
