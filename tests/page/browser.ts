@@ -10,7 +10,8 @@ import type { example } from "./example.ts";
 // A browser on a busy machine takes its time.
 vi.setConfig({ testTimeout: 60_000 });
 
-const CHROMIUM = findProgram("/usr/bin/chromium", "chromium");
+/** The shell has no window of its own to draw: half the processor time. */
+const CHROMIUM = findProgram("chromium-headless-shell", "/usr/bin/chromium", "chromium");
 const FLAGS = [
   "--headless",
   "--no-sandbox",
