@@ -134,7 +134,8 @@ export async function daemonProcess(
   if (options.onMessage !== undefined) child.on("message", options.onMessage);
   const ready = Promise.withResolvers<Ready>();
   let connectedAt = Number.NaN;
-  let address = "";
+  let address: string | null = null;
+  let recorded: Omit<Ready, "address"> | null = null;
   const last: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
@@ -148,8 +149,10 @@ export async function daemonProcess(
       if (line["event"] === "daemon.ready") {
         const ms = performance.now() - startedAt;
         const fromConnectedMs = Date.parse(String(line["time"])) - connectedAt;
-        ready.resolve({ ms, fromConnectedMs, seq: Number(line["seq"]), address });
+        recorded = { ms, fromConnectedMs, seq: Number(line["seq"]) };
       }
+      // Either may come first.
+      if (recorded !== null && address !== null) ready.resolve({ ...recorded, address });
       options.onLine?.(line, child.pid);
     });
   }
