@@ -136,11 +136,14 @@ export function analyzerFrom(
     const target = "project" in scope ? analyzer.project(String(scope.project)) : analyzer.global;
     const runs = read(scope.facts);
     if (runs === null) return "its facts cannot be read";
-    const facts = runs.reduce((sum, { times }) => sum + times, 0);
+    let facts = 0;
+    for (const { entry, times } of runs) {
+      facts += times;
+      others ||= verdictIn(entry) === OTHER_VERDICT;
+    }
     if (facts >= checkpoint.capacity && checkpoint.capacity < analyzer.capacity)
       return `it reaches back ${checkpoint.capacity} merges, ${analyzer.capacity} are needed`;
     target.fill(runs);
-    others ||= runs.some(({ entry }) => verdictIn(entry) === OTHER_VERDICT);
     for (const [name, gate] of Object.entries(scope.gates)) target.setGate(name as MetricName, gate);
     target.complete = !checkpoint.truncated || scope.seq === facts;
     target.placed ||= target.complete || target === analyzer.global;

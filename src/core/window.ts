@@ -200,5 +200,5 @@ export class RunningHistogram implements RunningFigure {
  * The product is rounded first: in doubles 0.07·100 is 7.000000000000001, whose ceiling would be one rank too high.
  */
 export function nearestRank(p: number, n: number): number {
-  return Math.ceil(Number((p * n).toFixed(9)));
+  return Math.ceil(Math.round(p * n * 1e9) / 1e9);
 }

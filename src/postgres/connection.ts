@@ -127,6 +127,13 @@ export async function connect(
       throw failed(error);
     }
   };
+  let turn: Promise<unknown> = Promise.resolve();
+  /** Waits for the read before it: that one may have failed, and its ROLLBACK must come first. */
+  const inTurn = <T>(read: () => Promise<T>): Promise<T> => {
+    const result = turn.then(read);
+    turn = result.catch(() => undefined);
+    return result;
+  };
   const readOnly = begin(settings, "ISOLATION LEVEL READ COMMITTED READ ONLY");
   /** Ends the transaction of what fails, if the connection survives that. */
   const orRolledBack = async <T>(work: Promise<T>): Promise<T> => {
@@ -138,8 +145,10 @@ export async function connect(
       throw failure;
     }
   };
-  const readEach = async (texts: readonly string[]): Promise<Answer[]> =>
-    (await orRolledBack(send(`${readOnly}; ${texts.join("; ")}; COMMIT`))).slice(-1 - texts.length, -1);
+  const readEach = async (texts: readonly string[]): Promise<Answer[]> => {
+    const message = `${readOnly}; ${texts.join("; ")}; COMMIT`;
+    return (await inTurn(() => orRolledBack(send(message)))).slice(-1 - texts.length, -1);
+  };
   return {
     processId: "processID" in client && typeof client.processID === "number" ? client.processID : null,
     notices,
@@ -147,11 +156,12 @@ export async function connect(
     runEach: (texts) => send(texts.join("; ")),
     read: async (text) => (await readEach([text]))[0] ?? NOTHING,
     readEach,
-    readOut: async (statement, take) => {
-      await send(readOnly);
-      await orRolledBack(client.query(new CopyOutQuery(statement, take)).ended);
-      await send("COMMIT");
-    },
+    readOut: (statement, take) =>
+      inTurn(async () => {
+        await send(readOnly);
+        await orRolledBack(client.query(new CopyOutQuery(statement, take)).ended);
+        await send("COMMIT");
+      }),
     end: async () => {
       state = "over";
       await client.end().catch(destroy);
