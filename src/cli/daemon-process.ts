@@ -25,7 +25,7 @@ import { processTerminal } from "./terminal.ts";
 
 const BACKOFF = { firstMs: 200, capMs: 10_000 };
 /** Loading the service keeps the process's one thread busy: it waits until everything is recorded, but no longer than this. */
-const SERVE_WITHIN_MS = 100;
+const SERVE_WITHIN_MS = 250;
 const SELF_CHECK = { everyMs: 10_000, withinMs: 5_000 };
 /** Unfinished work is abandoned when this much of the shutdown timeout is left. */
 const ABANDON_BEFORE_MS = 500;

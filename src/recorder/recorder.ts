@@ -159,14 +159,17 @@ function recorderOf(session: Session, projection: Projection) {
     return total;
   }
 
-  /** The last merges of a backlog, with checkpoints as far back as the next restart needs them. */
+  /**
+   * The last merges of a backlog, with checkpoints as far back as the next restart needs them. The one that serves values is
+   * written whatever its size.
+   */
   async function recordLast(due: readonly FoundMerge[]): Promise<number> {
     const [toWrite, toServe] = [-CHECKED.toWrite, -CHECKED.toServe];
-    let recorded = 0;
-    for (const part of [due.slice(0, toWrite), due.slice(toWrite, toServe), due.slice(toServe)]) {
-      await checkpoints.writeIfDue(0);
-      recorded += await record(part, "poll");
-    }
+    let recorded = await record(due.slice(0, toWrite), "poll");
+    await checkpoints.writeIfDue(0);
+    recorded += await record(due.slice(toWrite, toServe), "poll");
+    await checkpoints.writeIfDue(MOST_UNCOVERED);
+    recorded += await record(due.slice(toServe), "poll");
     return recorded;
   }
 

@@ -251,13 +251,15 @@ describe("a checkpoint", () => {
     expect(await violations(database.admin)).toEqual([]);
   });
 
-  test("of 3,000 projects is written less often, and serves", async () => {
+  test("of 3,000 projects is written less often, but 20 merges before a backlog's end too, and serves", async () => {
     await using database = await createDatabase();
     await merges(
       database.admin,
       Array.from({ length: 3_000 }, (_, index) => ({ project: `p${index}` })),
     );
     const first = await recorded(database);
+    const seqs = (await checkpoints(database)).map(({ payload: { seq } }) => seq);
+    expect(seqs).toEqual(expect.arrayContaining([2_980, 3_000]));
     await merges(database.admin, times(101));
     await recorded(database);
     const { restored, memory } = await recorded(database);
