@@ -230,17 +230,13 @@ const FACT_WORD = /^([1-9][0-9]{0,9})(?::([0-9]{1,4}))?(?:\*([1-9][0-9]{0,5}))?$
  * @param numbers of the listed verdicts.
  */
 function factReader(numbers: readonly number[]): (text: string) => readonly Run[] | null {
-  const known = new Map<string, Run | null>();
-  const read = (word: string): Run | null => {
-    const run = readFactWord(word, numbers);
-    known.set(word, run);
-    return run;
-  };
+  const known = new Map<string, Run>();
   return (text) => {
     const runs: Run[] = [];
     for (const word of text === "" ? [] : text.split(" ")) {
-      const run = known.get(word) ?? read(word);
+      const run = known.get(word) ?? readFactWord(word, numbers);
       if (run === null) return null;
+      known.set(word, run);
       runs.push(run);
     }
     return runs;
