@@ -19,19 +19,22 @@ const idle = async (daemon: TestDaemon): Promise<void> => {
   await daemon.event("reconciliation.completed");
 };
 
-/** Ends the backend of our role whose last statement is like this, when it is idle: what was heard may still cause a poll. @returns when. */
+/**
+ * Ends the only backend of our role whose last statement is like this, when it is idle: what was heard may still cause
+ * a poll, and a connection just opened has not listened yet. @returns when.
+ */
 async function terminate(database: TestDatabase, statement: string): Promise<number> {
-  let ended: number | null = 0;
-  await until("it is idle", async () => {
+  await until("it alone is idle", async () => {
     const { rowCount } = await database.admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE usename = $1 AND state = 'idle' AND (query ~ '^(UN)?LISTEN|^NOTIFY') = ($2 = 'listener')`,
+      `WITH ours AS (
+         SELECT pid, state, (query ~ '^(UN)?LISTEN|^NOTIFY') = ($2 = 'listener') AS meant FROM pg_stat_activity WHERE usename = $1
+       )
+       SELECT pg_terminate_backend(pid) FROM ours
+        WHERE meant AND state = 'idle' AND (SELECT count(*) FROM ours WHERE meant) = 1`,
       [database.role, statement],
     );
-    ended = rowCount;
-    return ended !== 0;
+    return rowCount === 1;
   });
-  expect(ended).toBe(1);
   return performance.now();
 }
 
