@@ -67,6 +67,8 @@ export class FastReplay {
   #firstRow: number | null = null;
   /** The first row that was read, of whatever sort. */
   #begins = Number.POSITIVE_INFINITY;
+  /** Metric rows before the first merge's row: the rest of its set, unless the journal is cut. */
+  readonly #before: number[] = [];
   /** Of each project the row of its newest merge. */
   readonly #newestRows = new Map<string, number>();
 
@@ -109,10 +111,17 @@ export class FastReplay {
     this.#newestRows.set(project, id);
   }
 
-  /** Takes rows beside the order, in the order of their ids: crossings, skips, and what shows that the log is another. */
+  /**
+   * Takes rows beside the order, in the order of their ids: crossings, skips, and what shows that the log is another. At last, in any
+   * order, the metric rows before the first row that gives the order.
+   */
   acceptOther(raw: RawJournalRow): void {
     if (this.impassable) return;
     const row = readable(raw);
+    if (this.#firstRow !== null && Number(raw.id) < this.#firstRow) {
+      if (row?.type !== "unmarked") this.#before.push(Number(raw.id));
+      return;
+    }
     if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
     if (row?.type === "skipped") this.analyzer.skipped += 1;
     else if (row?.type === "unmarked") this.#unmarked += 1;
@@ -133,15 +142,18 @@ export class FastReplay {
   }
 
   /**
-   * Checks whether the first set is whole. The row that gives the order need not be the first of its set: if the journal is cut within
-   * that set, the order is dense from 1 nevertheless.
+   * Checks whether the first set is whole, and whether it is the first. The row that gives the order need not be the first of its set: if
+   * the journal is cut within that set, the order is dense from 1 nevertheless. And so it is after a set of which only rows without
+   * `seq` of the order are left.
    */
   checkFirst(raws: readonly RawJournalRow[]): void {
     const rows = raws.map(readable).filter((row) => row?.type === "metric");
     const first = rows.find(({ id }) => Number(id) === this.#firstRow);
     const set = rows.filter(({ merge }) => merge.eventId === first?.merge.eventId);
+    const ids = new Set(set.map(({ id }) => Number(id)));
     if (first === undefined || set.length !== first.setSize) this.impassable = true;
-    this.#begins = Math.min(this.#begins, ...set.map(({ id }) => Number(id)));
+    if (!this.#before.every((id) => ids.has(id))) this.impassable = true;
+    this.#begins = Math.min(this.#begins, ...ids);
   }
 
   /** The journal's first row. */

@@ -17,6 +17,7 @@ import { literal, literals, type Names, type Outbox } from "./names.ts";
 
 /** Ids in a page: a tenth of a second where no id is missing. */
 const PAGE_IDS = 100_000n;
+const LARGER_THAN_A_SET = 100;
 
 /**
  * Reads the rows of facts with id ≤ upTo, and the others that `FastReplay` needs, in id order.
@@ -30,20 +31,24 @@ export async function facts(
   other: (row: RawJournalRow) => void,
 ): Promise<boolean> {
   let read = 0;
+  let first: bigint | null = null;
   const take: TakeFields = (fields) => {
     read += 1;
-    const [id, seq, project, attempts, lastVerdict, version, scope, kind, payload] = fields;
-    if (typeof kind === "string") other({ id: id ?? "", kind, payload: payload ?? null });
-    else
-      row({
-        id: id ?? "",
-        seq: seq ?? null,
-        project: project ?? null,
-        attempts: attempts ?? null,
-        lastVerdict: lastVerdict ?? null,
-        version: version ?? null,
-        scope: scope ?? null,
-      });
+    const [id = "", seq, project, attempts, lastVerdict, version, scope, kind, payload] = fields;
+    if (typeof kind === "string") {
+      other({ id: id ?? "", kind, payload: payload ?? null });
+      return;
+    }
+    first ??= BigInt(id ?? "");
+    row({
+      id: id ?? "",
+      seq: seq ?? null,
+      project: project ?? null,
+      attempts: attempts ?? null,
+      lastVerdict: lastVerdict ?? null,
+      version: version ?? null,
+      scope: scope ?? null,
+    });
   };
   try {
     // A page begins at the next row, because ids may have gaps of any size.
@@ -53,11 +58,22 @@ export async function facts(
       await copyOut(factsStatement(outbox, source, next - 1n, end), take);
       next = read > before ? end + 1n : await nextId(outbox, end);
     }
+    if (first !== null) for (const raw of await metricRowsBefore(outbox, first)) other(raw);
     return true;
   } catch (error) {
     if (["value", "time"].includes(faultOf(error))) return false;
     throw error;
   }
+}
+
+/** The newest metric rows below this id, as many as no set has. */
+function metricRowsBefore({ query, outbox }: Outbox, id: bigint): Promise<RawJournalRow[]> {
+  return journalRows(
+    query,
+    `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e
+      WHERE e.kind IN (${literals(METRIC_NAMES.map(metricKind))}) AND e.id < ${literal(id)}
+      ORDER BY e.id DESC LIMIT ${LARGER_THAN_A_SET}`,
+  );
 }
 
 function factsStatement({ outbox }: Names, source: FactsSource, after: bigint, upTo: bigint): string {

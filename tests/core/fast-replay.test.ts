@@ -122,15 +122,19 @@ describe("the facts of a journal and its newest rows", () => {
 
   it("give the same memory or none at all when settings changed on the way and rows went from the old end", () => {
     let given = 0;
-    const step = fc.record({ merges: outcomes, settings, prune: fc.constantFrom(0, 0, 0, 3, 40) });
+    /** Null: as before. */
+    const change = fc.option(settings, { freq: 1 });
+    const step = fc.record({ merges: outcomes, change, prune: fc.constantFrom(0, 0, 0, 3, 40) });
     fc.assert(
       fc.property(
         fc.array(step, { minLength: 1, maxLength: 4 }),
-        settings,
+        change,
         fc.nat(),
-        (steps, last, somewhere) => {
-          const life = new Life(steps[0]?.settings ?? SMALL);
-          for (const { merges: some, settings: metrics, prune } of steps) {
+        (steps, lastChange, somewhere) => {
+          let metrics: readonly MetricSettings[] = SMALL;
+          const life = new Life(metrics);
+          for (const { merges: some, change: changed, prune } of steps) {
+            metrics = changed ?? metrics;
             life.restart(metrics);
             life.merge(some);
             life.prune(prune);
@@ -138,6 +142,7 @@ describe("the facts of a journal and its newest rows", () => {
           const { raws } = life;
           const seq = life.analyzer.global.seq;
           fc.pre(seq > 0);
+          const last = lastChange ?? metrics;
           const whole = replay(raws, last);
           let quick: Walk | null = null;
           try {

@@ -9,6 +9,8 @@ import { configOf, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { CONFLICT, merges, REWORKED, times } from "../support/orchestrator.ts";
 import type { SchemaVariant } from "../support/orchestrator-schema.ts";
+import { record } from "../support/recorded.ts";
+import { until } from "../support/until.ts";
 
 const NAMES = ["atlas", "__proto__", 'a\tb\\N\n"🦉"', "borealis with a long name", "\\N"];
 const FACTS = [
@@ -114,6 +116,26 @@ describe("a log of more than 1000 merges without a checkpoint", () => {
       "DELETE FROM events_outbox WHERE id < (SELECT min(id) + 400 FROM events_outbox WHERE kind LIKE 'metric.%')",
     );
     expect(await compared(database)).toEqual(WHOLE);
+  });
+
+  test("is read whole, and nothing is recorded anew, where all but a project's row went from before its first set", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(3));
+    await record(database);
+    await database.admin.query(
+      `DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND id <> (SELECT max(id) FROM events_outbox
+        WHERE kind = 'metric.rebase_conflict_rate' AND payload->>'scope' = 'project')`,
+    );
+    await merges(database.admin, FACTS);
+    const recorder = startDaemon(database);
+    await until("all is recorded", () => recorder.memory()?.as_of.seq === FACTS.length);
+    await recorder.stop();
+    await database.admin.query("DELETE FROM events_outbox WHERE kind = 'metric.checkpoint'");
+    expect(await compared(database)).toEqual(WHOLE);
+    await using daemon = startDaemon(database);
+    await daemon.event("reconciliation.completed");
+    expect(daemon.memory()?.as_of.seq).toBe(FACTS.length);
+    expect(daemon.all("merge.recorded")).toEqual([]);
   });
 
   test("is refused with a gap or a repeat in its old part", async () => {

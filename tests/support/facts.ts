@@ -2,6 +2,8 @@
 import type { FactsSource, RawFactsRow } from "../../src/core/fast-replay.ts";
 import type { RawJournalRow } from "../../src/core/journal-row.ts";
 import { asObject, type Json, parseObject } from "../../src/core/json.ts";
+import { METRIC_NAMES } from "../../src/core/metric.ts";
+import { metricKind } from "../../src/core/metric-event.ts";
 
 export function tellFacts(
   rows: readonly RawJournalRow[],
@@ -9,17 +11,24 @@ export function tellFacts(
   row: (row: RawFactsRow) => void,
   other: (row: RawJournalRow) => void,
 ): void {
+  let first: string | null = null;
   for (const raw of rows) {
     const name = raw.kind.replace(/^metric\./, "");
     const payload = parseObject(raw.payload) ?? {};
     if (name === source.order) {
-      if (!source.inProjects || payload["scope"] === "global") row(factsRow(raw.id, payload));
+      if (source.inProjects && payload["scope"] !== "global") continue;
+      first ??= raw.id;
+      row(factsRow(raw.id, payload));
     } else if (
       ["threshold_crossed", "merge_skipped", ...source.unrecorded].includes(name) ||
       (source.globalOnly.some((metric) => metric === name) && payload["scope"] !== "global")
     ) {
       other(raw);
     }
+  }
+  for (const raw of rows) {
+    const isMetric = METRIC_NAMES.some((name) => raw.kind === metricKind(name));
+    if (first !== null && isMetric && Number(raw.id) < Number(first)) other(raw);
   }
 }
 
