@@ -25,6 +25,7 @@ export default defineConfig({
           name: "unit",
           include: ["tests/**/*.test.ts"],
           exclude: [POSTGRES_TESTS],
+          globalSetup: "tests/support/package-setup.ts",
           setupFiles: "tests/support/properties.ts",
           testTimeout: TIMEOUT_MS,
         },
@@ -33,7 +34,7 @@ export default defineConfig({
         test: {
           name: "pg",
           include: [POSTGRES_TESTS],
-          globalSetup: "tests/support/postgres-setup.ts",
+          globalSetup: ["tests/support/package-setup.ts", "tests/support/postgres-setup.ts"],
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
         },

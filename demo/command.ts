@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Snapshot } from "../src/core/snapshot.ts";
 
-/** The checkout's; `npm run test:artifact` names that of the package. */
+/** The checkout's; under `npm test` that of the package as npm installs it. */
 export const ENTRY =
   process.env["TEST_ENTRY"] ?? fileURLToPath(new URL("../bin/metrics.js", import.meta.url));
 const TIMEOUT = 30_000;

@@ -79,7 +79,8 @@ describe("the demo", () => {
 function start(...args: string[]) {
   const child: ChildProcess = spawn(process.execPath, ["demo/main.ts", ...args], {
     cwd: ROOT,
-    env: { ...process.env, NO_COLOR: "1" },
+    // The checkout's daemon, as for a person.
+    env: { ...process.env, NO_COLOR: "1", TEST_ENTRY: undefined },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

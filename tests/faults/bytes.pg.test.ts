@@ -16,7 +16,7 @@ import { type Proxy, startProxy } from "../support/proxy.ts";
 import { expectRight } from "../support/right.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
-/** A start takes its time, so each message has one mangling; twelve rounds try all at each. */
+/** A connection takes its time, so each message has some of the manglings; PROPERTY_RUNS=12 tries all at each. */
 const ROUNDS = Number(process.env["PROPERTY_RUNS"] ?? 1);
 
 type Strike = { struck: boolean; readonly types: string[] };
@@ -152,7 +152,7 @@ describe("a statement's answer", () => {
   };
 
   it.each(Object.keys(ways))(
-    "%s, mangled in every way at every message from the first one on: it is whole, or a failure",
+    "%s, mangled at every message from the first one on: it is whole, or a failure",
     async (way) => {
       const ask = ways[way] ?? (async () => []);
       await using proxy = await startProxy(database.daemonUrl);
@@ -160,8 +160,9 @@ describe("a statement's answer", () => {
       expect(await ask(proxy.url(database.daemonUrl))).toEqual(VALUES);
       let failures = 0;
       for (const k of places(state)) {
+        const names = MANGLING_NAMES.filter((_, index) => (index + k) % 2 < ROUNDS);
         const wrong = await Promise.all(
-          MANGLING_NAMES.map(async (name) => {
+          names.map(async (name) => {
             await using own = await startProxy(database.daemonUrl);
             atReply(own, k, name);
             try {

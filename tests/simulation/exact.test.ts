@@ -13,17 +13,17 @@ import { EXACT, LATER, LONG } from "./scenario.ts";
 withVirtualTime();
 
 test("thousands of short schedules", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: EXACT, runs: 650 });
+  const failure = await failing(context, { kind: EXACT, runs: 325 });
   expect(failure).toBe("");
 });
 
 test("some long ones", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: EXACT, runs: 60, size: LONG });
+  const failure = await failing(context, { kind: EXACT, runs: 30, size: LONG });
   expect(failure).toBe("");
 });
 
 test("restores that begin with a checkpoint", { timeout: 600_000 }, async (context) => {
   const begins = await longHistory();
-  const failure = await failing(context, { kind: EXACT, runs: 100, size: LATER, options: { begins } });
+  const failure = await failing(context, { kind: EXACT, runs: 50, size: LATER, options: { begins } });
   expect(failure).toBe("");
 });

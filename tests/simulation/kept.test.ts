@@ -10,14 +10,14 @@ import { KEPT, LATER, LONG } from "./scenario.ts";
 withVirtualTime();
 
 test("short schedules", { timeout: 600_000 }, async (context) => {
-  expect(await failing(context, { kind: KEPT, runs: 350 })).toBe("");
+  expect(await failing(context, { kind: KEPT, runs: 175 })).toBe("");
 });
 
 test("long ones", { timeout: 600_000 }, async (context) => {
-  expect(await failing(context, { kind: KEPT, runs: 40, size: LONG })).toBe("");
+  expect(await failing(context, { kind: KEPT, runs: 20, size: LONG })).toBe("");
 });
 
 test("on a history with checkpoints", { timeout: 600_000 }, async (context) => {
   const begins = await longHistory();
-  expect(await failing(context, { kind: KEPT, runs: 60, size: LATER, options: { begins } })).toBe("");
+  expect(await failing(context, { kind: KEPT, runs: 30, size: LATER, options: { begins } })).toBe("");
 });

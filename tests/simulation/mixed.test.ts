@@ -7,12 +7,12 @@ import { LATER, MIXED, MIXED_RAGGED } from "./scenario.ts";
 withVirtualTime();
 
 test("other windows, bounds, scopes and verdicts", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: MIXED, runs: 250 });
+  const failure = await failing(context, { kind: MIXED, runs: 125 });
   expect(failure).toBe("");
 });
 
 test("and TRUNCATE and retention, caches and ids given explicitly", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: MIXED_RAGGED, runs: 250 });
+  const failure = await failing(context, { kind: MIXED_RAGGED, runs: 125 });
   expect(failure).toBe("");
 });
 
@@ -20,7 +20,7 @@ test("and restores that begin with a checkpoint", { timeout: 600_000 }, async (c
   const begins = await longHistory();
   const failure = await failing(context, {
     kind: MIXED_RAGGED,
-    runs: 40,
+    runs: 20,
     size: LATER,
     options: { begins },
   });

@@ -10,22 +10,22 @@ import { LATER, RAGGED, SHRINKING, UNSEEN } from "./scenario.ts";
 withVirtualTime();
 
 test("ids from a cache, ids given explicitly, holders passed over", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: UNSEEN, runs: 325 });
+  const failure = await failing(context, { kind: UNSEEN, runs: 160 });
   expect(failure).toBe("");
 });
 
 test("TRUNCATE and retention", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: SHRINKING, runs: 325 });
+  const failure = await failing(context, { kind: SHRINKING, runs: 160 });
   expect(failure).toBe("");
 });
 
 test("all of it at once, and retention of some rows only", { timeout: 600_000 }, async (context) => {
-  const failure = await failing(context, { kind: RAGGED, runs: 250 });
+  const failure = await failing(context, { kind: RAGGED, runs: 125 });
   expect(failure).toBe("");
 });
 
 test("retention, with checkpoints", { timeout: 600_000 }, async (context) => {
   const begins = await longHistory();
-  const failure = await failing(context, { kind: SHRINKING, runs: 100, size: LATER, options: { begins } });
+  const failure = await failing(context, { kind: SHRINKING, runs: 50, size: LATER, options: { begins } });
   expect(failure).toBe("");
 });

@@ -39,7 +39,7 @@ export function spawnDaemon(
     env: {
       ...environment(databaseUrl),
       METRICS_HTTP_ENABLED: "false",
-      METRICS_POLL_INTERVAL: "50ms",
+      METRICS_POLL_INTERVAL: "100ms",
       METRICS_AUDIT_INTERVAL: "60m",
       METRICS_LOG_LEVEL: "debug",
       ...settings,

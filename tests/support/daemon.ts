@@ -28,7 +28,7 @@ export type DaemonCode = { readonly Daemon: typeof Daemon; readonly openLog: typ
 export type TestDaemonOptions = {
   /** Default: the test database's own. A proxy has another. */
   readonly url?: string;
-  /** Default 25 ms. */
+  /** Default 100 ms. */
   readonly pollIntervalMs?: number;
   /** Default an hour, so that only the first comparison runs and nothing hides behind the others. */
   readonly auditIntervalMs?: number;
@@ -100,7 +100,7 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
     {
       metrics: options.metrics ?? config.metrics,
       producer: PRODUCER,
-      pollIntervalMs: options.pollIntervalMs ?? 25,
+      pollIntervalMs: options.pollIntervalMs ?? 100,
       auditIntervalMs: options.auditIntervalMs ?? 3_600_000,
       backoff,
     },

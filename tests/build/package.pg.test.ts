@@ -3,12 +3,17 @@ import { execFile } from "node:child_process";
 import { cpSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
-import { ENTRY, environment } from "../../demo/command.ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { installPackage } from "../../build/package.ts";
+import { environment } from "../../demo/command.ts";
 import { SERVICE, VERSION } from "../../src/version.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
+/** `npm test` has installed it already. */
+const installed = process.env["TEST_ENTRY"] === undefined ? await installPackage() : null;
+afterAll(() => installed?.[Symbol.asyncDispose]());
+const ENTRY = installed?.entry ?? String(process.env["TEST_ENTRY"]);
 const PACKAGE = dirname(dirname(ENTRY));
 const DIST = join(PACKAGE, "dist");
 /** npm's folder of commands, as it would be on PATH. */
