@@ -155,7 +155,7 @@ describe("the facts of a journal and its newest rows", () => {
           expect(memory(quick.analyzer)).toEqual(memory(whole.analyzer));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
     expect(given).toBeGreaterThan(0);
   });

@@ -94,7 +94,7 @@ describe("one changed row shows", () => {
           !undetectable,
         );
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 

@@ -127,7 +127,7 @@ describe("a log that was not", () => {
         const shows = walk(odd).kinds.filter((kind) => !FOR_VERIFY_ALONE.has(kind));
         expect([shows, refused(odd, SMALL)]).toStrictEqual([shows, shows.length > 0]);
       }),
-      { numRuns: 1_500 },
+      { numRuns: 750 },
     );
   });
 
@@ -149,7 +149,7 @@ describe("a log that was not", () => {
           expect([shows, refused(odd, SMALL)]).toStrictEqual([shows, shows.length > 0]);
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 300 },
     );
   });
 

@@ -16,7 +16,7 @@ import { type Proxy, startProxy } from "../support/proxy.ts";
 import { expectRight } from "../support/right.ts";
 import { sharedDatabase } from "../support/shared-database.ts";
 
-/** A connection takes its time, so each message has some of the manglings; PROPERTY_RUNS=12 tries all at each. */
+/** A connection takes its time, so a run tries some of the manglings at some of the messages; PROPERTY_RUNS=24 tries all at each. */
 const ROUNDS = Number(process.env["PROPERTY_RUNS"] ?? 1);
 
 type Strike = { struck: boolean; readonly types: string[] };
@@ -74,7 +74,7 @@ function mangleNext(proxy: Proxy, type: string, name: ManglingName): void {
 }
 
 it(
-  "at every message of a start and of a write, mangled: the daemon continues, and each merge is recorded once",
+  "at the messages of a start and of a write, mangled: the daemon continues, and each merge is recorded once",
   async () => {
     await using proxy = await startProxy(database.daemonUrl);
     proxy.onReply = () => "pass";
@@ -101,12 +101,13 @@ it(
     expect(all.length).toBeGreaterThan(60);
     let strikes = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const [index, k] of all.entries()) {
-        const name = MANGLING_NAMES[(index + round) % MANGLING_NAMES.length] ?? "lost";
-        if ((await live(atReply(proxy, k, name))).struck) strikes += 1;
+      // Every second message, and in the next round the others.
+      for (let index = round % 2; index < all.length; index += 2) {
+        const name = MANGLING_NAMES[((index >> 1) + (round >> 1)) % MANGLING_NAMES.length] ?? "lost";
+        if ((await live(atReply(proxy, all[index] ?? 0, name))).struck) strikes += 1;
       }
     }
-    expect(strikes).toBeGreaterThan(0.9 * ROUNDS * all.length);
+    expect(strikes).toBeGreaterThan(0.45 * ROUNDS * all.length - 1);
     proxy.onReply = null;
     await expectRight(database, daemon);
     expect(daemon.memory()?.as_of.seq).toBe(merged);
