@@ -31,6 +31,8 @@
  * transactions has ended. A segment without any is settled.
  */
 
+import { BEFORE_ALL } from "./event-id.ts";
+
 /**
  * A transaction as `pg_locks.virtualtransaction` names it. PREPARE TRANSACTION keeps the name; a start or recovery of the
  * server makes it `-1/<xid>` (measured on PostgreSQL 15.18 and 18.4, after smart, fast and immediate stops and a crash).
@@ -40,12 +42,19 @@ export type TransactionName = string;
 type Segment = {
   /** The segment's last id; it begins after the segment before it. */
   readonly upTo: bigint;
+  /** The id that the sequence had given last; null where that is not known. */
+  readonly drawn: bigint | null;
   readonly holders: Set<TransactionName>;
 };
 
 export class LowWaterMark {
   /** Every row up to here is settled, and has been read by a statement that came later. */
   low: bigint;
+  /**
+   * Every id up to here that the sequence has ever given is settled. `low` says no such thing where an id was given by hand: it may be
+   * above ids that the sequence gives only later.
+   */
+  drawnLow = BEFORE_ALL;
   #segments: Segment[] = [];
   #prepared = new Set<TransactionName>();
   #givenUp: ReadonlySet<TransactionName> = new Set();
@@ -66,9 +75,10 @@ export class LowWaterMark {
 
   /**
    * Takes in the newest visible id and the lock holders of the same statement.
+   * @param drawn the id that the sequence had given last before the holders were read; null where that is not known.
    * @returns the id after which rows must be read, up to `newest`, by a later statement.
    */
-  observe(newest: bigint, holders: ReadonlySet<TransactionName>): bigint {
+  observe(newest: bigint, holders: ReadonlySet<TransactionName>, drawn: bigint | null = null): bigint {
     let readAfter = this.top;
     let after = this.low;
     for (const segment of this.#segments) {
@@ -85,7 +95,14 @@ export class LowWaterMark {
     }
     this.#prepared = prepared;
     this.#givenUp = this.#givenUp.intersection(holders);
-    if (newest > this.top) this.#segments.push({ upTo: newest, holders: holders.difference(this.#givenUp) });
+    const { top } = this;
+    const lastDrawn = this.#segments.at(-1)?.drawn ?? this.drawnLow;
+    // Where an id was given by hand, ids may be drawn below the top.
+    const drawnBelow = drawn !== null && drawn > lastDrawn && drawn < top;
+    if (newest > top || drawnBelow) {
+      const upTo = newest > top ? newest : top;
+      this.#segments.push({ upTo, drawn, holders: holders.difference(this.#givenUp) });
+    }
     return readAfter;
   }
 
@@ -102,7 +119,11 @@ export class LowWaterMark {
 
   /** All rows that the last poll asked for have been read and recorded: settled segments are dropped, the low-water mark rises. */
   settle(): void {
-    while (this.#segments[0]?.holders.size === 0) this.low = (this.#segments.shift() as Segment).upTo;
+    while (this.#segments[0]?.holders.size === 0) {
+      const { upTo, drawn } = this.#segments.shift() as Segment;
+      this.low = upTo;
+      if (drawn !== null && drawn > this.drawnLow) this.drawnLow = drawn;
+    }
     const merged: Segment[] = [];
     for (const segment of this.#segments) {
       const before = merged.at(-1);

@@ -23,6 +23,7 @@ import {
   type RawJournalRow,
   UnfitLog,
 } from "../core/journal-row.ts";
+import type { LowWaterMark } from "../core/low-water-mark.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
 import type { AppliedRow } from "../outbox/outbox-log.ts";
@@ -151,13 +152,11 @@ export class Projection {
   }
 
   /**
-   * All ids up to `low` are settled, and the rows of ours among them have been applied.
-   * @param drawn the id that the sequence gave last; null where that is not known. Rows of ours come after it, but by hand a row
-   * may get any id.
+   * Every row of ours with an id up to here is committed and applied, or will never be. Rows of ours have ids from the sequence, but by
+   * hand a row may get any id: so `low` alone does not say it.
    */
-  settle(low: bigint, drawn: bigint | null): void {
-    if (drawn === null) return;
-    const settled = low < drawn ? low : drawn;
+  settle({ low, drawnLow }: LowWaterMark): void {
+    const settled = low < drawnLow ? low : drawnLow;
     if (settled > this.#appliedPosition) this.#appliedPosition = settled;
   }
 

@@ -51,6 +51,11 @@ class Table {
       .flatMap(({ ids }) => ids);
   }
 
+  /** As the sequence tells it. */
+  get drawn(): bigint {
+    return this.#next - 1n;
+  }
+
   get newest(): bigint {
     return this.visible.reduce((a, b) => (a > b ? a : b), 0n);
   }
@@ -88,6 +93,45 @@ function act(table: Table, what: string, pick: number): void {
 }
 
 describe("the low-water mark", () => {
+  it("of the sequence rises over no id of it that may still bring a row, also where an id by hand is above all of them", () => {
+    fc.assert(
+      fc.property(steps, fc.bigInt(0n, 50n), (all, byHand) => {
+        const table = new Table();
+        const mark = new LowWaterMark(0n);
+        let looked = false;
+        const look = () => {
+          const { newest, holders, drawn } = table;
+          mark.observe(newest > byHand ? newest : byHand, holders, drawn);
+          looked = true;
+        };
+        const settle = () => {
+          if (!looked) return;
+          const visible = new Set(table.visible);
+          mark.settle();
+          looked = false;
+          const hidden = table.transactions
+            .filter((one) => !table.aborted.has(one))
+            .flatMap(({ ids }) => ids)
+            .filter((id) => id <= mark.drawnLow && !visible.has(id));
+          expect(hidden).toEqual([]);
+        };
+        for (const [what, pick] of all) {
+          if (what === "look") look();
+          else if (what === "read") settle();
+          else act(table, what, pick);
+        }
+        for (const one of table.transactions) one.state = "gone";
+        for (let round = 0; round < 2; round += 1) {
+          look();
+          settle();
+        }
+        const isAbove = byHand > table.drawn && table.drawn > 0n;
+        expect(mark.drawnLow).toBe(isAbove ? table.drawn : mark.drawnLow);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("rises over no row that was not read, and over all in the end", () => {
     fc.assert(
       fc.property(steps, (all) => {

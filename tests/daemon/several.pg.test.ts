@@ -8,7 +8,7 @@ import { barrier } from "../support/barrier.ts";
 import { comparable, configOf, snapshotFromLog, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { violations } from "../support/oracle.ts";
-import { CONFLICT, event, merge, merges, REWORKED, times } from "../support/orchestrator.ts";
+import { CONFLICT, event, merge, merges, mergeUnder, REWORKED, times } from "../support/orchestrator.ts";
 import { until } from "../support/until.ts";
 import { stopsBeforeCommit, stopsBeforeRecording } from "../support/writer-gate.ts";
 import { waitsForLock } from "../support/writers-lock.ts";
@@ -51,6 +51,28 @@ it("what another recorded in part is recorded by both together, each merge once"
   expect(slow.all("journal.peer_rows_applied")).toMatchObject([{ merges: 30 }]);
   expect(slow.all("merge.recorded")).toHaveLength(5);
   expect(await violations(database.admin)).toEqual([]);
+});
+
+it("what another had appended and not committed is applied later, also where an id given by hand is above all others", async () => {
+  await using database = await createDatabase();
+  await mergeUnder(database.admin, "9000000000000000000");
+  let looks = 0;
+  await using idle = startDaemon(database, {
+    wrap: (log) => ({ ...log, poll: async (basis) => ((looks += 1), log.poll(basis)) }),
+  });
+  await idle.converged();
+  const gate = barrier();
+  // It alone finds merges below that id.
+  await using other = startDaemon(database, { auditIntervalMs: 30, wrap: stopsBeforeCommit(gate.wait) });
+  await other.ready();
+  await merge(database.admin);
+  await gate.reached;
+  const before = looks;
+  await until("polls meanwhile", () => looks >= before + 3);
+  gate.open();
+  await other.event("merge.recorded");
+  expect(await idle.event("journal.peer_rows_applied")).toMatchObject({ merges: 1 });
+  await expectSameMemory(database, [idle, other]);
 });
 
 describe.each([2, 5])("%i daemons", (count) => {
