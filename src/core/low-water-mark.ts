@@ -42,7 +42,7 @@ export type TransactionName = string;
 type Segment = {
   /** The segment's last id; it begins after the segment before it. */
   readonly upTo: bigint;
-  /** The id that the sequence had given last; null where that is not known. */
+  /** The last id up to there that the sequence had given; null where that is not known. */
   readonly drawn: bigint | null;
   readonly holders: Set<TransactionName>;
 };
@@ -51,8 +51,8 @@ export class LowWaterMark {
   /** Every row up to here is settled, and has been read by a statement that came later. */
   low: bigint;
   /**
-   * Every id up to here that the sequence has ever given is settled. `low` says no such thing where an id was given by hand: it may be
-   * above ids that the sequence gives only later.
+   * Every id up to here that the sequence has given or will give is settled. `low` does not say so where an id was given by hand: it
+   * may be above ids that the sequence gives later. Otherwise both are the same.
    */
   drawnLow = BEFORE_ALL;
   #segments: Segment[] = [];
@@ -95,14 +95,12 @@ export class LowWaterMark {
     }
     this.#prepared = prepared;
     this.#givenUp = this.#givenUp.intersection(holders);
-    const { top } = this;
-    const lastDrawn = this.#segments.at(-1)?.drawn ?? this.drawnLow;
-    // Where an id was given by hand, ids may be drawn below the top.
-    const drawnBelow = drawn !== null && drawn > lastDrawn && drawn < top;
-    if (newest > top || drawnBelow) {
-      const upTo = newest > top ? newest : top;
-      this.#segments.push({ upTo, drawn, holders: holders.difference(this.#givenUp) });
-    }
+    const upTo = newest > this.top ? newest : this.top;
+    const given = drawn === null || drawn < upTo ? drawn : upTo;
+    const givenBefore = this.#segments.at(-1)?.drawn ?? this.drawnLow;
+    // Where an id was given by hand, the sequence may give ids below the top.
+    if (upTo > this.top || (given !== null && given > givenBefore))
+      this.#segments.push({ upTo, drawn: given, holders: holders.difference(this.#givenUp) });
     return readAfter;
   }
 

@@ -155,9 +155,8 @@ export class Projection {
    * Every row of ours with an id up to here is committed and applied, or will never be. Rows of ours have ids from the sequence, but by
    * hand a row may get any id: so `low` alone does not say it.
    */
-  settle({ low, drawnLow }: LowWaterMark): void {
-    const settled = low < drawnLow ? low : drawnLow;
-    if (settled > this.#appliedPosition) this.#appliedPosition = settled;
+  settle({ drawnLow }: LowWaterMark): void {
+    if (drawnLow > this.#appliedPosition) this.#appliedPosition = drawnLow;
   }
 
   /** Whether no merge with a higher id has been recorded so far, by any daemon. To be called once for each merge. */
