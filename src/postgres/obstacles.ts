@@ -30,19 +30,21 @@ const has = (column: string, relation: string, keys: string): string =>
 
 /** Bits of `pg_trigger.tgtype`: 2 is BEFORE, 4 is INSERT. An identity's or a constraint's own triggers are internal. */
 export function obstaclesStatement({ outbox }: Names): string {
+  const ofOurs = "ANY (ARRAY(SELECT relid FROM ours))";
   return `
+  WITH ours (relid) AS MATERIALIZED (${relations(outbox)})
   SELECT DISTINCT 'trigger' AS sort, t.tgname::text AS name, format('%I.%I', n.nspname, p.proname) AS routine, (t.tgtype & 2 <> 0)::text AS decides
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
-   WHERE t.tgrelid IN (${relations(outbox)}) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 4 <> 0
+   WHERE t.tgrelid = ${ofOurs} AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 4 <> 0
   UNION ALL
   SELECT 'rule', r.rulename::text, NULL, r.is_instead::text FROM pg_rewrite r
-   WHERE r.ev_class IN (${relations(outbox)}) AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
+   WHERE r.ev_class = ${ofOurs} AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
   UNION ALL
   SELECT DISTINCT 'constraint', c.conname::text, NULL, (c.contype = 'f' AND ${has("work_item_id", "c.conrelid", "c.conkey")})::text
-    FROM pg_constraint c WHERE c.conrelid IN (${relations(outbox)}) AND c.contype IN ('c', 'f', 'x', 'u')
+    FROM pg_constraint c WHERE c.conrelid = ${ofOurs} AND c.contype IN ('c', 'f', 'x', 'u')
   UNION ALL
   SELECT DISTINCT 'index', k.relname::text, NULL, ${has("id", "i.indrelid", "i.indkey")}::text
-    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid WHERE i.indrelid IN (${relations(outbox)})`;
+    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid WHERE i.indrelid = ${ofOurs}`;
 }
 
 /** What `obstaclesStatement` found. */

@@ -9,7 +9,7 @@ import { collationProblems } from "./preflight/collations.ts";
 import { inspectSequence, type Sequence } from "./preflight/sequence.ts";
 import { type Findings, inspectServer, type Server } from "./preflight/server.ts";
 import { inspectSurroundings } from "./preflight/surroundings.ts";
-import { tableProblems } from "./preflight/tables.ts";
+import { hasTextIds, tableProblems } from "./preflight/tables.ts";
 
 /** What the other conversations need to know about the database. */
 export type Fitness = Server &
@@ -32,7 +32,7 @@ export async function preflight(outbox: Outbox): Promise<Fitness> {
     (row) => row["relname"] === "events_outbox" && row["schema_usage"] === "true",
   );
   const sequence = canBeNamed ? await inspectSequence(outbox, server, found) : null;
-  found.problems.push(...(await collationProblems(outbox, server.major)));
+  if (hasTextIds(columns)) found.problems.push(...(await collationProblems(outbox, server.major)));
   // Both tables may have the same problem, such as no USAGE on their schema.
   if (found.problems.length > 0 || sequence === null)
     throw new UnfitDatabase("unfit_schema", [...new Set(found.problems)]);

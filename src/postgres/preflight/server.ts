@@ -37,7 +37,7 @@ export async function inspectServer(query: Query, found: Findings): Promise<Serv
     `SELECT current_user::text AS role, quote_ident(current_user) AS quoted_role, current_setting('server_version') AS version,
             current_setting('server_version_num') AS version_num, current_setting('default_transaction_read_only') AS read_only, pg_is_in_recovery()::text AS standby,
             current_setting('server_encoding') AS encoding, pg_backend_pid()::text AS backend,
-            ${STARTED} AS started, (SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout') AS deadlock_ms`,
+            ${STARTED} AS started, (1000 * extract(epoch FROM current_setting('deadlock_timeout')::interval))::int::text AS deadlock_ms`,
   );
   const row = rows[0] ?? {};
   const server = {

@@ -77,6 +77,14 @@ export function* tableProblems(
     yield `events_outbox.work_item_id is ${left} but work_items.id is ${right}: give them the same type, so that they compare`;
 }
 
+/** Whether ids of work items are texts, which a collation compares. @param rows as above. */
+export function hasTextIds(rows: readonly TextRow[]): boolean {
+  return rows.some(
+    ({ relname, attname, typname }) =>
+      attname === (relname === "work_items" ? "id" : "work_item_id") && FAMILIES[typname ?? ""] === "text",
+  );
+}
+
 function* readingProblems(
   name: string,
   needed: Readonly<Record<string, readonly string[] | null>>,
