@@ -167,6 +167,8 @@ export function startDaemon(database: TestDatabase, options: TestDaemonOptions =
 
   async function converged(withinMs?: number): Promise<void> {
     let state = {};
+    // Polling would find them as well, a little later.
+    bell.ring();
     await until(
       "every merge is recorded and in memory",
       async () => {
