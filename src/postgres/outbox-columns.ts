@@ -24,10 +24,10 @@ export async function columnsOf({ query, schema }: Outbox): Promise<readonly Tex
          has_column_privilege(c.oid, a.attnum, 'INSERT')::text AS may_insert,
          (SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation)::text AS blurred,
          a.attnotnull::text AS not_null, (a.atttypmod - 4)::text AS characters,
-         EXISTS (SELECT FROM pg_index i
-                   JOIN pg_attribute one ON one.attrelid = c.oid AND one.attnum = i.indkey[0] AND one.attname = 'work_item_id'
-                   JOIN pg_attribute two ON two.attrelid = c.oid AND two.attnum = i.indkey[1] AND two.attname = 'kind'
-                  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL)::text AS items_indexed,
+         CASE WHEN a.attname = 'work_item_id' THEN
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum
+                    AND i.indkey[1] = (SELECT k.attnum FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attname = 'kind'))
+         END::text AS items_indexed,
          (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '')::text AS must_be_given
     FROM pg_namespace n
     JOIN pg_class c ON c.relnamespace = n.oid
