@@ -34,12 +34,13 @@ export async function facts(
   let first: bigint | null = null;
   const take: TakeFields = (fields) => {
     read += 1;
-    const [id = "", seq, project, attempts, lastVerdict, version, scope, kind, payload] = fields;
+    const [id, seq, project, attempts, lastVerdict, version, scope, kind, payload] = fields;
     if (typeof kind === "string") {
       other({ id: id ?? "", kind, payload: payload ?? null });
       return;
     }
-    first ??= BigInt(id ?? "");
+    // Without them it is a row of others.
+    if (version != null && seq != null) first ??= BigInt(id ?? "");
     row({
       id: id ?? "",
       seq: seq ?? null,
@@ -66,12 +67,13 @@ export async function facts(
   }
 }
 
-/** The newest metric rows below this id, as many as no set has. */
+/** The newest metric rows below this id, as many as no set has. Rows of others, without a version, do not stand before them. */
 function metricRowsBefore({ query, outbox }: Outbox, id: bigint): Promise<RawJournalRow[]> {
   return journalRows(
     query,
     `SELECT ${JOURNAL_COLUMNS} FROM ${outbox} e
       WHERE e.kind IN (${literals(METRIC_NAMES.map(metricKind))}) AND e.id < ${literal(id)}
+        AND e.payload->>'schema_version' IS NOT NULL
       ORDER BY e.id DESC LIMIT ${LARGER_THAN_A_SET}`,
   );
 }

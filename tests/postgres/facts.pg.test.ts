@@ -120,11 +120,18 @@ describe("a log of more than 1000 merges without a checkpoint", () => {
 
   test("is read whole, and nothing is recorded anew, where all but a project's row went from before its first set", async () => {
     await using database = await createDatabase();
+    // Rows of others hide nothing.
+    await database.admin.query(
+      "INSERT INTO events_outbox (kind, payload) VALUES ('metric.first_pass_merge_rate', '[1]')",
+    );
     await merges(database.admin, times(3));
     await record(database);
     await database.admin.query(
-      `DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND id <> (SELECT max(id) FROM events_outbox
+      `DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND payload <> '[1]' AND id <> (SELECT max(id) FROM events_outbox
         WHERE kind = 'metric.rebase_conflict_rate' AND payload->>'scope' = 'project')`,
+    );
+    await database.admin.query(
+      "INSERT INTO events_outbox (kind, payload) SELECT 'metric.rebase_conflict_rate', '[1]' FROM generate_series(1, 150)",
     );
     await merges(database.admin, FACTS);
     const recorder = startDaemon(database);

@@ -17,8 +17,9 @@ export function tellFacts(
     const payload = parseObject(raw.payload) ?? {};
     if (name === source.order) {
       if (source.inProjects && payload["scope"] !== "global") continue;
-      first ??= raw.id;
-      row(factsRow(raw.id, payload));
+      const facts = factsRow(raw.id, payload);
+      if (facts.version !== null && facts.seq !== null) first ??= raw.id;
+      row(facts);
     } else if (
       ["threshold_crossed", "merge_skipped", ...source.unrecorded].includes(name) ||
       (source.globalOnly.some((metric) => metric === name) && payload["scope"] !== "global")
