@@ -42,8 +42,8 @@ export type TransactionName = string;
 type Segment = {
   /** The segment's last id; it begins after the segment before it. */
   readonly upTo: bigint;
-  /** The last id up to there that the sequence had given; null where that is not known. */
-  readonly drawn: bigint | null;
+  /** The last id up to there that the sequence had given. */
+  readonly drawn: bigint;
   readonly holders: Set<TransactionName>;
 };
 
@@ -75,10 +75,10 @@ export class LowWaterMark {
 
   /**
    * Takes in the newest visible id and the lock holders of the same statement.
-   * @param drawn the id that the sequence had given last before the holders were read; null where that is not known.
+   * @param drawn the id that the sequence had given last before the holders were read, where that is known.
    * @returns the id after which rows must be read, up to `newest`, by a later statement.
    */
-  observe(newest: bigint, holders: ReadonlySet<TransactionName>, drawn: bigint | null = null): bigint {
+  observe(newest: bigint, holders: ReadonlySet<TransactionName>, drawn = BEFORE_ALL): bigint {
     let readAfter = this.top;
     let after = this.low;
     for (const segment of this.#segments) {
@@ -96,10 +96,10 @@ export class LowWaterMark {
     this.#prepared = prepared;
     this.#givenUp = this.#givenUp.intersection(holders);
     const upTo = newest > this.top ? newest : this.top;
-    const given = drawn === null || drawn < upTo ? drawn : upTo;
+    const given = drawn < upTo ? drawn : upTo;
     const givenBefore = this.#segments.at(-1)?.drawn ?? this.drawnLow;
     // Where an id was given by hand, the sequence may give ids below the top.
-    if (upTo > this.top || (given !== null && given > givenBefore))
+    if (upTo > this.top || given > givenBefore)
       this.#segments.push({ upTo, drawn: given, holders: holders.difference(this.#givenUp) });
     return readAfter;
   }
@@ -120,7 +120,7 @@ export class LowWaterMark {
     while (this.#segments[0]?.holders.size === 0) {
       const { upTo, drawn } = this.#segments.shift() as Segment;
       this.low = upTo;
-      if (drawn !== null && drawn > this.drawnLow) this.drawnLow = drawn;
+      if (drawn > this.drawnLow) this.drawnLow = drawn;
     }
     const merged: Segment[] = [];
     for (const segment of this.#segments) {

@@ -23,7 +23,6 @@ import {
   type RawJournalRow,
   UnfitLog,
 } from "../core/journal-row.ts";
-import type { LowWaterMark } from "../core/low-water-mark.ts";
 import type { StatusHistory } from "../core/status-history.ts";
 import type { Walk } from "../core/walk.ts";
 import type { AppliedRow } from "../outbox/outbox-log.ts";
@@ -152,10 +151,10 @@ export class Projection {
   }
 
   /**
-   * Every row of ours with an id up to here is committed and applied, or will never be. Rows of ours have ids from the sequence, but by
-   * hand a row may get any id: so `low` alone does not say it.
+   * Every row of ours with an id up to here is committed and applied, or will never be.
+   * @param drawnLow of the low-water mark. Not its `low`, which an id given by hand may raise above ids still to come.
    */
-  settle({ drawnLow }: LowWaterMark): void {
+  settle(drawnLow: bigint): void {
     if (drawnLow > this.#appliedPosition) this.#appliedPosition = drawnLow;
   }
 

@@ -81,7 +81,7 @@ function recorderOf(session: Session, projection: Projection) {
     const basis = { lastApplied, after: top, appliedPosition, firstRow };
     const polled = (expectsMerges ? await fence.poll(basis) : null) ?? (await session.log.poll(basis));
     const newest = newestIn(polled);
-    const readAfter = lowWaterMark.observe(newest, polled.holders, polled.drawn);
+    const readAfter = lowWaterMark.observe(newest, polled.holders, polled.drawn ?? undefined);
     let recorded = 0;
     let readUpTo = readAfter;
     // Where a long transaction has ended, older rows come first.
@@ -104,7 +104,7 @@ function recorderOf(session: Session, projection: Projection) {
       // Pages were read after the poll had asked for peer writes: what they showed as recorded may be new.
       if (polled.peerWrites || readUpTo < newest) await fence.applyPeerWrites();
       // The next poll need not scan the settled ids again.
-      projection.settle(lowWaterMark);
+      projection.settle(lowWaterMark.drawnLow);
     }
     await checkpoints.writeIfDue(recorded);
     await checkLongTransactions();

@@ -70,19 +70,21 @@ export function* tableProblems(
       if (table === "events_outbox") yield* appendingProblems(name, columns, role);
     }
   }
-  const typeOf = (table: string, column: string): string | null | undefined =>
-    rows.find(({ relname, attname }) => relname === table && attname === column)?.["typname"];
-  const [left, right] = [typeOf("events_outbox", "work_item_id"), typeOf("work_items", "id")];
+  const [left, right] = itemIdTypes(rows);
   if (left != null && right != null && FAMILIES[left] !== FAMILIES[right])
     yield `events_outbox.work_item_id is ${left} but work_items.id is ${right}: give them the same type, so that they compare`;
 }
 
 /** Whether ids of work items are texts, which a collation compares. @param rows as above. */
 export function hasTextIds(rows: readonly TextRow[]): boolean {
-  return rows.some(
-    ({ relname, attname, typname }) =>
-      attname === (relname === "work_items" ? "id" : "work_item_id") && FAMILIES[typname ?? ""] === "text",
-  );
+  return itemIdTypes(rows).some((type) => FAMILIES[type ?? ""] === "text");
+}
+
+/** The types of a work item's id in the outbox and in its own table. */
+function itemIdTypes(rows: readonly TextRow[]) {
+  const typeOf = (table: string, column: string): string | null | undefined =>
+    rows.find(({ relname, attname }) => relname === table && attname === column)?.["typname"];
+  return [typeOf("events_outbox", "work_item_id"), typeOf("work_items", "id")] as const;
 }
 
 function* readingProblems(

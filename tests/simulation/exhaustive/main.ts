@@ -34,10 +34,8 @@ const isLarge = process.env["EXPLORE"] === "large";
 const isSmall = process.env["EXPLORE"] === "small";
 /** States of a scope at most, which bounds memory too: about 1 GB, or 4 GB for large ones. */
 const MOST = isLarge ? 400_000 : 40_000;
-/** States within which a bounded scope is searched. */
-const MOST_BOUNDED = isLarge ? MOST : 10_000;
-/** With EXPLORE=small: scopes with more states are searched as bounded ones. Mutants need them all. */
-const MOST_SMALL = 4_000;
+/** States within which a bounded scope is searched. With EXPLORE=small each one is; mutants need all states. */
+const MOST_BOUNDED = isLarge ? MOST : isSmall ? 4_000 : 10_000;
 
 takeTimers();
 const all = await scopes();
@@ -69,8 +67,7 @@ async function storyOf({ scope, mutant }: Work, schedule: readonly string[]): Pr
 async function explore({ scope: given, mutant }: Work): Promise<Result> {
   const before = process.cpuUsage();
   const scope: Scope = isSmall && mutant === null ? { ...given, bounded: true } : given;
-  const mostBounded = isSmall ? MOST_SMALL : MOST_BOUNDED;
-  const most = scope.bounded === true ? mostBounded : MOST;
+  const most = scope.bounded === true ? MOST_BOUNDED : MOST;
   const explorer = new Explorer(scope, mistaken(mutant ?? {}));
   const explored = await explorer.explore(most);
   const { failure } = explored;
