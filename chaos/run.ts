@@ -11,6 +11,7 @@ import { patchedTree } from "../tests/support/mutant.ts";
 import { type Pooler, startPooler } from "../tests/support/pooler.ts";
 import { findProgram } from "../tests/support/programs.ts";
 import { until } from "../tests/support/until.ts";
+import { administer } from "./administrator.ts";
 import { Instance } from "./instance.ts";
 import {
   type Counted,
@@ -26,6 +27,7 @@ import { ledgerPool, makeLedger } from "./ledger.ts";
 import { Load } from "./load.ts";
 import type { Options } from "./options.ts";
 import { Outages } from "./outages.ts";
+import { widenAhead } from "./partitions.ts";
 import type { Fault } from "./plan.ts";
 import { Readers } from "./readers.ts";
 import type { Forgiven } from "./server-faults.ts";
@@ -134,6 +136,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   await readers?.stop();
   await load.stop();
   await waits.stop();
+  await widenOnceMore(database, variant);
 
   const convergedMs = stoppedEarly ? null : await converge(judge, found, mutant === null);
   if (convergedMs !== null && variant.checkpoints === "kept")
@@ -175,6 +178,11 @@ async function pruneOnceMore(
   const almostNothing = async (): Promise<boolean> => (await count(ledger, variant)).waiting <= FEW;
   await until("almost nothing waits", almostNothing, CONVERGES_WITHIN_MS).catch(() => undefined);
   await stopAll(database, instances, variant, 0, ORDERLY);
+}
+
+/** Nobody is in the administrator's way any more: what the daemons still record finds a partition. */
+async function widenOnceMore({ ownerUrl }: Database, { partitions }: Variant): Promise<void> {
+  if (partitions !== "none") await administer(ownerUrl, (admin) => widenAhead(admin, partitions));
 }
 
 async function poolerOf(database: Database, { pooler }: Variant): Promise<Pooler | null> {

@@ -44,7 +44,7 @@ const ADVICE = {
   connect_timeout:
     "the database did not answer in time: check host and port in DATABASE_URL and any firewall, or try a longer --timeout (daemon: METRICS_CONNECT_TIMEOUT)",
   constraint:
-    "a constraint of events_outbox refuses the daemon's rows: allow rows of kind metric.* (the message names the constraint)",
+    "a constraint of events_outbox refuses the daemon's rows, or no partition takes them: allow rows of kind metric.*, or add the partition (the message names what refuses them)",
   damaged:
     "the server cannot read its own files: see the server's log, and restore the damaged data from a backup",
   database: "the database does not exist: check the name in DATABASE_URL",

@@ -1,22 +1,23 @@
 /**
- * What is attached to the outbox and acts on appended rows: triggers, rules, constraints and unique indexes. Where our rows
- * are refused or changed, one line names the object and what to do about it.
+ * What is attached to the outbox and acts on appended rows: triggers, rules, constraints, unique indexes and partitions. Where
+ * our rows are refused or changed, one line names the object and what to do about it.
  */
 import type { Failure } from "../events/fields.ts";
 import type { Place } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import type { Names } from "./names.ts";
 
-const SORTS = ["trigger", "rule", "constraint", "index"] as const;
+const SORTS = ["trigger", "rule", "constraint", "index", "partitions"] as const;
 
 export type Obstacle = {
   readonly sort: (typeof SORTS)[number];
+  /** Of partitions: their key. */
   readonly name: string;
   /** Of a trigger: its function, with its schema. */
   readonly routine: string | null;
   /**
    * Of a trigger: whether it runs before the row is stored. Of a rule: whether it is DO INSTEAD. Of a constraint: whether it
-   * is a foreign key of the work item. Of an index: whether ids are a part of it.
+   * is a foreign key of the work item. Of an index: whether ids are a part of it. Of partitions: true.
    */
   readonly decides: boolean;
 };
@@ -44,7 +45,9 @@ export function obstaclesStatement({ outbox }: Names): string {
     FROM pg_constraint c WHERE c.conrelid = ${ofOurs} AND c.contype IN ('c', 'f', 'x', 'u')
   UNION ALL
   SELECT DISTINCT 'index', k.relname::text, NULL, ${has("id", "i.indrelid", "i.indkey")}::text
-    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid WHERE i.indrelid = ${ofOurs}`;
+    FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid WHERE i.indrelid = ${ofOurs}
+  UNION ALL
+  SELECT 'partitions', pg_get_partkeydef(partrelid), NULL, 'true' FROM pg_partitioned_table WHERE partrelid = '${outbox}'::regclass`;
 }
 
 /** What `obstaclesStatement` found. */
@@ -85,6 +88,10 @@ export function refusedLine(
   if (named !== undefined) return `${says}: ${named.sort} ${named.name}; ${remedyFor(code)}`;
   const triggers = obstacles.filter(({ sort }) => sort === "trigger");
   const called = triggers.filter(({ routine }) => routine !== null && mentions(message, lastPart(routine)));
+  const partitions = obstacles.find(({ sort }) => sort === "partitions");
+  // A check would be named by the message, and a trigger by its function.
+  if (code === "23514" && partitions !== undefined && called.length === 0)
+    return `${says}: no partition by ${partitions.name} takes them; add the one that does (CREATE TABLE … PARTITION OF ${table} …), and make partitions ahead of time`;
   const suspects = called.length > 0 ? called : triggers;
   return suspects.length > 0
     ? `${says}: ${listed(suspects)}; ${TRIGGER_REMEDY}`

@@ -36,8 +36,10 @@ export class DueMerges {
   readonly #known: { -readonly [Fact in keyof Known]: Known[Fact] };
   /** Where the coverage is not exact: what else is recorded, read when it is first needed. */
   #isRecordedNow: ((eventId: bigint) => boolean) | null = null;
-  /** The oldest row that records a merge, as of the last query. */
+  /** The oldest row that records a merge, as of the last query; null where none was found. */
   #oldest: bigint | null = null;
+  /** Where none was found: up to here no row records a merge. */
+  #searchedUpTo = BEFORE_ALL;
 
   constructor(log: JournalReader, known: Known) {
     this.#log = log;
@@ -100,10 +102,19 @@ export class DueMerges {
    * @param withoutRow merges whose work items no row names, and whose events no later row names.
    */
   async dueWithoutRow(withoutRow: readonly FoundMerge[]): Promise<FoundMerge[]> {
-    if (withoutRow.length === 0) return [];
-    const oldest = (await this.#isPruned()) ? await this.#oldestRow() : BEFORE_ALL;
-    const due = withoutRow.filter(({ eventId }) => oldest !== null && BigInt(eventId) > oldest);
+    const due = await this.afterOldestRow(withoutRow, await this.#log.newest());
     return (await this.#withoutDuplicates(due)).due;
+  }
+
+  /**
+   * The merges whose rows retention cannot have deleted: where the journal is pruned, those after the oldest row that is left. As that
+   * row only becomes newer, the others are not due later either.
+   * @param upTo an id at or after these merges.
+   */
+  async afterOldestRow(merges: readonly FoundMerge[], upTo: bigint): Promise<readonly FoundMerge[]> {
+    if (merges.length === 0 || !(await this.#isPruned())) return merges;
+    const oldest = await this.#oldestRow(upTo);
+    return merges.filter(({ eventId }) => oldest !== null && BigInt(eventId) > oldest);
   }
 
   /** The first merge of each work item, without those of work items whose earlier merge is recorded. */
@@ -154,16 +165,21 @@ export class DueMerges {
     return true;
   }
 
-  /** The oldest row that records a merge; null where there is none. */
-  async #oldestRow(): Promise<bigint | null> {
+  /** The oldest row up to an id that records a merge; null where there is none. Each page is searched once. */
+  async #oldestRow(upTo: bigint): Promise<bigint | null> {
     const known = this.#oldest;
-    if (known !== null && (await this.#log.journal(known - 1n, known)).length > 0) return known;
-    const newest = await this.#log.newest();
-    for await (const { after, end } of pagesAfter(this.#log, known ?? BEFORE_ALL, newest)) {
+    if (known !== null) {
+      if ((await this.#log.journal(known - 1n, known)).length > 0) return known;
+      this.#oldest = null;
+      this.#searchedUpTo = known;
+    }
+    for await (const { after, end } of pagesAfter(this.#log, this.#searchedUpTo, upTo)) {
       const row = (await this.#log.journal(after, end)).find((raw) => mergeIn(parseJournalRow(raw)) !== null);
-      if (row === undefined) continue;
-      this.#oldest = BigInt(row.id);
-      return this.#oldest;
+      if (row !== undefined) {
+        this.#oldest = BigInt(row.id);
+        return this.#oldest;
+      }
+      this.#searchedUpTo = end;
     }
     return null;
   }

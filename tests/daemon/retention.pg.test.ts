@@ -168,3 +168,33 @@ function beforeNextPage(deed: () => Promise<unknown>): {
     }),
   };
 }
+
+it("of metric rows alone costs a reconciliation pages, not a statement for each merge whose rows went", async () => {
+  await using database = await createDatabase();
+  await merges(database.admin, times(300));
+  await record(database);
+  await database.admin.query(
+    "DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND kind <> 'metric.checkpoint'",
+  );
+  const reads = { merges: 0, journal: 0 };
+  await using daemon = startDaemon(database, {
+    wrap: (log) => ({
+      ...log,
+      merges: (after, upTo) => {
+        reads.merges += 1;
+        return log.merges(after, upTo);
+      },
+      journal: (after, upTo) => {
+        reads.journal += 1;
+        return log.journal(after, upTo);
+      },
+    }),
+  });
+  await daemon.event("reconciliation.completed");
+  expect(Math.max(reads.merges, reads.journal)).toBeLessThan(10);
+  const { eventId } = await merge(database.admin);
+  daemon.ring();
+  expect(await daemon.event("merge.recorded", ({ event_id }) => event_id === eventId)).toMatchObject({
+    seq: 301,
+  });
+});

@@ -1,9 +1,12 @@
-/** An outbox in partitions whose key is (created_at, id): no index leads to ids, and an id may be there twice. */
+/**
+ * An outbox in partitions. With the key (created_at, id) no index leads to ids, and an id may be there twice. An administrator may
+ * forget to make the next partition.
+ */
 import { setTimeout as elapsed } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { merges, times } from "../support/orchestrator.ts";
+import { merges, mergeUnder, times } from "../support/orchestrator.ts";
 import { PARTITIONED } from "../support/orchestrator-schema.ts";
 import { expectRight } from "../support/right.ts";
 import { until } from "../support/until.ts";
@@ -70,4 +73,36 @@ it("ids that are there twice stop no statement", async () => {
     ),
   ).toEqual([]);
   expect(next.memory()).toMatchObject({ as_of: { seq: 120 } });
+});
+
+it("where the next partition is missing nothing is recorded, the remedy is logged, and with it recording continues", async () => {
+  await using database = await createDatabase();
+  // The sequence gives ids of the missing partition next: the orchestrator's last row has still found its place.
+  await database.admin.query(`
+    ALTER SEQUENCE events_outbox_id_seq OWNED BY NONE;
+    DROP TABLE events_outbox;
+    CREATE TABLE events_outbox (id bigint PRIMARY KEY DEFAULT nextval('events_outbox_id_seq'), kind text NOT NULL,
+      work_item_id bigint, payload jsonb NOT NULL DEFAULT '{}', created_at timestamptz NOT NULL DEFAULT now())
+      PARTITION BY RANGE (id);
+    CREATE TABLE outbox_0 PARTITION OF events_outbox FOR VALUES FROM (MINVALUE) TO (1000);
+    CREATE INDEX ON events_outbox (work_item_id, kind, created_at);
+    GRANT SELECT, INSERT (kind, work_item_id, payload) ON events_outbox TO ${database.role}`);
+  await merges(database.admin, times(3));
+  await using daemon = startDaemon(database);
+  await daemon.converged();
+  await database.admin.query("SELECT setval('events_outbox_id_seq', 999)");
+  const { eventId } = await mergeUnder(database.admin, "999");
+  daemon.ring();
+  expect(await daemon.event("db.unfit")).toMatchObject({
+    reason: "append_refused",
+    problems: [expect.stringMatching(/23514: .*: no partition by RANGE \(id\) takes them; add the one/)],
+  });
+  expect(daemon.all("merge.refused")).toEqual([]);
+  await database.admin.query(
+    "CREATE TABLE outbox_1 PARTITION OF events_outbox FOR VALUES FROM (1000) TO (MAXVALUE)",
+  );
+  expect(await daemon.event("merge.recorded", ({ event_id }) => event_id === eventId)).toMatchObject({
+    seq: 4,
+  });
+  await expectRight(database, daemon);
 });
