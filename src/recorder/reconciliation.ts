@@ -5,8 +5,9 @@
  * It finds what no lock announces: ids from a sequence with a cache, ids given by hand, rows of a transaction that was given
  * up on. It reads all of the log, as a transaction that keeps the low-water mark low must not hide the rows of others.
  *
- * A merge below the low-water mark that no row names by its work item may lack its record. A later row may name its event, so
- * it is decided about at the end, when all of the log has been read (`DueMerges.dueWithoutRow`).
+ * A merge below the low-water mark that no row names by its work item may lack its record, unless it is older than the oldest row
+ * that is left. A later row may name its event, so it is decided about at the end, when all of the log has been read
+ * (`DueMerges.dueWithoutRow`).
  */
 import { BEFORE_ALL } from "../core/event-id.ts";
 import type { LowWaterMark } from "../core/low-water-mark.ts";
