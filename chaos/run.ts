@@ -180,7 +180,7 @@ async function pruneOnceMore(
   await stopAll(database, instances, variant, 0, ORDERLY);
 }
 
-/** Nobody is in the administrator's way any more: what the daemons still record finds a partition. */
+/** The administrator is not kept waiting any more: what the daemons still record finds a partition. */
 async function widenOnceMore({ ownerUrl }: Database, { partitions }: Variant): Promise<void> {
   if (partitions !== "none") await administer(ownerUrl, (admin) => widenAhead(admin, partitions));
 }
