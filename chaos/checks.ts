@@ -28,11 +28,15 @@ const GONE = "EXISTS (SELECT FROM chaos.pruned p WHERE p.id = a.id AND p.at < b.
 const TRANSITION_GONE =
   "EXISTS (SELECT FROM chaos.pruned p WHERE p.id = a.event_id::bigint AND p.at < b.place)";
 
+/** Its work item is deleted, and the foreign key refuses its records: reported, or taken by retention before. */
+const REFUSED =
+  "deleted AND (event_id = ANY ($1) OR EXISTS (SELECT FROM chaos.pruned p WHERE p.id = event_id::bigint))";
+
 const CHECKS: Readonly<Record<string, string>> = {
   "I1 a merge is not recorded": `
     SELECT 'merge ' || min(id) || ' (' || identity || ') is neither recorded nor skipped'
            || CASE WHEN bool_or(deleted) THEN ', its work item is deleted' ELSE '' END
-      FROM chaos.unrecorded WHERE NOT $unfinished AND NOT (deleted AND event_id = ANY ($1)) GROUP BY identity`,
+      FROM chaos.unrecorded WHERE NOT $unfinished AND NOT (${REFUSED}) GROUP BY identity`,
   "I1 a merge is recorded again": `
     SELECT 'event ' || a.event_id || ' of item ' || coalesce(a.merge_item, 'none') || ' by row ' || a.id || ' (seq ' || coalesce(a.seq::text, 'skipped')
            || '), and event ' || b.event_id || ' by row ' || b.id || ' (seq ' || coalesce(b.seq::text, 'skipped') || ')'
