@@ -58,6 +58,8 @@ async function detachOldest(admin: pg.ClientBase, { partitions }: Variant): Prom
     return 0;
   // Waits, shortly, for the transactions that have written to it.
   await admin.query(LOCK_IN_ORDER);
+  // Another administrator may have been faster.
+  if ((await partitionNames(admin))[0] !== oldest) return 0;
   await admin.query(`ALTER TABLE events_outbox DETACH PARTITION ${oldest}`);
   const { rows } = await admin.query<{ allowed: boolean }>(
     `SELECT EXISTS (SELECT FROM events_outbox WHERE kind = 'metric.checkpoint')
