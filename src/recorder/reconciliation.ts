@@ -68,7 +68,7 @@ export function reconciliationOf(
   async function compare(run: Run, { after, end }: PageBounds): Promise<void> {
     projection.peerWrites.forget();
     const { due, withoutRow } = await classify(await session.log.merges(after, end));
-    for (const { eventId } of await projection.dueMerges.afterOldestRow(withoutRow, end))
+    for (const { eventId } of await projection.dueMerges.afterOldestRow(withoutRow))
       run.withoutRow.add(BigInt(eventId));
     // Above the low-water mark the next poll would find it too: then it came late, and no poll missed it.
     const { low } = lowWaterMark;

@@ -102,18 +102,18 @@ export class DueMerges {
    * @param withoutRow merges whose work items no row names, and whose events no later row names.
    */
   async dueWithoutRow(withoutRow: readonly FoundMerge[]): Promise<FoundMerge[]> {
-    const due = await this.afterOldestRow(withoutRow, await this.#log.newest());
-    return (await this.#withoutDuplicates(due)).due;
+    return (await this.#withoutDuplicates(await this.afterOldestRow(withoutRow))).due;
   }
 
   /**
    * The merges whose rows retention cannot have deleted: where the journal is pruned, those after the oldest row that is left. As that
    * row only becomes newer, the others are not due later either.
-   * @param upTo an id at or after these merges.
+   * @param merges at or below the low-water mark, in the order of their ids.
    */
-  async afterOldestRow(merges: readonly FoundMerge[], upTo: bigint): Promise<readonly FoundMerge[]> {
-    if (merges.length === 0 || !(await this.#isPruned())) return merges;
-    const oldest = await this.#oldestRow(upTo);
+  async afterOldestRow(merges: readonly FoundMerge[]): Promise<readonly FoundMerge[]> {
+    const last = merges.at(-1);
+    if (last === undefined || !(await this.#isPruned())) return merges;
+    const oldest = await this.#oldestRow(BigInt(last.eventId));
     return merges.filter(({ eventId }) => oldest !== null && BigInt(eventId) > oldest);
   }
 
@@ -165,7 +165,10 @@ export class DueMerges {
     return true;
   }
 
-  /** The oldest row up to an id that records a merge; null where there is none. Each page is searched once. */
+  /**
+   * The oldest row that records a merge, null where there is none up to an id. No row is searched twice: below the low-water mark
+   * none appears that was not there.
+   */
   async #oldestRow(upTo: bigint): Promise<bigint | null> {
     const known = this.#oldest;
     if (known !== null) {
