@@ -137,6 +137,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   await load.stop();
   await waits.stop();
   await widenOnceMore(database, variant);
+  if (!stoppedEarly && variant.lowIds === "yes") await reconcileOnceMore(instances);
 
   const convergedMs = stoppedEarly ? null : await converge(judge, found, mutant === null);
   if (convergedMs !== null && variant.checkpoints === "kept")
@@ -183,6 +184,14 @@ async function pruneOnceMore(
 /** The administrator is not kept waiting any more: what the daemons still record finds a partition. */
 async function widenOnceMore({ ownerUrl }: Database, { partitions }: Variant): Promise<void> {
   if (partitions !== "none") await administer(ownerUrl, (admin) => widenAhead(admin, partitions));
+}
+
+/**
+ * Merges under low ids wait for a reconciliation. Its pace may put the next one minutes off, after one that took long on a busy
+ * machine; each start begins with one.
+ */
+async function reconcileOnceMore([instance]: readonly Instance[]): Promise<void> {
+  await instance?.suffer("terminate", 0);
 }
 
 async function poolerOf(database: Database, { pooler }: Variant): Promise<Pooler | null> {

@@ -17,7 +17,7 @@ export const CHOICES = {
   rowLocks: { yes: 3, no: 1 },
   /** Transactions that stay open or prepared for seconds. */
   oldTransactions: { yes: 3, no: 1 },
-  /** Merges under ids at and below 0; the daemons compare the whole log every two seconds then. */
+  /** Merges under ids at and below 0; the daemons compare the whole log as often as their pace allows then. */
   lowIds: { yes: 1, no: 1 },
   /** `metrics verify` and `metrics snapshot` in a loop. */
   readers: { yes: 3, no: 1 },
