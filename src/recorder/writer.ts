@@ -10,7 +10,9 @@
  * # A refused batch
  *
  * The table may refuse rows because of one merge among many. The batch is halved until that merge is alone; the others are
- * recorded, and that one is set aside. If the table has begun to refuse every row of ours, a rehearsal finds that out.
+ * recorded, and that one is set aside. Merges whose work items were deleted are separated first: a foreign key refuses them
+ * all. They are skipped, so no number changes when the others are recorded before them. If the table has begun to refuse
+ * every row of ours, a rehearsal finds that out.
  */
 import { isDeepStrictEqual } from "node:util";
 import { parseObject } from "../core/json.ts";
@@ -80,9 +82,9 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
         return 0;
       }
     }
-    const middle = Math.ceil(merges.length / 2);
-    const first = await recordOrSplit(merges.slice(0, middle), foundBy);
-    return first + (await recordOrSplit(merges.slice(middle), foundBy));
+    const [first, second] = split(merges);
+    const recorded = await recordOrSplit(first, foundBy);
+    return recorded + (await recordOrSplit(second, foundBy));
   }
 
   async function rehearseAfter({ failure }: AppendRefused): Promise<void> {
@@ -192,6 +194,20 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
      */
     record,
   };
+}
+
+/** Whether its work item was deleted. */
+function isOrphan({ facts, workItemId }: FoundMerge): boolean {
+  return facts === null && workItemId !== null;
+}
+
+/** Two parts of a batch that was refused, neither of them empty. */
+function split(merges: readonly FoundMerge[]): readonly [readonly FoundMerge[], readonly FoundMerge[]] {
+  const orphans = merges.filter(isOrphan);
+  if (orphans.length > 0 && orphans.length < merges.length)
+    return [merges.filter((merge) => !isOrphan(merge)), orphans];
+  const middle = Math.ceil(merges.length / 2);
+  return [merges.slice(0, middle), merges.slice(middle)];
 }
 
 /** @throws UnfitDatabase when the table does not take our rows. */

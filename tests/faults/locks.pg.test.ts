@@ -156,8 +156,8 @@ describe("where rows of the outbox refer to work items,", () => {
     await daemon.ready();
     const refused = daemon.all("merge.refused");
     expect(refused.map(({ event_id, failure }) => [event_id, failure.code])).toEqual([
-      [gone.eventId, "23503"],
       [seven.eventId, "23514"],
+      [gone.eventId, "23503"],
     ]);
     // Also after a start that begins with a checkpoint, which knows of both.
     await daemon.stop();
@@ -167,5 +167,26 @@ describe("where rows of the outbox refer to work items,", () => {
     await again.event("merge.recorded", (one) => one.event_id === seven.eventId);
     expect(again.all("merge.refused").map(({ event_id }) => event_id)).toEqual([gone.eventId]);
     expect(await violations(database.admin, { unfinished: true })).toEqual([]);
+  });
+
+  it("where many work items were deleted, finding the refused merges among others takes few transactions", async () => {
+    await using database = await createDatabase();
+    await merges(database.admin, times(400));
+    const { rowCount: deleted } = await database.admin.query("DELETE FROM work_items WHERE id % 10 = 0");
+    await database.admin.query(`${FOREIGN_KEY} NOT VALID`);
+    let appended = 0;
+    await using daemon = startDaemon(database, {
+      wrap: (log) => ({
+        ...log,
+        append: (rows) => {
+          appended += 1;
+          return log.append(rows);
+        },
+      }),
+    });
+    await daemon.ready();
+    expect(daemon.all("merge.refused")).toHaveLength(Number(deleted));
+    expect((await countRecorded(database)).due).toBe(deleted);
+    expect(appended).toBeLessThan(3 * Number(deleted));
   });
 });
