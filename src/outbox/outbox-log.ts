@@ -27,6 +27,11 @@ export type FoundMerge = Identified & {
   readonly recordedAs: string | null;
 };
 
+/** Whether a merge that no row names has a work item that does not exist. */
+export function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
+  return workItemId !== null && facts === null && recordedAs === null;
+}
+
 /** What a poll asks about. */
 export type PollBasis = {
   readonly lastApplied: AppliedRow | null;

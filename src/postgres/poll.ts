@@ -5,8 +5,8 @@
 import { BEFORE_ALL, idOrNull, LARGEST_ID, SMALLEST_ID } from "../core/event-id.ts";
 import {
   DatabaseFailure,
-  type FoundMerge,
   LockBlocked,
+  lacksItem,
   type OutboxLog,
   type Poll,
   type PollBasis,
@@ -102,7 +102,13 @@ export function pollStatements(names: Names, watched: Watched, source: MergeSour
 }
 
 /**
- * Both ways to poll. They throw DatabaseFailure when the table or the server was replaced: the connection must be made anew.
+ * Both ways to poll.
+ *
+ * A prepared statement takes its snapshot before it waits for a table. If a migration rewrote the table meanwhile, every
+ * work item is missing in that snapshot. A statement sent in full takes its snapshot when it has the table, so merges that lack
+ * their work item are read again by one.
+ *
+ * They throw DatabaseFailure when the table or the server was replaced: the connection must be made anew.
  * @param writer for the poll inside the writers' transaction.
  */
 export function poller(
@@ -163,14 +169,6 @@ export function poller(
       return null;
     },
   };
-}
-
-/**
- * A prepared statement takes its snapshot before it waits for a table. If a migration rewrote the table meanwhile, every
- * work item is missing in that snapshot. A statement sent in full takes its snapshot when it has the table.
- */
-function lacksItem({ workItemId, facts, recordedAs }: FoundMerge): boolean {
-  return workItemId !== null && facts === null && recordedAs === null;
 }
 
 function peerWritesIn(answer: Answer | undefined): Pick<Poll, "peerWrites" | "hasFirstRow"> {

@@ -24,6 +24,7 @@ import {
   AppendRefused,
   CommitUnknown,
   type FoundMerge,
+  lacksItem,
   type OutboxLog,
   type Rehearsed,
   UnfitDatabase,
@@ -196,16 +197,11 @@ export function writerOf(session: Session, { projection, fence, checkpoints, ref
   };
 }
 
-/** Whether its work item was deleted. */
-function isOrphan({ facts, workItemId }: FoundMerge): boolean {
-  return facts === null && workItemId !== null;
-}
-
 /** Two parts of a batch that was refused, neither of them empty. */
 function split(merges: readonly FoundMerge[]): readonly [readonly FoundMerge[], readonly FoundMerge[]] {
-  const orphans = merges.filter(isOrphan);
+  const orphans = merges.filter(lacksItem);
   if (orphans.length > 0 && orphans.length < merges.length)
-    return [merges.filter((merge) => !isOrphan(merge)), orphans];
+    return [merges.filter((merge) => !lacksItem(merge)), orphans];
   const middle = Math.ceil(merges.length / 2);
   return [merges.slice(0, middle), merges.slice(middle)];
 }
