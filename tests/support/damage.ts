@@ -1,5 +1,6 @@
 /** Storage that is really damaged: a row whose large value has lost its parts, so that reading it fails with XX001. */
 import type { TestDatabase } from "./database.ts";
+import { until } from "./until.ts";
 
 /** Makes the payload of this row large, and takes its parts away behind the server's back. */
 export async function damage(database: TestDatabase, rowId: string): Promise<void> {
@@ -25,9 +26,17 @@ export async function damage(database: TestDatabase, rowId: string): Promise<voi
     ]);
     await relkind("t");
     await client.query("COMMIT");
-    // A value is put together without a look at deletions: its parts are gone when their room is.
-    await client.query(`VACUUM ${parts}`);
     if (deleted.rowCount === 0) throw new Error("the value was not stored in parts");
+    // A value is put together without a look at deletions: its parts are gone when their room is. VACUUM leaves out
+    // a page that the server is just writing to disk (FREEZE waits for it), and rows that an open snapshot still sees.
+    await until("the value has lost all its parts", async () => {
+      await client.query(`VACUUM (FREEZE) ${parts}`);
+      const why = await client.query("SELECT payload::text FROM events_outbox WHERE id = $1", [rowId]).then(
+        () => "",
+        (error: unknown) => String(error),
+      );
+      return why.includes("missing chunk number 0 ");
+    });
   } finally {
     client.release();
   }
