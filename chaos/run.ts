@@ -54,7 +54,7 @@ export type Result = {
 };
 
 const DAEMONS = 3;
-/** Merges without faults at the end: what a scan misses now, no restore's comparison finds. */
+/** Merges without faults at the end, with every daemon back: what a scan misses now, no restore's comparison finds. */
 const CALM_MS = 3_000;
 /** A chance with which all daemons are asked to stop, and everything before the newest checkpoint goes. */
 const ORDERLY = 0.5;
@@ -128,6 +128,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
   for (const instance of instances) instance.calm();
   if (!stoppedEarly) {
     if (variant.retention !== "none") await pruneOnceMore(database, ledger, instances, variant);
+    await everyoneBack(instances, signal, mutant === null);
     await delay(CALM_MS);
   }
   enough.abort();
@@ -221,13 +222,29 @@ async function judgeMeanwhile(
   }
 }
 
+/** Who does not come back is told by the convergence. */
+async function everyoneBack(
+  instances: readonly Instance[],
+  enough: AbortSignal,
+  patient: boolean,
+): Promise<void> {
+  const back = async (): Promise<boolean> => {
+    const memories = await Promise.all(instances.map((instance) => instance.memory()));
+    return enough.aborted || memories.every((memory) => memory !== null);
+  };
+  await until("every daemon is back", back, patience(patient)).catch(() => undefined);
+}
+
+function patience(patient: boolean): number {
+  return patient ? CONVERGES_WITHIN_MS : MUTANT_CONVERGES_WITHIN_MS;
+}
+
 async function converge(
   { ledger, instances, variant }: Judge,
   found: string[],
   patient: boolean,
 ): Promise<number | null> {
   const startedAt = performance.now();
-  const withinMs = patient ? CONVERGES_WITHIN_MS : MUTANT_CONVERGES_WITHIN_MS;
   let lacking: string[] = [];
   try {
     await until(
@@ -237,7 +254,7 @@ async function converge(
         lacking = await unsettled(ledger, instances, variant);
         return lacking.length === 0;
       },
-      withinMs,
+      patience(patient),
     );
     return Math.round(performance.now() - startedAt);
   } catch (error) {
