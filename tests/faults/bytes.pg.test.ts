@@ -55,12 +55,14 @@ function places({ types }: Strike): number[] {
 
 const database = sharedDatabase();
 
-const settings = (url: string) => ({
+/** An answer that is mangled may never come; one that is not comes, however busy the machine is. */
+const IMPATIENT = { connectTimeoutMs: 300, statementTimeoutMs: 50, lockTimeoutMs: 50 };
+const PATIENT = { connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, lockTimeoutMs: 30_000 };
+
+const settings = (url: string, timeouts: typeof PATIENT) => ({
   database: configOf(url).database,
   applicationName: "test",
-  connectTimeoutMs: 300,
-  statementTimeoutMs: 50,
-  lockTimeoutMs: 50,
+  ...timeouts,
 });
 
 /** Mangles the next reply of this kind, whichever connection it is on. */
@@ -123,25 +125,27 @@ describe("a statement's answer", () => {
   const SELECT = `SELECT 'row ' || n AS value FROM generate_series(1, ${ROWS}) n`;
 
   /** What is said after the connection is made, as each way of asking has it. */
-  const ways: Readonly<Record<string, (url: string) => Promise<readonly unknown[]>>> = {
-    "to a message of several": async (url) => {
-      const connection = await connect(settings(url));
+  const ways: Readonly<
+    Record<string, (url: string, timeouts: typeof PATIENT) => Promise<readonly unknown[]>>
+  > = {
+    "to a message of several": async (url, timeouts) => {
+      const connection = await connect(settings(url, timeouts));
       try {
         return (await connection.read(SELECT)).rows.map((row) => row["value"]);
       } finally {
         connection.destroy();
       }
     },
-    "to one with parameters": async (url) => {
-      const connection = await connect(settings(url));
+    "to one with parameters": async (url, timeouts) => {
+      const connection = await connect(settings(url, timeouts));
       try {
         return (await connection.run(`${SELECT} WHERE n > $1`, [0], "named")).rows.map((row) => row["value"]);
       } finally {
         connection.destroy();
       }
     },
-    "to COPY": async (url) => {
-      const connection = await connect(settings(url));
+    "to COPY": async (url, timeouts) => {
+      const connection = await connect(settings(url, timeouts));
       try {
         const rows: unknown[] = [];
         await connection.readOut(`COPY (${SELECT}) TO STDOUT`, (fields) => rows.push(...fields));
@@ -158,7 +162,7 @@ describe("a statement's answer", () => {
       const ask = ways[way] ?? (async () => []);
       await using proxy = await startProxy(database.daemonUrl);
       const state = allReplies(proxy);
-      expect(await ask(proxy.url(database.daemonUrl))).toEqual(VALUES);
+      expect(await ask(proxy.url(database.daemonUrl), PATIENT)).toEqual(VALUES);
       let failures = 0;
       for (const k of places(state)) {
         const names = MANGLING_NAMES.filter((_, index) => (index + k) % 2 < ROUNDS);
@@ -167,7 +171,7 @@ describe("a statement's answer", () => {
             await using own = await startProxy(database.daemonUrl);
             atReply(own, k, name);
             try {
-              const answer = await ask(own.url(database.daemonUrl));
+              const answer = await ask(own.url(database.daemonUrl), IMPATIENT);
               return isDeepStrictEqual(answer, VALUES) ? null : `${k} ${name}: ${JSON.stringify(answer)}`;
             } catch (error) {
               failures += 1;
@@ -220,14 +224,14 @@ describe("a process", () => {
     await using proxy = await startProxy(database.daemonUrl);
     await merges(database.admin, times(1));
     const dry = allReplies(proxy);
-    const right = await snapshot(proxy.url(database.daemonUrl));
+    const right = await snapshot(proxy.url(database.daemonUrl), PATIENT.statementTimeoutMs);
     expect(right.code).toBe(0);
     const all = places(dry);
     const told: string[] = [];
     for (const [index, name] of MANGLING_NAMES.entries()) {
       const at = Math.floor((all.length * (index + 0.5)) / MANGLING_NAMES.length);
       atReply(proxy, all[at] ?? 1, name);
-      const { code, out, err } = await snapshot(proxy.url(database.daemonUrl));
+      const { code, out, err } = await snapshot(proxy.url(database.daemonUrl), IMPATIENT.connectTimeoutMs);
       const isRight = code === 0 && steady(out) === steady(right.out);
       const saysWhy = code === 3 && out === "" && /^metrics: .+\(\w+: .+\)\n$/.test(err);
       told.push(isRight || saysWhy ? "fine" : `${name}: ${code} ${out} ${err}`);
@@ -251,11 +255,11 @@ function highestMemoryMb(pid: number): number {
   }
 }
 
-function snapshot(url: string): Promise<{ code: number; out: string; err: string }> {
+function snapshot(url: string, timeoutMs: number): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [ENTRY, "snapshot", "--json", "--timeout", "300ms"],
+      [ENTRY, "snapshot", "--json", "--timeout", `${timeoutMs}ms`],
       { env: environment(url) },
       (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }),
     );

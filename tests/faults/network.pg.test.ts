@@ -98,7 +98,6 @@ describe("silent, and what was sent arrives later:", () => {
       listens: true,
       pollIntervalMs: 200,
       selfCheck: { everyMs: 50, withinMs: 200 },
-      statementTimeoutMs: 1_000,
     });
     await daemon.event("listen.connected");
     await daemon.event("reconciliation.completed");
