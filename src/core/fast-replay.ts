@@ -67,7 +67,7 @@ export class FastReplay {
   #firstRow: number | null = null;
   /** The first row that was read, of whatever sort. */
   #begins = Number.POSITIVE_INFINITY;
-  /** Metric rows before the first merge's row: the rest of its set, unless the journal is cut. */
+  /** Metric rows and crossings before the first merge's row: the rest of its set, unless the journal is cut. */
   readonly #before: number[] = [];
   /** Of each project the row of its newest merge. */
   readonly #newestRows = new Map<string, number>();
@@ -118,11 +118,13 @@ export class FastReplay {
   acceptOther(raw: RawJournalRow): void {
     if (this.impassable) return;
     const row = readable(raw);
-    if (this.#firstRow !== null && Number(raw.id) < this.#firstRow) {
-      if (row?.type !== "unmarked") this.#before.push(Number(raw.id));
+    const id = Number(raw.id);
+    if (this.#firstRow !== null && id < this.#firstRow) {
+      if (row?.type !== "unmarked") this.#before.push(id);
       return;
     }
-    if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, Number(row.id));
+    if (this.#firstRow === null && row?.type === "metric") this.#before.push(id);
+    if (row !== null && mergeIn(row) !== null) this.#begins = Math.min(this.#begins, id);
     if (row?.type === "skipped") this.analyzer.skipped += 1;
     else if (row?.type === "unmarked") this.#unmarked += 1;
     else if (row?.type === "metric" && row.crossing !== null) this.#crossed(row);

@@ -9,7 +9,7 @@ import {
   type RawJournalRow,
 } from "../../src/core/journal-row.ts";
 import type { MetricSettings } from "../../src/core/metric.ts";
-import { skippedRow } from "../../src/core/metric-event.ts";
+import { CROSSING_KIND, skippedRow } from "../../src/core/metric-event.ts";
 import { capacityFor, type Walk } from "../../src/core/walk.ts";
 import { tellFacts } from "../support/facts.ts";
 import { merges, outcomes, settings } from "./arbitraries.ts";
@@ -201,6 +201,23 @@ describe("the facts of a journal", () => {
     const raws = journal(record(history(times(9, CLEAN)), reordered).rows);
     expect(short(raws, reordered, 7)).not.toBeNull();
     expect(short(raws.slice(1), reordered, 7)).toBeNull();
+  });
+
+  it.each([
+    ["a project's row", (kind: string) => kind === "metric.rebase_conflict_rate"],
+    ["a project's crossing", (kind: string) => kind === CROSSING_KIND],
+  ])("are unusable after a set of which only %s is left: the order begins again with 1", (_, survives) => {
+    const life = new Life(SMALL);
+    life.merge(times(9, CONFLICT));
+    const left = life.written.findLast(
+      ({ row }) => survives(row.kind) && /"scope":"project"/.test(JSON.stringify(row.payload)),
+    );
+    life.written = left === undefined ? [] : [left];
+    life.restart();
+    life.merge(times(9, CLEAN));
+    expect(life.analyzer.global.seq).toBe(9);
+    expect(replay(life.raws, SMALL).analyzer.truncated).toBe(true);
+    expect(short(life.raws, SMALL, 7)).toBeNull();
   });
 
   it("skip an unmarked row of such a kind", () => {

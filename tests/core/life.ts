@@ -36,7 +36,7 @@ export class Life {
     return journal(this.written.map(({ row }) => row));
   }
 
-  merge(outcomes: readonly Facts[]): void {
+  merge(outcomes: readonly Partial<Facts>[]): void {
     for (const facts of outcomes) {
       const next = merge(this.merges.length + 1, facts);
       this.merges.push(next);

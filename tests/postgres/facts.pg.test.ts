@@ -118,32 +118,40 @@ describe("a log of more than 1000 merges without a checkpoint", () => {
     expect(await compared(database)).toEqual(WHOLE);
   });
 
-  test("is read whole, and nothing is recorded anew, where all but a project's row went from before its first set", async () => {
-    await using database = await createDatabase();
-    // Rows of others hide nothing.
-    await database.admin.query(
-      "INSERT INTO events_outbox (kind, payload) VALUES ('metric.first_pass_merge_rate', '[1]')",
-    );
-    await merges(database.admin, times(3));
-    await record(database);
-    await database.admin.query(
-      `DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND payload <> '[1]' AND id <> (SELECT max(id) FROM events_outbox
-        WHERE kind = 'metric.rebase_conflict_rate' AND payload->>'scope' = 'project')`,
-    );
-    await database.admin.query(
-      "INSERT INTO events_outbox (kind, payload) SELECT 'metric.rebase_conflict_rate', '[1]' FROM generate_series(1, 150)",
-    );
-    await merges(database.admin, FACTS);
-    const recorder = startDaemon(database);
-    await until("all is recorded", () => recorder.memory()?.as_of.seq === FACTS.length);
-    await recorder.stop();
-    await database.admin.query("DELETE FROM events_outbox WHERE kind = 'metric.checkpoint'");
-    expect(await compared(database)).toEqual(WHOLE);
-    await using daemon = startDaemon(database);
-    await daemon.event("reconciliation.completed");
-    expect(daemon.memory()?.as_of.seq).toBe(FACTS.length);
-    expect(daemon.all("merge.recorded")).toEqual([]);
-  });
+  test.each([
+    ["row", "metric.rebase_conflict_rate"],
+    ["crossing", "metric.threshold_crossed"],
+  ])(
+    "is read whole, and nothing is recorded anew, where all but a project's %s went from before its first set",
+    async (_, survivor) => {
+      await using database = await createDatabase();
+      // Rows of others hide nothing.
+      await database.admin.query(
+        "INSERT INTO events_outbox (kind, payload) VALUES ('metric.first_pass_merge_rate', '[1]')",
+      );
+      // The last of them moves the gate of its project.
+      await merges(database.admin, times(100, CONFLICT));
+      await record(database);
+      await database.admin.query(
+        `DELETE FROM events_outbox WHERE kind LIKE 'metric.%' AND payload <> '[1]' AND id <> (SELECT max(id) FROM events_outbox
+          WHERE kind = $1 AND payload->>'scope' = 'project')`,
+        [survivor],
+      );
+      await database.admin.query(
+        "INSERT INTO events_outbox (kind, payload) SELECT 'metric.rebase_conflict_rate', '[1]' FROM generate_series(1, 150)",
+      );
+      await merges(database.admin, FACTS);
+      const recorder = startDaemon(database);
+      await until("all is recorded", () => recorder.memory()?.as_of.seq === FACTS.length);
+      await recorder.stop();
+      await database.admin.query("DELETE FROM events_outbox WHERE kind = 'metric.checkpoint'");
+      expect(await compared(database)).toEqual(WHOLE);
+      await using daemon = startDaemon(database);
+      await daemon.event("reconciliation.completed");
+      expect(daemon.memory()?.as_of.seq).toBe(FACTS.length);
+      expect(daemon.all("merge.recorded")).toEqual([]);
+    },
+  );
 
   test("is refused with a gap or a repeat in its old part", async () => {
     await using database = await longLog();
