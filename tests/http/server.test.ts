@@ -230,13 +230,12 @@ describe("listening", () => {
     const socket = connect(Number(new URL((outcome as HttpService).address).port), "127.0.0.1");
     socket.write("GET /healthz HTTP/1.1\r\nx: ");
     const dripping = setInterval(() => socket.write("a"), 200);
+    // A byte on its way when the connection is closed would be answered with a reset instead.
+    setTimeout(() => clearInterval(dripping), 2_000);
     let answer = "";
-    const startedAt = performance.now();
     for await (const chunk of socket) answer += String(chunk);
-    clearInterval(dripping);
+    // The whole request is granted five seconds; two more, and silence would have ended it without an answer.
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    // Five seconds are granted; without a check in between Node.js looks every thirty.
-    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   test("what is not HTTP, and a header that is too large, gets an error and no more", async () => {
