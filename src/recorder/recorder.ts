@@ -173,7 +173,7 @@ function recorderOf(session: Session, projection: Projection) {
     return recorded;
   }
 
-  /** Retries merges that the table has refused, each by itself. */
+  /** Retries merges that the table has refused, each by itself, as long as one poll may spend on them. */
   async function retryRefused(): Promise<number> {
     let recorded = 0;
     for (const eventId of refused.dueForRetry()) {

@@ -1,6 +1,6 @@
 /**
- * Merges that the table refused: by a constraint or a trigger, or because another transaction has locked a row. Each delays
- * nothing but itself and is retried at growing intervals.
+ * Merges that the table refused: by a constraint or a trigger, or because another transaction has locked a row. Each is
+ * retried at growing intervals, for so long at a time that no new merge waits for many of them.
  */
 import type { Coverage } from "../core/coverage.ts";
 import type { Failure } from "../events/fields.ts";
@@ -9,6 +9,8 @@ import type { Session } from "./session.ts";
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 60_000;
+/** Within one poll. */
+const RETRY_FOR_MS = 100;
 
 export type RefusedMerges = ReturnType<typeof refusedMerges>;
 
@@ -37,16 +39,20 @@ export function refusedMerges({ clock, report, reported }: Session, coverage: Co
       reported.over("refused", String(eventId));
     },
 
-    /** Those whose retry is due, in the order of their ids. */
-    dueForRetry(): bigint[] {
+    /** Those whose retry is due, the longest overdue first; those that are not reached in time remain due. */
+    *dueForRetry(): Generator<bigint> {
       const now = clock.monotonic();
-      const due = [...refused].filter(([, { retryAt }]) => retryAt <= now).map(([eventId]) => eventId);
-      return due.toSorted((a, b) => (a < b ? -1 : 1));
+      const due = [...refused].filter(([, { retryAt }]) => retryAt <= now);
+      for (const [eventId] of due.toSorted(([, a], [, b]) => a.retryAt - b.retryAt)) {
+        if (clock.monotonic() - now > RETRY_FOR_MS) return;
+        yield eventId;
+      }
     },
 
     /** Milliseconds until the next retry; `Infinity` where there is none. */
     nextRetryInMs(): number {
-      const next = Math.min(...[...refused.values()].map(({ retryAt }) => retryAt));
+      let next = Number.POSITIVE_INFINITY;
+      for (const { retryAt } of refused.values()) next = Math.min(next, retryAt);
       return Math.max(0, next - clock.monotonic());
     },
   };

@@ -3,6 +3,7 @@
  * that waits for a row.
  */
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { begin, type Connection, connect } from "../../src/postgres/connection.ts";
 import { configOf, countRecorded, snapshotFromLog, startDaemon, untilRecorded } from "../support/daemon.ts";
 import { spawnDaemon } from "../support/daemon-process.ts";
@@ -176,6 +177,8 @@ describe("where rows of the outbox refer to work items,", () => {
     await database.admin.query(`${FOREIGN_KEY} NOT VALID`);
     let appended = 0;
     await using daemon = startDaemon(database, {
+      // On a slow machine the first retries would be due before all are found.
+      clock: { ...systemClock, monotonic: () => 0 },
       wrap: (log) => ({
         ...log,
         append: (rows) => {
@@ -188,5 +191,42 @@ describe("where rows of the outbox refer to work items,", () => {
     expect(daemon.all("merge.refused")).toHaveLength(Number(deleted));
     expect((await countRecorded(database)).due).toBe(deleted);
     expect(appended).toBeLessThan(3 * Number(deleted));
+  });
+
+  it("a new merge does not wait until all refused merges are retried", async () => {
+    await using database = await createDatabase();
+    await database.admin.query(
+      "ALTER TABLE events_outbox ADD CONSTRAINT no_seven CHECK (coalesce(payload->'merge'->>'attempts', '') <> '7')",
+    );
+    await merges(database.admin, times(10, { attempts: 7 }));
+    let now = 0;
+    let attemptTakesMs = 0;
+    let attempts = 0;
+    let recordedAt: number | null = null;
+    await using daemon = startDaemon(database, {
+      clock: { ...systemClock, monotonic: () => now },
+      wrap: (log) => ({
+        ...log,
+        append: async (rows) => {
+          now += attemptTakesMs;
+          attempts += 1;
+          if (attempts === 1 && attemptTakesMs > 0) await merge(database.admin);
+          const appended = await log.append(rows);
+          recordedAt ??= attempts;
+          return appended;
+        },
+      }),
+    });
+    await daemon.ready();
+    expect(daemon.all("merge.refused")).toHaveLength(10);
+    [now, attemptTakesMs, attempts] = [1_000, 60, 0];
+    daemon.ring();
+    await daemon.event("merge.recorded");
+    // Two retries take longer than 100 ms; then comes the new merge.
+    expect(recordedAt).toBe(3);
+    await database.admin.query("ALTER TABLE events_outbox DROP CONSTRAINT no_seven");
+    now += 60_000;
+    await daemon.converged();
+    expect(await violations(database.admin)).toEqual([]);
   });
 });
