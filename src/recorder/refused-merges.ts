@@ -1,6 +1,6 @@
 /**
  * Merges that the table refused: by a constraint or a trigger, or because another transaction has locked a row. Each is
- * retried at growing intervals, for so long at a time that no new merge waits for many of them.
+ * retried at growing intervals. One poll spends little time on retries, so new merges need not wait for all of them.
  */
 import type { Coverage } from "../core/coverage.ts";
 import type { Failure } from "../events/fields.ts";
@@ -9,7 +9,7 @@ import type { Session } from "./session.ts";
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 60_000;
-/** Within one poll. */
+/** How long one poll retries. */
 const RETRY_FOR_MS = 100;
 
 export type RefusedMerges = ReturnType<typeof refusedMerges>;
