@@ -119,6 +119,11 @@ export class Instance implements AsyncDisposable {
     return this.processes.flatMap(({ lines }) => lines);
   }
 
+  /** Everything that they wrote. */
+  get output(): string {
+    return this.processes.map(({ output }) => output()).join("");
+  }
+
   get lastWords(): string {
     return lastWords(this.#process);
   }

@@ -91,7 +91,9 @@ export async function judgeMemories(
   const expected = comparable(snapshot);
   for (const instance of instances) {
     const memory = await instance.memory();
-    if (!isDeepStrictEqual(comparable(memory), expected))
+    if (memory === null)
+      found.push(`${instance.name} is not ready at ${new Date().toISOString()}: ${instance.lastWords}`);
+    else if (!isDeepStrictEqual(comparable(memory), expected))
       found.push(
         `${instance.name}'s memory differs from metrics snapshot --json: ${difference(memory, snapshot)}`,
       );
@@ -99,8 +101,7 @@ export async function judgeMemories(
   return found;
 }
 
-function difference(memory: Snapshot | null, snapshot: Snapshot): string {
-  if (memory === null) return "it has none";
+function difference(memory: Snapshot, snapshot: Snapshot): string {
   const other = memory.metrics.find((one, index) => !isDeepStrictEqual(one, snapshot.metrics[index]));
   return JSON.stringify([memory.as_of, snapshot.as_of, memory.skipped, snapshot.skipped, other]).slice(
     0,

@@ -1,7 +1,10 @@
 /** `npm run chaos`: what the daemon must survive, at random; exits with 1 when anything was lost, repeated or wrong. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sortOf, tally } from "./judge.ts";
 import { parseOptions } from "./options.ts";
-import { run } from "./run.ts";
+import { type Result, run } from "./run.ts";
 import { describeVariant } from "./variant.ts";
 
 const SHOWN_OF_EACH_SORT = 8;
@@ -12,7 +15,7 @@ const what = mutant === null ? "" : `, with a mistake: ${mutant.mistake}`;
 process.stdout.write(`Chaos for ${seconds} s, seed ${seed}${what}\n${describeVariant(variant)}\n`);
 
 const startedAt = performance.now();
-const { faults, counted, unknownCommits, processes, waits, reads, pooled, convergedMs, violations } =
+const { faults, counted, unknownCommits, processes, waits, reads, pooled, convergedMs, violations, logs } =
   await run(options);
 const lines: [string, string | number][] = [
   ["took", `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`],
@@ -43,4 +46,13 @@ process.stdout.write(lines.map(([name, value]) => `${name.padEnd(20)} ${value}\n
 for (const sorted of Map.groupBy(violations, sortOf).values())
   for (const violation of sorted.slice(0, SHOWN_OF_EACH_SORT))
     process.stdout.write(`violation: ${violation.replace(/c{50,}/g, "ccc…")}\n`);
+// A mistake is expected to be caught; without one, the logs are all that can tell why.
+if (violations.length > 0 && mutant === null) process.stdout.write(`the daemons' logs: ${keep(logs)}\n`);
 process.exit(violations.length === 0 ? 0 : 1);
+
+/** @returns the folder. */
+function keep(texts: Result["logs"]): string {
+  const folder = mkdtempSync(join(tmpdir(), "damascus-chaos-logs-"));
+  for (const [name, text] of texts) writeFileSync(join(folder, `${name.replaceAll(" ", "-")}.log`), text);
+  return folder;
+}

@@ -51,6 +51,8 @@ export type Result = {
   /** From the last fault to every merge recorded and every daemon ready; null where it did not come to that. */
   readonly convergedMs: number | null;
   readonly violations: readonly string[];
+  /** Everything that each daemon's processes wrote, by the daemon's name. */
+  readonly logs: ReadonlyMap<string, string>;
 };
 
 const DAEMONS = 3;
@@ -167,6 +169,7 @@ export async function run({ seconds, seed, mutant, variant }: Options): Promise<
     pooled: pooled !== null,
     convergedMs,
     violations: [...new Set(found)],
+    logs: new Map(instances.map(({ name, output }) => [name, output])),
   };
 }
 

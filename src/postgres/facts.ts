@@ -13,7 +13,9 @@ import type { TakeFields } from "./copy-out.ts";
 import { faultOf } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { JOURNAL_COLUMNS, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
+import { lookUp } from "./lookups.ts";
 import { literal, literals, type Names, type Outbox } from "./names.ts";
+import type { OutboxColumns } from "./outbox-columns.ts";
 
 /** Ids in a page: a tenth of a second where no id is missing. */
 const PAGE_IDS = 100_000n;
@@ -103,15 +105,18 @@ function factsStatement({ outbox }: Names, source: FactsSource, after: bigint, u
 /** The metric rows and crossings with id ≤ upTo of the work items that these rows belong to, found by the index, in no order. */
 export function setsOf(
   { query, outbox }: Outbox,
+  columns: OutboxColumns,
   rowIds: readonly number[],
   upTo: bigint,
 ): Promise<RawJournalRow[]> {
   const kinds = literals([...METRIC_NAMES.map(metricKind), CROSSING_KIND]);
-  return journalRows(
-    query,
-    `SELECT ${JOURNAL_COLUMNS} FROM unnest(ARRAY[${literals(rowIds.map(BigInt))}]::bigint[]) AS place (id)
-       CROSS JOIN LATERAL (SELECT r.id, r.kind, r.payload FROM ${outbox} r
-         WHERE r.work_item_id = ANY (ARRAY(SELECT o.work_item_id FROM ${outbox} o WHERE o.id = place.id))
-           AND r.kind IN (${kinds}) AND r.id <= ${literal(upTo)} OFFSET 0) e`,
+  return lookUp(rowIds, columns, (some) =>
+    journalRows(
+      query,
+      `SELECT ${JOURNAL_COLUMNS} FROM unnest(ARRAY[${literals(some.map(BigInt))}]::bigint[]) AS place (id)
+         CROSS JOIN LATERAL (SELECT r.id, r.kind, r.payload FROM ${outbox} r
+           WHERE r.work_item_id = ANY (ARRAY(SELECT o.work_item_id FROM ${outbox} o WHERE o.id = place.id))
+             AND r.kind IN (${kinds}) AND r.id <= ${literal(upTo)} OFFSET 0) e`,
+    ),
   );
 }

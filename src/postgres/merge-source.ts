@@ -8,10 +8,11 @@ import { parseObject } from "../core/json.ts";
 import type { RawFacts } from "../core/merge.ts";
 import { METRIC_NAMES } from "../core/metric.ts";
 import { metricKind, SKIPPED_KIND } from "../core/metric-event.ts";
-import type { FoundMerge, JournalReader } from "../outbox/outbox-log.ts";
+import { type FoundMerge, type JournalReader, PAGE_ROWS } from "../outbox/outbox-log.ts";
 import type { TextRow } from "./connection.ts";
 import { faultOf } from "./failure.ts";
 import { journal, journalRows, LARGEST_PAYLOAD } from "./journal.ts";
+import { lookUp, lookupsAtOnce } from "./lookups.ts";
 import { literal, literals, type Outbox } from "./names.ts";
 import type { OutboxColumns } from "./outbox-columns.ts";
 import type { Statement } from "./prepared.ts";
@@ -89,11 +90,20 @@ export function mergeSource(
   const select = `SELECT ${MERGE_COLUMNS}, ${asked === "facts alone" ? "NULL" : recordedAs} AS recorded_as ${from}`;
   const isTarget = `e.payload->>'target' = ${literal(rule.target)}`;
   const isMerge = `CASE WHEN e.kind = ${literal(rule.kind)} THEN ${isTarget} ELSE false END`;
-  const statement = (after: string, upTo: string): string =>
-    `${select} WHERE e.id > ${after} AND e.id <= ${upTo} AND ${isMerge} ORDER BY e.id`;
+  const statement = (after: string, upTo: string, limit: number): string =>
+    `${select} WHERE e.id > ${after} AND e.id <= ${upTo} AND ${isMerge} ORDER BY e.id LIMIT ${literal(limit)}`;
+  const atOnce = asked === "facts alone" ? PAGE_ROWS : lookupsAtOnce(columns);
 
-  const page = async (after: bigint, upTo: bigint): Promise<FoundMerge[]> =>
-    (await query(statement(literal(after), literal(upTo)))).rows.map(foundMerge);
+  const page = async (after: bigint, upTo: bigint): Promise<FoundMerge[]> => {
+    const found: FoundMerge[] = [];
+    for (let start = after; ; ) {
+      const { rows } = await query(statement(literal(start), literal(upTo), atOnce));
+      for (const row of rows) found.push(foundMerge(row));
+      const last = found.at(-1);
+      if (last === undefined || rows.length < atOnce) return found;
+      start = BigInt(last.eventId);
+    }
+  };
 
   /** A row that the statement cannot take in, read as text and decided here. */
   async function oddRow(id: string): Promise<FoundMerge[]> {
@@ -117,7 +127,7 @@ export function mergeSource(
     first: {
       name: "first_merges",
       types: ["bigint", "bigint"],
-      text: (after, upTo) => `${statement(after, upTo)} LIMIT ${literal(FIRST_MERGES)}`,
+      text: (after, upTo) => statement(after, upTo, FIRST_MERGES),
     },
     merges: (after, upTo) =>
       aroundDamage(log, after, upTo, (first, last) =>
@@ -129,15 +139,17 @@ export function mergeSource(
       const events = found.flatMap(({ eventId, workItemId }) =>
         workItemId === null ? [] : [BigInt(eventId)],
       );
-      if (events.length === 0) return others;
-      const { rows } = await query(
-        `SELECT o.id::text AS event_id, e.id::text AS other_id
-           FROM unnest(ARRAY[${literals(events)}]::bigint[]) AS place (id)
-          CROSS JOIN LATERAL (SELECT m.id, m.work_item_id FROM ${outbox} m WHERE m.id = place.id OFFSET 0) o
-          CROSS JOIN LATERAL (SELECT t.id, t.kind, t.payload FROM ${outbox} t
-            WHERE t.work_item_id = o.work_item_id AND t.kind = ${literal(rule.kind)} AND t.id <> o.id OFFSET 0) e
-          WHERE ${isMerge}`,
-      );
+      const rows = await lookUp(events, columns, async (some) => {
+        const answer = await query(
+          `SELECT o.id::text AS event_id, e.id::text AS other_id
+             FROM unnest(ARRAY[${literals(some)}]::bigint[]) AS place (id)
+            CROSS JOIN LATERAL (SELECT m.id, m.work_item_id FROM ${outbox} m WHERE m.id = place.id OFFSET 0) o
+            CROSS JOIN LATERAL (SELECT t.id, t.kind, t.payload FROM ${outbox} t
+              WHERE t.work_item_id = o.work_item_id AND t.kind = ${literal(rule.kind)} AND t.id <> o.id OFFSET 0) e
+            WHERE ${isMerge}`,
+        );
+        return answer.rows;
+      });
       for (const { event_id: event, other_id: other } of rows)
         others.set(event ?? "", [...(others.get(event ?? "") ?? []), BigInt(other ?? 0)]);
       return others;

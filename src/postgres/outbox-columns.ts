@@ -13,6 +13,8 @@ export type OutboxColumns = {
   readonly workItemNullable: boolean;
   /** Whether an index begins with work_item_id and kind. */
   readonly itemsIndexed: boolean;
+  /** The tables that its rows are in: 1 where it is not partitioned. */
+  readonly partitions: number;
 };
 
 /** A row for each column of both tables. */
@@ -28,6 +30,10 @@ export async function columnsOf({ query, schema }: Outbox): Promise<readonly Tex
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum
                     AND i.indkey[1] = (SELECT k.attnum FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attname = 'kind'))
          END::text AS items_indexed,
+         CASE WHEN a.attname = 'work_item_id' THEN
+           (WITH RECURSIVE tree AS (SELECT c.oid UNION ALL SELECT h.inhrelid FROM pg_inherits h JOIN tree ON h.inhparent = tree.oid)
+            SELECT count(*) FROM tree JOIN pg_class t ON t.oid = tree.oid AND t.relkind <> 'p')
+         END::text AS partitions,
          (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '')::text AS must_be_given
     FROM pg_namespace n
     JOIN pg_class c ON c.relnamespace = n.oid
@@ -48,6 +54,7 @@ export function outboxColumnsIn(rows: readonly TextRow[]): OutboxColumns {
     workItemId: item["typname"] ?? "text",
     workItemNullable: item["not_null"] !== "true",
     itemsIndexed: item["items_indexed"] === "true",
+    partitions: Math.max(1, Number(item["partitions"] ?? 1)),
   };
 }
 

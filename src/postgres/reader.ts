@@ -37,7 +37,7 @@ export function journalReader(
     newestJournal: (rows, upTo) => journalRows(outbox.query, newestJournalStatement(outbox, rows, upTo)),
     long: LONG_LOG,
     facts: (...asked) => unlessDamaged(facts({ copyOut, outbox }, ...asked), false),
-    setsOf: (rowIds, upTo) => unlessDamaged(setsOf(outbox, rowIds, upTo), []),
+    setsOf: (rowIds, upTo) => unlessDamaged(setsOf(outbox, columns, rowIds, upTo), []),
     checkpoints: (upTo) => checkpoints(outbox, columns, upTo),
     checkpoint: async (rowId) => {
       const id = BigInt(rowId);

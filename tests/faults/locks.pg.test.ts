@@ -88,6 +88,8 @@ async function stalled(database: TestDatabase): Promise<number> {
 
 describe("where rows of the outbox refer to work items,", () => {
   const FOREIGN_KEY = "ALTER TABLE events_outbox ADD FOREIGN KEY (work_item_id) REFERENCES work_items";
+  const NO_SEVEN =
+    "ALTER TABLE events_outbox ADD CONSTRAINT no_seven CHECK (coalesce(payload->'merge'->>'attempts', '') <> '7')";
 
   it("one locked item keeps its own merge waiting and no other; it is recorded when it is free", async () => {
     await using database = await createDatabase();
@@ -147,9 +149,7 @@ describe("where rows of the outbox refer to work items,", () => {
     const gone = await merge(database.admin);
     await database.admin.query("DELETE FROM work_items WHERE id = $1", [gone.itemId]);
     await database.admin.query(`${FOREIGN_KEY} NOT VALID`);
-    await database.admin.query(
-      "ALTER TABLE events_outbox ADD CONSTRAINT no_seven CHECK (coalesce(payload->'merge'->>'attempts', '') <> '7')",
-    );
+    await database.admin.query(NO_SEVEN);
     const seven = await merge(database.admin, { attempts: 7 });
     await merges(database.admin, times(40));
     await using daemon = startDaemon(database);
@@ -195,9 +195,7 @@ describe("where rows of the outbox refer to work items,", () => {
 
   it("a new merge does not wait until all refused merges are retried", async () => {
     await using database = await createDatabase();
-    await database.admin.query(
-      "ALTER TABLE events_outbox ADD CONSTRAINT no_seven CHECK (coalesce(payload->'merge'->>'attempts', '') <> '7')",
-    );
+    await database.admin.query(NO_SEVEN);
     await merges(database.admin, times(10, { attempts: 7 }));
     let now = 0;
     let attemptTakesMs = 0;

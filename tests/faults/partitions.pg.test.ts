@@ -4,6 +4,11 @@
  */
 import { setTimeout as elapsed } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { setsOf } from "../../src/postgres/facts.ts";
+import { mergeSource } from "../../src/postgres/merge-source.ts";
+import { namesIn } from "../../src/postgres/names.ts";
+import { preflight } from "../../src/postgres/preflight.ts";
+import { connectTo } from "../support/connection.ts";
 import { snapshotFromLog, startDaemon } from "../support/daemon.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { merges, mergeUnder, times } from "../support/orchestrator.ts";
@@ -73,6 +78,50 @@ it("ids that are there twice stop no statement", async () => {
     ),
   ).toEqual([]);
   expect(next.memory()).toMatchObject({ as_of: { seq: 120 } });
+});
+
+it("the more partitions there are, the fewer merges one statement looks up, as each lookup visits all of them", async () => {
+  await using database = await partitioned();
+  // 29 partitions under one that has no rows of its own, and outbox_now.
+  await database.admin.query(`
+    DROP TABLE outbox_then;
+    CREATE TABLE outbox_then PARTITION OF events_outbox FOR VALUES FROM (MINVALUE) TO ('2020-01-01') PARTITION BY RANGE (created_at);
+    DO $$ BEGIN FOR nth IN 0..28 LOOP
+      EXECUTE format('CREATE TABLE outbox_%s PARTITION OF outbox_then FOR VALUES FROM (%L) TO (%L)', nth,
+        '2010-01-01'::timestamptz + nth * interval '1 day', '2010-01-02'::timestamptz + nth * interval '1 day');
+    END LOOP; END $$;
+    CREATE INDEX ON events_outbox (id);
+    INSERT INTO work_items (project, attempts) SELECT 'atlas', 1 FROM generate_series(1, 7000);
+    INSERT INTO events_outbox (kind, work_item_id, payload, created_at)
+      SELECT 'phase.transition', nth, '{"target": "merged"}', '2010-01-01'::timestamptz + nth * interval '5 minutes' FROM generate_series(1, 7000) nth`);
+  const connection = await connectTo(database);
+  const answers: number[] = [];
+  const outbox = {
+    ...namesIn("public"),
+    query: async (text: string) => {
+      const answer = await connection.read(text);
+      answers.push(answer.rows.length);
+      return answer;
+    },
+  };
+  const { columns } = await preflight(outbox);
+  expect(columns.partitions).toBe(30);
+  const source = mergeSource(outbox, { kind: "phase.transition", target: "merged" }, columns);
+
+  answers.length = 0;
+  const found = await source.merges(0n, 20_000n);
+  expect(answers).toEqual([3_333, 3_333, 334]);
+  expect(found.map(({ workItemId }) => Number(workItemId))).toEqual(
+    Array.from({ length: 7_000 }, (_, index) => index + 1),
+  );
+  answers.length = 0;
+  expect((await source.otherMerges(found)).size).toBe(0);
+  expect(answers).toHaveLength(3);
+  answers.length = 0;
+  const ids = found.map(({ eventId }) => Number(eventId));
+  expect(await setsOf(outbox, columns, ids, 20_000n)).toEqual([]);
+  expect(answers).toHaveLength(3);
+  await connection.end();
 });
 
 it("where the next partition is missing nothing is recorded, the remedy is logged, and with it recording continues", async () => {
