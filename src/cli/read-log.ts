@@ -127,7 +127,7 @@ export async function* logPages(
   const oldest = from === null ? await reader.oldest() : null;
   const start = oldest === null ? from : oldest - 1n;
   if (start === null || upTo === null) return;
-  for await (const page of pagesAfter(reader, start, upTo, READ_ROWS)) {
+  for await (const page of pagesAfter(reader, start, upTo, () => READ_ROWS)) {
     yield page;
     progress?.(shareOf(page.end, start, upTo));
   }

@@ -10,16 +10,16 @@ export type PageBounds = { readonly after: bigint; readonly end: bigint };
 /**
  * The pages of the rows with from < id ≤ upTo; each is looked up only when it is needed.
  * @param from `BEFORE_ALL` for the whole log: the first page begins with the oldest row that is left.
- * @param rows of a page, at most.
+ * @param rows of the next page, at most.
  */
 export async function* pagesAfter(
   log: Pageable,
   from: bigint,
   upTo: bigint,
-  rows = PAGE_ROWS,
+  rows = () => PAGE_ROWS,
 ): AsyncGenerator<PageBounds, undefined> {
   for (let after = from === BEFORE_ALL ? await beforeOldest(log, upTo) : from; after < upTo; ) {
-    const end = await log.pageEnd(after, upTo, rows);
+    const end = await log.pageEnd(after, upTo, rows());
     yield { after, end };
     after = end;
   }

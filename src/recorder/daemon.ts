@@ -184,7 +184,7 @@ export class Daemon {
     this.#lag.end();
     if (state.is === "backfilling") state = await this.#prove(this.#follow(state));
     if (pace.reconciles(from)) {
-      const isComplete = await state.recorder.reconcilePage();
+      const isComplete = await state.recorder.reconcilePage(pace.pageRows);
       pace.reconciled(from, clock.monotonic(), isComplete);
     }
     return state;

@@ -38,13 +38,15 @@ type Run = {
   found: number;
 };
 
-/** @returns compares one page; whether it was the last one, after which the next call begins anew. */
+/** @returns compares one page of so many rows; whether it was the last one, after which the next call begins anew. */
 export function reconciliationOf(
   session: Session,
   { projection, lowWaterMark, classify, record }: Parts,
-): () => Promise<boolean> {
+): (rows: number) => Promise<boolean> {
   let current: Run | null = null;
-  return async () => {
+  let pageRows = 0;
+  return async (rows) => {
+    pageRows = rows;
     current ??= begin();
     const run = current;
     const { done, value: page } = await run.pages.next();
@@ -61,7 +63,7 @@ export function reconciliationOf(
 
   function begin(): Run {
     const { top: upTo } = lowWaterMark;
-    const pages = pagesAfter(session.log, BEFORE_ALL, upTo);
+    const pages = pagesAfter(session.log, BEFORE_ALL, upTo, () => pageRows);
     return { pages, upTo, startedAt: session.clock.monotonic(), withoutRow: new Set(), found: 0 };
   }
 

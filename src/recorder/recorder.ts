@@ -198,7 +198,7 @@ function recorderOf(session: Session, projection: Projection) {
      * @returns how many merges this recorder recorded or skipped; "unproven" where memory must be proven first.
      */
     poll,
-    /** Compares one page of the log with the journal. @returns whether it was the last one. */
+    /** Compares one page of the log, of so many rows, with the journal. @returns whether it was the last one. */
     reconcilePage: reconciliationOf(session, { projection, lowWaterMark, classify, record }),
   };
 }

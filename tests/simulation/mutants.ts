@@ -6,6 +6,7 @@ import {
   CommitUnknown,
   DatabaseFailure,
   type OutboxLog,
+  PAGE_ROWS,
   type Poll,
   type PollBasis,
   type Since,
@@ -234,7 +235,7 @@ class KeepsItsMemory implements Pick<Daemon, "analyzer" | "due" | "run" | "aband
     const ports = { report, clock, reported: this.#reported, stop: this.#stop };
     this.#recorder ??= await restoreRecorder(this.#log as OutboxLog, this.#settings, ports);
     await this.#recorder.poll();
-    await this.#recorder.reconcilePage();
+    await this.#recorder.reconcilePage(PAGE_ROWS);
   }
 }
 
